@@ -1,0 +1,14 @@
+/* Environment variables by which the parts find each other; children inherit them. */
+#ifndef CT_ENV_H
+#define CT_ENV_H
+
+#define CT_ENV_PRELOAD   "LD_PRELOAD"
+#define CT_ENV_SOCKET    "CTRACE_SOCKET"    /* abstract socket name of a running collector */
+#define CT_ENV_OUT       "CTRACE_OUT"       /* trace file; default trace.<pid>.bin */
+#define CT_ENV_MIN       "CTRACE_MIN"       /* shortest written interval: 10us, 1ms, 500 (ns) */
+#define CT_ENV_STACKS    "CTRACE_STACKS"    /* auto, fp, unwind, off */
+#define CT_ENV_COLLECTOR "CTRACE_COLLECTOR" /* path of ctrace-collector, for tests */
+
+#define CT_DEFAULT_MIN_NS 10000u
+
+#endif

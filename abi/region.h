@@ -1,0 +1,278 @@
+/*
+ * The shared-memory region of one traced process image: what the preload
+ * writes and the collector reads.
+ *
+ *   struct ct_region (mapped sparse; pages cost memory only when touched)
+ *   +-----------------+ header: identity, clock, settings, counters of loss
+ *   | slot_state[]    | one word a thread slot: free, claimed, live, ended
+ *   | hot_filter[]    | one byte: may a lock hashing here be hot?
+ *   | hot[]           | locks that threads wait for
+ *   | modules[]       | shared objects that stacks point into
+ *   | descriptors[]   | what a descriptor was when a thread blocked on it
+ *   | stack_index[]   | lock-free hash table over ...
+ *   | stack_arena[]   | ... the interned stacks
+ *   +-----------------+
+ *   | slots[]         | one a thread: wait in progress, counters, event ring
+ *   +-----------------+
+ *
+ * Writers: "app" is any thread of the traced process, "owner" the thread that
+ * owns a slot (or a signal handler on it), "collector" the collector. A field
+ * without another word is written once, before hello is sent, by the app.
+ *
+ * Neither side trusts the other: the collector copies a value, checks it, then
+ * uses it, and counts what it cannot use as damage; it never follows a pointer.
+ *
+ * The layout is private to one version: preload and collector are installed
+ * together and compare CT_REGION_VERSION. Times are ticks of the region's clock.
+ */
+#ifndef CT_REGION_H
+#define CT_REGION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "types.h"
+
+#define CT_REGION_MAGIC   0x6e6f696765727463ull /* "ctregion" */
+#define CT_REGION_VERSION 1u
+
+#define CT_SLOTS_MAX       4096u  /* threads at once */
+#define CT_SLOTS_MIN       16u    /* below that (address space limit) the process is not traced */
+#define CT_RING_EVENTS     4096u  /* a power of two */
+#define CT_RING_SLACK      16u    /* room for signal handlers that write between check and reservation */
+#define CT_HOT_FILTER      4096u
+#define CT_HOT_LOCKS       512u
+#define CT_HOT_PROBES      8u
+#define CT_MODULES         1024u
+#define CT_MODULE_PATH     440u
+#define CT_DESCRIPTORS     16384u /* a ring: entry id is at id % CT_DESCRIPTORS */
+#define CT_DESCRIPTOR_LABEL 208u
+#define CT_STACKS          65536u
+#define CT_STACK_WORDS     (2u << 20) /* arena: 16 MiB of 8-byte words */
+#define CT_STACK_DEPTH     96u
+#define CT_SHORT_BUCKETS   26u
+#define CT_NAME            16u
+#define CT_STACK_CACHE     32u
+#define CT_STACK_CHECKS    40u
+
+/* One event, one cache line. seq is written last (release) and is the number
+ * of the event in its ring plus one; the collector reads it first (acquire).
+ * A producer that is killed at any instruction leaves whole events only. */
+struct ct_event {
+	uint64_t seq;
+	uint64_t start;   /* ticks */
+	uint64_t end;     /* ticks */
+	uint64_t object;  /* see enum ct_object_kind */
+	uint64_t aux;     /* condition: the mutex; otherwise 0 */
+	int64_t  result;  /* bytes or what the call returned; -errno on failure */
+	uint32_t stack;   /* word in stack_arena, 0: none */
+	uint32_t owner;   /* tid, 0: not known */
+	uint16_t call;
+	uint8_t  kind;
+	uint8_t  cause;
+	uint8_t  flags;
+	uint8_t  object_kind;
+	uint16_t reserved;
+};
+_Static_assert(sizeof(struct ct_event) == 64, "an event is a cache line");
+_Static_assert(offsetof(struct ct_event, stack) == 48, "layout of ct_event");
+
+/* The wait in progress, under a sequence lock: the owner makes seq odd, writes,
+ * makes it even. call 0: the thread is in no wrapped call. */
+struct ct_wait {
+	uint32_t seq;
+	uint16_t call;
+	uint8_t  cause;
+	uint8_t  object_kind;
+	uint64_t start;  /* ticks */
+	uint64_t object;
+	uint64_t aux;
+	uint64_t ip;     /* return address of the call: its site where stack is 0 */
+	uint64_t frame;  /* stack address of the wrapper: private to the owner */
+	uint32_t stack;
+	uint32_t owner;
+	uint64_t reserved;
+};
+_Static_assert(sizeof(struct ct_wait) == 64, "the wait in progress is a cache line");
+
+/* Calls too short to be written: bucket b counts those of 2^(b+4) to 2^(b+5)-1
+ * ticks, the first all shorter, the last all longer ones. Owner adds; the
+ * collector takes differences. */
+struct ct_short {
+	uint64_t ticks;
+	uint32_t count[CT_SHORT_BUCKETS];
+};
+_Static_assert(sizeof(struct ct_short) == 8 + 4 * CT_SHORT_BUCKETS, "layout of ct_short");
+
+/* Private to the owner: a stack seen before is recognised by the words that
+ * its unwinding read. */
+struct ct_stack_memo {
+	uint64_t sp, fp, ip;
+	uint32_t epoch;
+	uint32_t stack;
+	uint32_t checks;   /* 0: empty */
+	uint32_t reserved;
+	uint32_t offset[CT_STACK_CHECKS]; /* from sp */
+	uint64_t value[CT_STACK_CHECKS];
+};
+
+enum ct_slot_state {
+	CT_SLOT_FREE,    /* collector -> app: may be claimed */
+	CT_SLOT_CLAIMED, /* app: being filled in */
+	CT_SLOT_LIVE,    /* owner: tid and start are valid, events may be there */
+	CT_SLOT_ENDED,   /* owner's hint that it is about to end; calls may still follow */
+};
+
+struct ct_slot {
+	/* Written by the owner before the state becomes LIVE. */
+	uint32_t tid;
+	uint32_t generation;    /* collector: adds one when it frees the slot */
+	uint64_t start;         /* ticks */
+	uint64_t pthread;       /* pthread_t, 0: not known */
+	uint64_t routine;       /* start routine, 0: main or not known */
+	uint64_t argument;      /* private to the app: the routine's argument */
+	uint64_t stack_bytes;   /* private to the app: handed from creator to thread */
+	/* Written by the owner with state ENDED. */
+	uint64_t end;           /* ticks, 0: not ended */
+	uint64_t cpu_ns;        /* CPU time used until then */
+
+	struct ct_wait wait;    /* line 1 */
+
+	/* line 2. Owner: next event number; handlers add to it, so it is
+	 * changed by one instruction. */
+	uint64_t reserved_events;
+	uint64_t dropped;       /* owner: events that found the ring full */
+	char     name[CT_NAME]; /* owner; NUL-terminated unless torn */
+	uint64_t memo_seq;      /* private to the owner */
+	uint64_t fill[3];
+
+	/* line 3. Collector: events before this number are consumed. */
+	uint64_t consumed;
+	uint64_t fill2[7];
+
+	uint64_t calls[CT_CALLS_MAX];          /* owner: calls made, written or not */
+	struct ct_short short_[CT_CALLS_MAX];  /* owner */
+	struct ct_stack_memo memo[CT_STACK_CACHE];
+	uint64_t frames[CT_STACK_DEPTH];       /* private to the owner: an unwinding under way */
+
+	_Alignas(64) struct ct_event ring[CT_RING_EVENTS];
+};
+_Static_assert(offsetof(struct ct_slot, wait) == 64, "layout of ct_slot");
+_Static_assert(offsetof(struct ct_slot, reserved_events) == 128, "layout of ct_slot");
+_Static_assert(offsetof(struct ct_slot, consumed) == 192, "the collector writes a line of its own");
+_Static_assert(offsetof(struct ct_slot, calls) == 256, "layout of ct_slot");
+
+/* A lock that somebody waited for lately. word is address << 16 | waiters, 0:
+ * free; waiters are changed by compare-and-swap. The collector clears an entry
+ * without waiters whose last_wait is old (compare-and-swap on the whole word),
+ * after it has taken the other fields, which only the lock's holder writes. */
+struct ct_hot {
+	uint64_t word;
+	uint64_t acquired;     /* ticks of the last acquisition, 0: not known */
+	uint64_t acquisitions; /* while hot */
+	uint64_t hold_ticks;   /* while hot */
+	uint64_t last_wait;    /* ticks; app */
+	uint64_t kind;         /* enum ct_cause of the lock */
+	uint64_t fill[2];
+};
+_Static_assert(sizeof(struct ct_hot) == 64, "a hot lock is a cache line");
+
+/* A shared object that was mapped in [start, end) during epochs first to last.
+ * ready is written last (release). */
+struct ct_module {
+	uint32_t ready;
+	uint32_t epoch_first;
+	uint32_t epoch_last;   /* grows */
+	uint32_t build_id_bytes;
+	uint64_t start, end;
+	uint64_t bias;         /* run-time address minus address in the file */
+	uint8_t  build_id[32];
+	char     path[CT_MODULE_PATH];
+};
+_Static_assert(sizeof(struct ct_module) == 16 + 24 + 32 + CT_MODULE_PATH, "layout of ct_module");
+
+/* What a descriptor was. id is written last (release): id of this entry, so
+ * that a reader notices an entry that was reused. Ids start at 1. */
+struct ct_descriptor {
+	uint64_t id;
+	int32_t  fd;
+	uint32_t kind;         /* enum ct_fd_kind */
+	uint64_t device, inode;
+	uint64_t reserved[2];
+	char     label[CT_DESCRIPTOR_LABEL]; /* path, or "127.0.0.1:80 -> 127.0.0.1:41234" */
+};
+_Static_assert(sizeof(struct ct_descriptor) == 256, "layout of ct_descriptor");
+
+/* Interned stack, at word id of the arena: depth, epoch, then depth return
+ * addresses from the innermost frame outwards. Written before the index entry
+ * or the event that names it is published. */
+struct ct_stack {
+	uint32_t depth;
+	uint32_t epoch;
+	uint64_t frame[];
+};
+
+#define CT_CLOCK_MONOTONIC 0u /* ticks are nanoseconds of CLOCK_MONOTONIC */
+#define CT_CLOCK_TSC       1u /* ticks of the processor's constant time stamp counter */
+
+struct ct_region {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t slot_count;
+	uint64_t region_bytes;
+	uint32_t pid;
+	uint32_t parent_pid;
+	uint32_t clock;          /* CT_CLOCK_* */
+	uint32_t calls;          /* CT_CALL_COUNT of the preload */
+	uint64_t start;          /* ticks when the process image began */
+	uint64_t start_ns;       /* CLOCK_MONOTONIC at the same moment */
+	uint64_t ticks_per_ms;   /* first estimate; the collector measures better */
+	uint64_t min_ticks;      /* shorter intervals are counted, not written */
+	char     executable[256];
+	/* Written by the app. */
+	_Alignas(64) uint64_t stack_words;   /* words of the arena in use */
+	uint64_t stacks_lost;    /* stacks that found no room */
+	uint64_t modules_used;   /* may exceed CT_MODULES: the rest is lost */
+	uint64_t descriptors_used;
+	uint64_t threads_lost;   /* threads that found no slot */
+	uint32_t epoch;          /* grows when a shared object is unloaded */
+	uint32_t slots_used;     /* slots below this have been claimed at least once */
+	/* collector: all slots below it are taken; a hint where to look for one */
+	_Alignas(64) uint32_t slot_hint;
+
+	_Alignas(64) uint32_t slot_state[CT_SLOTS_MAX];
+	uint8_t  hot_filter[CT_HOT_FILTER];
+	_Alignas(64) struct ct_hot hot[CT_HOT_LOCKS];
+	struct ct_module modules[CT_MODULES];
+	_Alignas(64) struct ct_descriptor descriptors[CT_DESCRIPTORS];
+	uint64_t stack_index[CT_STACKS]; /* hash << 32 | word of the stack; 0: empty */
+	uint64_t stack_arena[CT_STACK_WORDS];
+	_Alignas(4096) struct ct_slot slots[];
+};
+_Static_assert(offsetof(struct ct_region, stack_words) == 384, "layout of ct_region");
+_Static_assert(offsetof(struct ct_region, slot_state) == 512, "layout of ct_region");
+
+#define CT_REGION_BYTES(count) \
+	(offsetof(struct ct_region, slots) + (uint64_t)(count) * sizeof(struct ct_slot))
+
+/* Where a lock's address hashes to. */
+static inline uint32_t ct_hot_hash(uint64_t address)
+{
+	return (uint32_t)((address * 0x9e3779b97f4a7c15ull) >> 52);
+}
+_Static_assert(CT_HOT_FILTER == 1u << 12, "ct_hot_hash gives 12 bits");
+
+/*
+ * Hello: the one message from a process to the collector, over a SOCK_SEQPACKET
+ * socket in the abstract namespace (CTRACE_SOCKET without its leading NUL),
+ * with the region's memfd (sealed against resizing) attached.
+ */
+struct ct_hello {
+	uint64_t magic;        /* CT_REGION_MAGIC */
+	uint32_t version;      /* CT_REGION_VERSION */
+	uint32_t pid;
+	uint64_t region_bytes;
+};
+_Static_assert(sizeof(struct ct_hello) == 24, "layout of ct_hello");
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * Vocabulary that the preload, the collector and the analyzer share: causes,
+ * calls, event kinds. Names come from causes.def and symbols.def.
+ */
+#ifndef CT_TYPES_H
+#define CT_TYPES_H
+
+#include <stdint.h>
+
+enum ct_cause {
+#define CT_CAUSE(id, name, category, text) CT_CAUSE_##id,
+#include "causes.def"
+#undef CT_CAUSE
+	CT_CAUSE_COUNT
+};
+
+/* Flags of symbols.def. */
+#define CT_F_W 0x01u
+#define CT_F_F 0x02u
+#define CT_F_C 0x04u
+#define CT_F_R 0x08u
+#define CT_F_T 0x10u
+
+/* A call's number in shared memory; 0 is no call. */
+enum ct_call_id {
+	CT_CALL_NONE,
+#define CT_CALL(name, family, cause, flags) CT_CALL_##name,
+#define CT_ALIAS(symbol, name)
+#define CT_COMPAT(symbol, version, name)
+#include "symbols.def"
+#undef CT_CALL
+#undef CT_ALIAS
+#undef CT_COMPAT
+	CT_CALL_COUNT
+};
+
+/* Room in shared memory for calls. */
+#define CT_CALLS_MAX 512
+_Static_assert(CT_CALL_COUNT <= CT_CALLS_MAX, "enlarge CT_CALLS_MAX");
+_Static_assert(CT_CAUSE_COUNT <= 64, "causes fit into a 64-bit set");
+
+/* What an event says. */
+enum ct_event_kind {
+	CT_EVENT_NONE,
+	/* A thread was in a call from start to end. object: what it waited for;
+	 * owner: tid of the holder when the wait began, or 0; stack: the waiter's. */
+	CT_EVENT_INTERVAL,
+	/* A lock was held from start to end while others waited for it. object:
+	 * the lock; stack: where it was released. Written by the holder; not a wait. */
+	CT_EVENT_HOLD,
+	CT_EVENT_KINDS
+};
+
+/* Event flags. */
+#define CT_EV_OFF_CPU   0x01u /* the kernel switched the thread out, or it took a signal, in it */
+#define CT_EV_NO_START  0x02u /* when it began is not known: start equals end */
+#define CT_EV_OPEN      0x04u /* had not ended when the trace, the process or the thread did */
+#define CT_EV_ABANDONED 0x08u /* left by longjmp, cancellation or exit; when is not known: start equals end */
+
+/* What an event's object is. */
+enum ct_object_kind {
+	CT_OBJECT_NONE,
+	CT_OBJECT_ADDRESS, /* a lock, condition, semaphore, futex word: its address */
+	CT_OBJECT_FD,      /* shared memory: descriptor id << 32 | fd; trace: descriptor id (0: fd unknown) */
+	CT_OBJECT_THREAD,  /* a pthread_t (as in THREAD_START.pthread) */
+	CT_OBJECT_PID,     /* a process id; 0: any child */
+	CT_OBJECT_KINDS
+};
+
+/* What a descriptor is. */
+enum ct_fd_kind {
+	CT_FD_UNKNOWN,
+	CT_FD_FILE,
+	CT_FD_DIR,
+	CT_FD_PIPE,
+	CT_FD_SOCKET,
+	CT_FD_TTY,
+	CT_FD_CHAR,    /* a character device that is no terminal */
+	CT_FD_BLOCK,
+	CT_FD_ANON,    /* eventfd, timerfd, signalfd, inotify, epoll...: the label says which */
+	CT_FD_KINDS
+};
+
+#endif
