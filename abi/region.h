@@ -53,7 +53,7 @@
 #define CT_SHORT_BUCKETS   26u
 #define CT_NAME            16u
 #define CT_STACK_CACHE     32u
-#define CT_STACK_CHECKS    40u
+#define CT_STACK_CHECKS    128u
 
 /* One event, one cache line. seq is written last (release) and is the number
  * of the event in its ring plus one; the collector reads it first (acquire).
@@ -111,7 +111,7 @@ struct ct_stack_memo {
 	uint32_t epoch;
 	uint32_t stack;
 	uint32_t checks;   /* 0: empty */
-	uint32_t reserved;
+	uint32_t fp_used;  /* the walk depended on fp */
 	uint32_t offset[CT_STACK_CHECKS]; /* from sp */
 	uint64_t value[CT_STACK_CHECKS];
 };

@@ -1,0 +1,171 @@
+/* The region of this process, and how the collector gets to know it. */
+#include "state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct ct_state ct_state;
+
+static bool failed(long r)
+{
+	return r < 0 && r > -4096;
+}
+
+static uint64_t limit(int resource)
+{
+	struct rlimit l;
+
+	if (ct_sys(SYS_prlimit64, 0, resource, NULL, &l))
+		return RLIM_INFINITY;
+	return l.rlim_cur;
+}
+
+/* As many thread slots as the limits leave room for. RLIMIT_FSIZE counts too:
+ * growing a memfd beyond it would send SIGXFSZ. */
+static uint32_t slots_that_fit(void)
+{
+	uint64_t space = limit(RLIMIT_AS), file = limit(RLIMIT_FSIZE), count = CT_SLOTS_MAX;
+
+	if (space != RLIM_INFINITY)
+		space /= 4;
+	if (file < space)
+		space = file;
+	while (count >= CT_SLOTS_MIN && CT_REGION_BYTES(count) > space)
+		count /= 2;
+	return count >= CT_SLOTS_MIN ? (uint32_t)count : 0;
+}
+
+static void fill_header(struct ct_region *r, uint32_t slots)
+{
+	struct timespec now;
+
+	r->version = CT_REGION_VERSION;
+	r->slot_count = slots;
+	r->region_bytes = CT_REGION_BYTES(slots);
+	r->pid = (uint32_t)ct_sys(SYS_getpid, 0);
+	r->parent_pid = (uint32_t)ct_sys(SYS_getppid, 0);
+	r->clock = ct_state.tsc ? CT_CLOCK_TSC : CT_CLOCK_MONOTONIC;
+	r->calls = CT_CALL_COUNT;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	r->start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	r->start = ct_state.tsc ? ct_rdtsc() : r->start_ns;
+	r->min_ticks = ct_state.min_ticks;
+	r->ticks_per_ms = ct_state.ticks_per_ms;
+	long n = ct_sys(SYS_readlink, "/proc/self/exe", r->executable, sizeof(r->executable) - 1);
+
+	r->executable[failed(n) ? 0 : n] = 0;
+	r->stack_words = 1; /* word 0 stands for no stack */
+	r->magic = CT_REGION_MAGIC;
+}
+
+/* Hands the memfd to the collector. */
+static long send_hello(int memfd, const struct ct_region *r)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t n = strlen(ct_state.socket);
+	struct ct_hello hello = { CT_REGION_MAGIC, CT_REGION_VERSION, r->pid, r->region_bytes };
+	struct iovec data = { &hello, sizeof(hello) };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct msghdr message = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
+
+	memcpy(address.sun_path + 1, ct_state.socket, n);
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.header), &memfd, sizeof(memfd));
+
+	long fd = ct_sys(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (failed(fd))
+		return fd;
+	long r2 = ct_sys(SYS_connect, fd, &address, offsetof(struct sockaddr_un, sun_path) + 1 + n);
+
+	if (!failed(r2))
+		r2 = ct_sys(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
+	ct_sys(SYS_close, fd);
+	return r2;
+}
+
+/* 0, or -errno with *ret_what naming the step. */
+static long create(const char **ret_what)
+{
+	uint32_t slots = slots_that_fit();
+
+	*ret_what = "limits on memory or file size leave no room";
+	if (!slots)
+		return -ENOMEM;
+	*ret_what = "memfd_create";
+	long fd = ct_sys(SYS_memfd_create, "ctrace", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (failed(fd))
+		return fd;
+	uint64_t bytes = CT_REGION_BYTES(slots);
+	long r = ct_sys(SYS_ftruncate, fd, bytes);
+
+	if (!failed(r))
+		r = ct_sys(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	if (!failed(r)) {
+		*ret_what = "mmap";
+		r = ct_sys(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	}
+	if (!failed(r)) {
+		struct ct_region *region = (struct ct_region *)r;
+
+		ct_sys(SYS_madvise, region, bytes, MADV_DONTDUMP);
+		fill_header(region, slots);
+		*ret_what = "the collector does not answer";
+		r = send_hello((int)fd, region);
+		if (failed(r))
+			ct_sys(SYS_munmap, region, bytes);
+		else
+			ct_store_release(&ct_state.region, region);
+	}
+	ct_sys(SYS_close, fd);
+	return failed(r) ? r : 0;
+}
+
+void ct_attach(void)
+{
+	const char *what;
+
+	if (!ct_state.alive) {
+		long p = ct_sys(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (failed(p) || failed(ct_sys(SYS_madvise, p, 4096, MADV_WIPEONFORK)))
+			return;
+		ct_state.alive = (volatile uint32_t *)p;
+	}
+	*ct_state.alive = 1;
+	long r = create(&what);
+
+	/* Without a collector there is nobody to miss this process: the user
+	 * has been told by whoever noticed that it is gone. */
+	if (r && r != -ECONNREFUSED)
+		ct_say("not tracing", what);
+}
+
+void ct_forked(void)
+{
+	struct ct_region *parents = ct_state.region;
+
+	ct_state.region = NULL;
+	ct_thread.slot = ct_thread.heap_slot = NULL;
+	ct_thread.refused = 0;
+	if (!parents)
+		return;
+	ct_sys(SYS_munmap, parents, parents->region_bytes);
+	ct_attach();
+	ct_self();
+}

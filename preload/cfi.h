@@ -1,0 +1,46 @@
+/*
+ * How to get from one stack frame to the next at a code address, from the call
+ * frame information (.eh_frame) of the loaded object.
+ *
+ * Why not libunwind: this runs inside a stranger's program, at any moment, in
+ * signal handlers and in the child of a fork. libunwind 1.6 takes locks that a
+ * fork can leave locked, makes system calls for each step, and takes the
+ * loader's lock in dl_iterate_phdr. This reader takes no lock, makes no system
+ * call, allocates nothing, and finds objects with _dl_find_object (glibc 2.35),
+ * which is async-signal-safe. It understands what compilers emit for return
+ * addresses: CFA from rsp or rbp. For the rest it says that it does not know.
+ * Sources: DWARF 4, 6.4; LSB 5.0, 10.6 (.eh_frame, .eh_frame_hdr).
+ */
+#ifndef CT_CFI_H
+#define CT_CFI_H
+
+#include <stdint.h>
+
+#pragma GCC visibility push(hidden)
+
+enum ct_rule_kind {
+	CT_RULE_UNKNOWN, /* no information, or more than we understand */
+	CT_RULE_SP,      /* CFA = rsp + cfa_offset; the return address is at CFA - 8 */
+	CT_RULE_FP,      /* CFA = rbp + cfa_offset; likewise */
+	CT_RULE_SIGNAL,  /* the kernel's signal frame: a ucontext_t is at rsp */
+	CT_RULE_END,     /* the outermost frame */
+};
+
+#define CT_RULE_FP_KEPT INT16_MIN /* rbp is still the caller's */
+
+struct ct_rule {
+	int32_t cfa_offset;
+	int16_t fp_offset; /* the caller's rbp is at CFA + this, or CT_RULE_FP_KEPT */
+	uint8_t kind;
+	uint8_t reserved;
+};
+
+/* The rule at code address pc, by way of a cache. pc is inside the call
+ * instruction, not behind it. */
+struct ct_rule ct_rule_at(uint64_t pc);
+/* Forgets what was cached: addresses may be used for something else now. */
+void ct_rules_forget(void);
+
+#pragma GCC visibility pop
+
+#endif

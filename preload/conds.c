@@ -1,0 +1,98 @@
+/*
+ * Condition variables, in both versions that glibc exports. The wait is from
+ * the call until the mutex is held again; the mutex is the event's aux.
+ */
+#include "hot.h"
+#include "real.h"
+#include "record.h"
+
+static inline void begin(struct ct_interval *v, uint16_t call, const void *cond, const void *mutex,
+			 const void *ip)
+{
+	if (CT_UNLIKELY(!ct_prepare(v, call, CT_CAUSE_COND, CT_OBJECT_ADDRESS, (uint64_t)cond)))
+		return;
+	v->aux = (uint64_t)mutex;
+	v->stack = ct_stack(v->slot);
+	/* The wait releases the mutex and takes it again, inside of glibc. */
+	if (CT_UNLIKELY(ct_hot_maybe(mutex)))
+		ct_hot_release(v->slot, mutex, call, true);
+	ct_start(v, ip);
+}
+
+static inline void end(struct ct_interval *v, const void *mutex, int r)
+{
+	ct_end(v, -r);
+	if (v->slot && CT_UNLIKELY(ct_hot_maybe(mutex)))
+		ct_hot_acquired(mutex);
+}
+
+#define WAIT(call, mutex, WAIT_) \
+	do { \
+		struct ct_interval v; \
+		begin(&v, CT_CALL_##call, c, mutex, __builtin_return_address(0)); \
+		int r_ = WAIT_; \
+		end(&v, mutex, r_); \
+		return r_; \
+	} while (0)
+
+#define EXPORT_VERSION(function, symbol, version) \
+	CT_EXPORT __typeof__(symbol) function; \
+	__asm__(".symver " #function ", " #symbol version);
+
+EXPORT_VERSION(ct_cond_wait, pthread_cond_wait, "@@GLIBC_2.3.2")
+int ct_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
+{
+	WAIT(pthread_cond_wait, m, ct_real.pthread_cond_wait(c, m));
+}
+
+EXPORT_VERSION(ct_cond_wait_compat, pthread_cond_wait, "@GLIBC_2.2.5")
+int ct_cond_wait_compat(pthread_cond_t *c, pthread_mutex_t *m)
+{
+	WAIT(pthread_cond_wait, m, ct_real.pthread_cond_wait_compat(c, m));
+}
+
+EXPORT_VERSION(ct_cond_timedwait, pthread_cond_timedwait, "@@GLIBC_2.3.2")
+int ct_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until)
+{
+	WAIT(pthread_cond_timedwait, m, ct_real.pthread_cond_timedwait(c, m, until));
+}
+
+EXPORT_VERSION(ct_cond_timedwait_compat, pthread_cond_timedwait, "@GLIBC_2.2.5")
+int ct_cond_timedwait_compat(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until)
+{
+	WAIT(pthread_cond_timedwait, m, ct_real.pthread_cond_timedwait_compat(c, m, until));
+}
+
+CT_EXPORT int pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, clockid_t clock,
+				     const struct timespec *until)
+{
+	WAIT(pthread_cond_clockwait, m, ct_real.pthread_cond_clockwait(c, m, clock, until));
+}
+
+EXPORT_VERSION(ct_cond_signal, pthread_cond_signal, "@@GLIBC_2.3.2")
+int ct_cond_signal(pthread_cond_t *c)
+{
+	ct_count(CT_CALL_pthread_cond_signal);
+	return ct_real.pthread_cond_signal(c);
+}
+
+EXPORT_VERSION(ct_cond_signal_compat, pthread_cond_signal, "@GLIBC_2.2.5")
+int ct_cond_signal_compat(pthread_cond_t *c)
+{
+	ct_count(CT_CALL_pthread_cond_signal);
+	return ct_real.pthread_cond_signal_compat(c);
+}
+
+EXPORT_VERSION(ct_cond_broadcast, pthread_cond_broadcast, "@@GLIBC_2.3.2")
+int ct_cond_broadcast(pthread_cond_t *c)
+{
+	ct_count(CT_CALL_pthread_cond_broadcast);
+	return ct_real.pthread_cond_broadcast(c);
+}
+
+EXPORT_VERSION(ct_cond_broadcast_compat, pthread_cond_broadcast, "@GLIBC_2.2.5")
+int ct_cond_broadcast_compat(pthread_cond_t *c)
+{
+	ct_count(CT_CALL_pthread_cond_broadcast);
+	return ct_real.pthread_cond_broadcast_compat(c);
+}

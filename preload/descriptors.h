@@ -1,0 +1,16 @@
+/* What a descriptor is: found out once in its life, when a thread blocked on it. */
+#ifndef CT_DESCRIPTORS_H
+#define CT_DESCRIPTORS_H
+
+#include "region.h"
+
+#pragma GCC visibility push(hidden)
+
+/* Replaces the event's object, a bare descriptor, by descriptor id << 32 | fd,
+ * and a cause that stands for any descriptor (FILE) by that of its kind. Makes
+ * system calls, none that sets errno. */
+void ct_descriptor(struct ct_event *event);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,114 @@
+/* The table of hot locks. See hot.h and struct ct_hot in abi/region.h. */
+#include "hot.h"
+
+#include "record.h"
+
+#define WAITERS 0xffffu
+
+static struct ct_hot *entry(uint64_t address, uint32_t probe)
+{
+	return &ct_state.region->hot[(ct_hot_hash(address) + probe) % CT_HOT_LOCKS];
+}
+
+static struct ct_hot *find(const void *lock)
+{
+	uint64_t address = (uint64_t)lock;
+
+	for (uint32_t i = 0; i < CT_HOT_PROBES; i++) {
+		struct ct_hot *h = entry(address, i);
+
+		if (ct_load_acquire(&h->word) >> 16 == address)
+			return h;
+	}
+	return NULL;
+}
+
+static bool add_waiter(struct ct_hot *h, uint64_t address)
+{
+	uint64_t word = ct_load(&h->word);
+
+	while (word >> 16 == address && (word & WAITERS) < WAITERS)
+		if (ct_cas(&h->word, &word, word + 1)) {
+			ct_store(&h->last_wait, ct_ticks());
+			return true;
+		}
+	return false;
+}
+
+CT_COLD bool ct_hot_wait_begin(const void *lock, enum ct_cause kind)
+{
+	uint64_t address = (uint64_t)lock;
+	struct ct_hot *h = find(lock);
+
+	if (address >> 48)
+		return false;
+	if (h && add_waiter(h, address))
+		return true;
+	for (uint32_t i = 0; i < CT_HOT_PROBES; i++) {
+		uint64_t empty = 0;
+
+		h = entry(address, i);
+		/* Two threads may enter the same lock twice: the first entry is
+		 * found from then on, the second ages. */
+		if (ct_load(&h->word) || !ct_cas(&h->word, &empty, address << 16 | 1))
+			continue;
+		h->acquired = h->acquisitions = h->hold_ticks = 0;
+		h->kind = kind;
+		ct_store(&h->last_wait, ct_ticks());
+		__atomic_fetch_add(&ct_state.region->hot_filter[ct_hot_hash(address)], 1, __ATOMIC_RELAXED);
+		return true;
+	}
+	return false;
+}
+
+CT_COLD void ct_hot_wait_end(const void *lock)
+{
+	struct ct_hot *h = find(lock);
+	uint64_t word = h ? ct_load(&h->word) : 0;
+
+	while (word >> 16 == (uint64_t)lock && (word & WAITERS))
+		if (ct_cas(&h->word, &word, word - 1))
+			break;
+}
+
+CT_COLD void ct_hot_acquired(const void *lock)
+{
+	struct ct_hot *h = find(lock);
+
+	if (!h)
+		return;
+	/* We hold the lock: nobody else writes these. */
+	h->acquisitions++;
+	h->acquired = ct_ticks();
+}
+
+CT_COLD void ct_hot_release(struct ct_slot *slot, const void *lock, uint16_t call, bool exclusive)
+{
+	struct ct_hot *h = find(lock);
+
+	if (!h)
+		return;
+	uint64_t now = ct_ticks(), acquired = exclusive ? h->acquired : 0;
+
+	if (exclusive) {
+		h->acquired = 0;
+		if (acquired && acquired < now)
+			h->hold_ticks += now - acquired;
+	}
+	if (!(ct_load(&h->word) & WAITERS))
+		return;
+
+	struct ct_event e = {
+		.start = acquired ? acquired : now,
+		.end = now,
+		.object = (uint64_t)lock,
+		.stack = ct_stack(slot),
+		.call = call,
+		.kind = CT_EVENT_HOLD,
+		.cause = (uint8_t)h->kind,
+		.flags = acquired ? 0 : CT_EV_NO_START,
+		.object_kind = CT_OBJECT_ADDRESS,
+	};
+
+	ct_write_event(slot, &e);
+}

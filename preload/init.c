@@ -1,0 +1,189 @@
+/* The constructor: settles the clock, rseq and settings, then attaches. */
+#include "init.h"
+
+#include <cpuid.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "env.h"
+#include "real.h"
+#include "state.h"
+
+extern void *__libc_stack_end;
+extern char __ehdr_start[] __attribute__((visibility("hidden")));
+extern char etext[] __attribute__((visibility("hidden")));
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned int __rseq_size __attribute__((weak));
+int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *);
+extern void *__dso_handle;
+
+ptrdiff_t ct_rseq_offset;
+
+/*
+ * A critical section that is never executed: one byte that ends where the next
+ * begins. The kernel checks that its abort handler, which must lie outside of
+ * it, is preceded by the signature that glibc registered.
+ */
+__asm__(".pushsection .text\n"
+	"	.byte 0x0f, 0xb9, 0x3d\n" /* ud1: makes the signature an instruction */
+	"	.long 0x53053053\n"
+	"ct_rseq_abort:\n"
+	"	ud2\n"
+	"ct_rseq_section:\n"
+	"	ud2\n"
+	".popsection\n"
+	".pushsection .data.rel.ro, \"aw\"\n"
+	"	.balign 32\n"
+	".hidden ct_rseq_descriptor\n"
+	".globl ct_rseq_descriptor\n"
+	"ct_rseq_descriptor:\n"
+	"	.long 0, 0\n"
+	"	.quad ct_rseq_section, 1, ct_rseq_abort\n"
+	".popsection\n");
+
+static void settle_rseq(void)
+{
+	if (&__rseq_size && __rseq_size >= 20) {
+		ct_rseq_offset = __rseq_offset + CT_RSEQ_CS_FIELD;
+		ct_state.rseq = 1;
+	} else {
+		/* Local-exec distance is not known to the compiler: ask. */
+		ct_rseq_offset = (char *)&ct_thread.rseq_dummy - (char *)__builtin_thread_pointer();
+	}
+}
+
+/* The kernel's own verdict first: it watches the counters of all processors. */
+static bool tsc_is_good(void)
+{
+	char name[32] = "";
+	unsigned a, b, c, d;
+	long fd = ct_sys(SYS_open, "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+			 O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		ct_sys(SYS_read, fd, name, sizeof(name) - 1);
+		ct_sys(SYS_close, fd);
+	}
+	if (!strncmp(name, "tsc", 3))
+		return true;
+	if (!strncmp(name, "hpet", 4) || !strncmp(name, "acpi_pm", 7))
+		return false;
+	return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d & 1u << 8);
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* 10us, 1ms, 2s, 500ns, 500. */
+static uint64_t duration_ns(const char *text)
+{
+	char *unit;
+	double v = strtod(text, &unit);
+
+	if (unit == text || v < 0)
+		return CT_DEFAULT_MIN_NS;
+	if (!strcmp(unit, "us"))
+		v *= 1e3;
+	else if (!strcmp(unit, "ms"))
+		v *= 1e6;
+	else if (!strcmp(unit, "s"))
+		v *= 1e9;
+	return (uint64_t)v;
+}
+
+static void settle_stack_bounds(void)
+{
+	struct rlimit l;
+	uint64_t size = 64u << 20;
+
+	/* A main stack without a limit: other mappings stay well below this. */
+	if (!ct_sys(SYS_prlimit64, 0, RLIMIT_STACK, NULL, &l) && l.rlim_cur < size)
+		size = l.rlim_cur;
+	ct_state.main_stack_high = (uint64_t)__libc_stack_end;
+	ct_state.main_stack_low = ct_state.main_stack_high - size;
+}
+
+static void settle_settings(void)
+{
+	const char *min = getenv(CT_ENV_MIN), *stacks = getenv(CT_ENV_STACKS);
+
+	ct_state.min_ns = min ? duration_ns(min) : CT_DEFAULT_MIN_NS;
+	if (stacks)
+		ct_state.stacks = !strcmp(stacks, "fp")	      ? CT_STACKS_FP
+				  : !strcmp(stacks, "unwind") ? CT_STACKS_UNWIND
+				  : !strcmp(stacks, "off")    ? CT_STACKS_OFF
+							      : CT_STACKS_AUTO;
+}
+
+/* Ticks of min_ns, by the ratio of the clocks since the constructor began: a
+ * threshold needs no more than a percent. */
+static void settle_min_ticks(uint64_t tsc, uint64_t ns)
+{
+	if (!ct_state.tsc) {
+		ct_state.ticks_per_ms = 1000000;
+		ct_state.min_ticks = ct_state.min_ns;
+		return;
+	}
+	while (monotonic_ns() - ns < 20000)
+		;
+	uint64_t elapsed_ticks = ct_rdtsc() - tsc, elapsed_ns = monotonic_ns() - ns;
+
+	ct_state.ticks_per_ms = elapsed_ticks * 1000000 / elapsed_ns;
+	ct_state.min_ticks = (uint64_t)((double)ct_state.min_ns * (double)ct_state.ticks_per_ms / 1e6);
+}
+
+const char *ct_own_path(void)
+{
+	Dl_info info;
+
+	return dladdr(__ehdr_start, &info) && info.dli_fname ? info.dli_fname : "libctrace.so";
+}
+
+__attribute__((constructor)) static void init(void)
+{
+	uint64_t tsc = ct_rdtsc(), ns = monotonic_ns();
+	const char *socket = getenv(CT_ENV_SOCKET);
+	int error = errno;
+
+	ct_resolve();
+	settle_rseq();
+	settle_settings();
+	settle_stack_bounds();
+	ct_state.own_start = (uint64_t)__ehdr_start;
+	ct_state.own_end = (uint64_t)etext;
+	ct_state.tsc = tsc_is_good();
+	settle_min_ticks(tsc, ns);
+	if (socket && *socket && strlen(socket) < sizeof(ct_state.socket)) {
+		strcpy(ct_state.socket, socket);
+		ct_attach();
+	} else if (ct_spawn_collector()) {
+		ct_attach();
+	}
+	if (ct_state.region) {
+		/* First to be registered, first to run in the child: the program's
+		 * own handlers must not write into the parent's slot. */
+		__register_atfork(NULL, NULL, ct_forked, &__dso_handle);
+		ct_self();
+	}
+	errno = error;
+}
+
+__attribute__((destructor)) static void fini(void)
+{
+	struct timespec t;
+	struct ct_slot *slot = ct_thread.slot;
+
+	if (slot && !ct_sys(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &t))
+		slot->cpu_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}

@@ -1,0 +1,233 @@
+/*
+ * Mutexes and reader-writer locks. The lock is tried first: what succeeds
+ * costs a count and a look whether the lock is hot, and no time stamp.
+ */
+#include "hot.h"
+#include "real.h"
+#include "record.h"
+
+/* glibc keeps the holder's tid in the lock. */
+static uint32_t mutex_owner(const pthread_mutex_t *m)
+{
+	return (uint32_t)ct_load(&m->__data.__owner);
+}
+
+static uint32_t rwlock_owner(const pthread_rwlock_t *l)
+{
+	return (uint32_t)ct_load(&l->__data.__cur_writer);
+}
+
+/* The lock is taken by the calling thread. */
+static inline void got(struct ct_slot *slot, uint16_t call, const void *lock)
+{
+	ct_inc_local(&slot->calls[call]);
+	if (CT_UNLIKELY(ct_hot_maybe(lock)))
+		ct_hot_acquired(lock);
+}
+
+static bool begin_contended(struct ct_interval *v, uint16_t call, enum ct_cause cause, const void *lock,
+			    uint32_t owner, const void *ip)
+{
+	if (!ct_prepare(v, call, cause, CT_OBJECT_ADDRESS, (uint64_t)lock))
+		return false;
+	v->owner = owner;
+	v->stack = ct_stack(v->slot);
+	bool hot = ct_hot_wait_begin(lock, cause);
+
+	ct_start(v, ip);
+	return hot;
+}
+
+static void end_contended(struct ct_interval *v, bool hot, const void *lock, int r, bool exclusive)
+{
+	ct_end(v, -r);
+	if (!hot)
+		return;
+	ct_hot_wait_end(lock);
+	if (exclusive && (r == 0 || r == EOWNERDEAD))
+		ct_hot_acquired(lock);
+}
+
+/* LOCK blocks; TRY is the attempt that went before. */
+#define CONTENDED(call, cause, lock, owner, exclusive, LOCK) \
+	do { \
+		struct ct_interval v; \
+		bool hot = begin_contended(&v, CT_CALL_##call, cause, lock, owner, __builtin_return_address(0)); \
+		int r_ = LOCK; \
+		end_contended(&v, hot, lock, r_, exclusive); \
+		return r_; \
+	} while (0)
+
+static CT_COLD int mutex_lock_contended(pthread_mutex_t *m)
+{
+	CONTENDED(pthread_mutex_lock, CT_CAUSE_MUTEX, m, mutex_owner(m), true, ct_real.pthread_mutex_lock(m));
+}
+
+CT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
+{
+	struct ct_slot *slot = ct_thread.slot;
+
+	if (CT_UNLIKELY(!slot) && !(slot = ct_self()))
+		return ct_real.pthread_mutex_lock(m);
+	if (CT_LIKELY(ct_real.pthread_mutex_trylock(m) == 0)) {
+		got(slot, CT_CALL_pthread_mutex_lock, m);
+		return 0;
+	}
+	/* Busy, or something that the real call knows how to report. A robust
+	 * mutex that was taken from a dead owner is ours already. */
+	return mutex_lock_contended(m);
+}
+
+CT_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
+{
+	int r = ct_real.pthread_mutex_trylock(m);
+	struct ct_slot *slot = ct_self();
+
+	if (CT_LIKELY(slot != NULL)) {
+		if (r == 0)
+			got(slot, CT_CALL_pthread_mutex_trylock, m);
+		else
+			ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_trylock]);
+	}
+	return r;
+}
+
+static CT_COLD int mutex_timedlock_contended(pthread_mutex_t *m, const struct timespec *until)
+{
+	CONTENDED(pthread_mutex_timedlock, CT_CAUSE_MUTEX, m, mutex_owner(m), true,
+		  ct_real.pthread_mutex_timedlock(m, until));
+}
+
+CT_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *until)
+{
+	struct ct_slot *slot = ct_self();
+
+	if (CT_LIKELY(slot != NULL) && ct_real.pthread_mutex_trylock(m) == 0) {
+		got(slot, CT_CALL_pthread_mutex_timedlock, m);
+		return 0;
+	}
+	return mutex_timedlock_contended(m, until);
+}
+
+static CT_COLD int mutex_clocklock_contended(pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
+{
+	CONTENDED(pthread_mutex_clocklock, CT_CAUSE_MUTEX, m, mutex_owner(m), true,
+		  ct_real.pthread_mutex_clocklock(m, clock, until));
+}
+
+CT_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
+{
+	return mutex_clocklock_contended(m, clock, until);
+}
+
+static CT_COLD int mutex_unlock_hot(struct ct_slot *slot, pthread_mutex_t *m)
+{
+	ct_hot_release(slot, m, CT_CALL_pthread_mutex_unlock, true);
+	return ct_real.pthread_mutex_unlock(m);
+}
+
+CT_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
+{
+	struct ct_slot *slot = ct_thread.slot;
+
+	if (CT_LIKELY(slot != NULL)) {
+		ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_unlock]);
+		if (CT_UNLIKELY(ct_hot_maybe(m)))
+			return mutex_unlock_hot(slot, m);
+	}
+	return ct_real.pthread_mutex_unlock(m);
+}
+
+/* --- reader-writer locks --- */
+
+static CT_COLD int rdlock_contended(pthread_rwlock_t *l)
+{
+	CONTENDED(pthread_rwlock_rdlock, CT_CAUSE_RWLOCK, l, rwlock_owner(l), false,
+		  ct_real.pthread_rwlock_rdlock(l));
+}
+
+CT_EXPORT int pthread_rwlock_rdlock(pthread_rwlock_t *l)
+{
+	struct ct_slot *slot = ct_self();
+
+	/* A failed attempt queues nowhere, so trying first keeps the lock's own
+	 * preference between readers and writers. */
+	if (CT_LIKELY(slot != NULL) && CT_LIKELY(ct_real.pthread_rwlock_tryrdlock(l) == 0)) {
+		ct_inc_local(&slot->calls[CT_CALL_pthread_rwlock_rdlock]);
+		return 0;
+	}
+	return rdlock_contended(l);
+}
+
+CT_EXPORT int pthread_rwlock_tryrdlock(pthread_rwlock_t *l)
+{
+	ct_count(CT_CALL_pthread_rwlock_tryrdlock);
+	return ct_real.pthread_rwlock_tryrdlock(l);
+}
+
+CT_EXPORT int pthread_rwlock_timedrdlock(pthread_rwlock_t *l, const struct timespec *until)
+{
+	CONTENDED(pthread_rwlock_timedrdlock, CT_CAUSE_RWLOCK, l, rwlock_owner(l), false,
+		  ct_real.pthread_rwlock_timedrdlock(l, until));
+}
+
+CT_EXPORT int pthread_rwlock_clockrdlock(pthread_rwlock_t *l, clockid_t clock, const struct timespec *until)
+{
+	CONTENDED(pthread_rwlock_clockrdlock, CT_CAUSE_RWLOCK, l, rwlock_owner(l), false,
+		  ct_real.pthread_rwlock_clockrdlock(l, clock, until));
+}
+
+static CT_COLD int wrlock_contended(pthread_rwlock_t *l)
+{
+	CONTENDED(pthread_rwlock_wrlock, CT_CAUSE_RWLOCK, l, rwlock_owner(l), true,
+		  ct_real.pthread_rwlock_wrlock(l));
+}
+
+CT_EXPORT int pthread_rwlock_wrlock(pthread_rwlock_t *l)
+{
+	struct ct_slot *slot = ct_self();
+
+	if (CT_LIKELY(slot != NULL) && CT_LIKELY(ct_real.pthread_rwlock_trywrlock(l) == 0)) {
+		got(slot, CT_CALL_pthread_rwlock_wrlock, l);
+		return 0;
+	}
+	return wrlock_contended(l);
+}
+
+CT_EXPORT int pthread_rwlock_trywrlock(pthread_rwlock_t *l)
+{
+	int r = ct_real.pthread_rwlock_trywrlock(l);
+	struct ct_slot *slot = ct_self();
+
+	if (CT_LIKELY(slot != NULL)) {
+		if (r == 0)
+			got(slot, CT_CALL_pthread_rwlock_trywrlock, l);
+		else
+			ct_inc_local(&slot->calls[CT_CALL_pthread_rwlock_trywrlock]);
+	}
+	return r;
+}
+
+CT_EXPORT int pthread_rwlock_timedwrlock(pthread_rwlock_t *l, const struct timespec *until)
+{
+	CONTENDED(pthread_rwlock_timedwrlock, CT_CAUSE_RWLOCK, l, rwlock_owner(l), true,
+		  ct_real.pthread_rwlock_timedwrlock(l, until));
+}
+
+CT_EXPORT int pthread_rwlock_clockwrlock(pthread_rwlock_t *l, clockid_t clock, const struct timespec *until)
+{
+	CONTENDED(pthread_rwlock_clockwrlock, CT_CAUSE_RWLOCK, l, rwlock_owner(l), true,
+		  ct_real.pthread_rwlock_clockwrlock(l, clock, until));
+}
+
+CT_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *l)
+{
+	struct ct_slot *slot = ct_self();
+
+	if (CT_LIKELY(slot != NULL)) {
+		ct_inc_local(&slot->calls[CT_CALL_pthread_rwlock_unlock]);
+		if (CT_UNLIKELY(ct_hot_maybe(l)))
+			ct_hot_release(slot, l, CT_CALL_pthread_rwlock_unlock, rwlock_owner(l) == slot->tid);
+	}
+	return ct_real.pthread_rwlock_unlock(l);
+}

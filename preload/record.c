@@ -1,0 +1,123 @@
+/* Writing events into the thread's ring. See record.h and abi/region.h. */
+#include "record.h"
+
+#include "descriptors.h"
+
+/* A fork that we did not see left us with our parent's slot. */
+static bool is_parents(void)
+{
+	if (CT_LIKELY(*ct_state.alive))
+		return false;
+	ct_forked();
+	return true;
+}
+
+void ct_write_event(struct ct_slot *slot, const struct ct_event *event)
+{
+	if (CT_UNLIKELY(is_parents()))
+		return;
+
+	uint64_t pending = ct_load(&slot->reserved_events) - ct_load(&slot->consumed);
+
+	if (CT_UNLIKELY(pending >= CT_RING_EVENTS - CT_RING_SLACK)) {
+		ct_inc_local(&slot->dropped);
+		return;
+	}
+	/* One instruction: a handler takes the next number. */
+	uint64_t number = ct_fetch_add_local(&slot->reserved_events, 1);
+	struct ct_event *e = &slot->ring[number % CT_RING_EVENTS];
+
+	e->start = event->start;
+	e->end = event->end;
+	e->object = event->object;
+	e->aux = event->aux;
+	e->result = event->result;
+	e->stack = event->stack;
+	e->owner = event->owner;
+	e->call = event->call;
+	e->kind = event->kind;
+	e->cause = event->cause;
+	e->flags = event->flags;
+	e->object_kind = event->object_kind;
+	e->reserved = 0;
+	/* Publishes the event; the collector acquires seq. */
+	ct_store_release(&e->seq, number + 1);
+}
+
+CT_COLD void ct_write(struct ct_interval *v, uint64_t end, int left, int64_t result)
+{
+	struct ct_event e = {
+		.start = v->start,
+		.end = end,
+		.object = v->object,
+		.aux = v->aux,
+		.result = result,
+		.owner = v->owner,
+		.call = v->call,
+		.kind = CT_EVENT_INTERVAL,
+		.cause = v->cause,
+		.flags = left ? CT_EV_OFF_CPU : 0,
+		.object_kind = v->object_kind,
+		.stack = v->stack ? v->stack : ct_stack(v->slot),
+	};
+
+	if (v->object_kind == CT_OBJECT_FD)
+		ct_descriptor(&e);
+	ct_write_event(v->slot, &e);
+}
+
+/*
+ * A wait is published while another begins. Either a signal handler runs while
+ * the thread blocks: its frames are below those of the interrupted wrapper, or
+ * on another stack. Or the wrapper was left by longjmp: its frame is gone, that
+ * is, below ours.
+ */
+CT_COLD void ct_begin_nested(struct ct_interval *v)
+{
+	struct ct_wait *w = &v->slot->wait;
+	uint64_t here = (uint64_t)v;
+	bool same_stack = here >= ct_thread.stack_low && here < ct_thread.stack_high &&
+			  w->frame >= ct_thread.stack_low && w->frame < ct_thread.stack_high;
+
+	if (!same_stack || w->frame > here) {
+		v->outer = *w;
+		v->nested = 1;
+		return;
+	}
+
+	struct ct_event e = {
+		.start = w->start,
+		.end = w->start,
+		.object = w->object,
+		.aux = w->aux,
+		.stack = w->stack,
+		.owner = w->owner,
+		.call = w->call,
+		.kind = CT_EVENT_INTERVAL,
+		.cause = w->cause,
+		.flags = CT_EV_ABANDONED,
+		.object_kind = w->object_kind,
+	};
+
+	ct_store(&w->call, CT_CALL_NONE);
+	ct_write_event(v->slot, &e);
+}
+
+CT_COLD void ct_end_nested(struct ct_interval *v)
+{
+	struct ct_wait *w = &v->slot->wait;
+
+	ct_store(&w->seq, (w->seq + 1) | 1);
+	ct_fence_write();
+	w->cause = v->outer.cause;
+	w->object_kind = v->outer.object_kind;
+	w->start = v->outer.start;
+	w->object = v->outer.object;
+	w->aux = v->outer.aux;
+	w->ip = v->outer.ip;
+	w->frame = v->outer.frame;
+	w->stack = v->outer.stack;
+	w->owner = v->outer.owner;
+	ct_store(&w->call, v->outer.call);
+	ct_store_release(&w->seq, (w->seq | 1) + 1);
+}

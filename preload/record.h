@@ -1,0 +1,156 @@
+/*
+ * The shape of every wrapper of a call that may block:
+ *
+ *	struct ct_interval v;
+ *	ct_begin(&v, CT_CALL_read, CT_CAUSE_FILE, CT_OBJECT_FD, fd);
+ *	ssize_t r = ct_real.read(fd, buf, n);
+ *	ct_end(&v, r < 0 ? -errno : r);
+ *
+ * Nothing is held across the real call: cancellation, pthread_exit and longjmp
+ * may skip ct_end. The wait then stays visible until the thread's next call or
+ * end, which closes it.
+ */
+#ifndef CT_RECORD_H
+#define CT_RECORD_H
+
+#include <errno.h>
+
+#include "state.h"
+
+#pragma GCC visibility push(hidden)
+
+struct ct_interval {
+	struct ct_slot *slot; /* NULL: not traced */
+	uint64_t start;
+	uint64_t object, aux;
+	uint32_t stack, owner;
+	uint16_t call;
+	uint8_t cause, object_kind, nested;
+	struct ct_wait outer; /* nested only: the wait that a signal handler interrupted */
+};
+
+/* Handles a wait that is still published: nested or abandoned. */
+void ct_begin_nested(struct ct_interval *v);
+/* Publishes the wait again that v interrupted. */
+void ct_end_nested(struct ct_interval *v);
+/* Writes the interval, with its stack, and with its descriptor if it has one. */
+void ct_write(struct ct_interval *v, uint64_t end, int left, int64_t result);
+/* Writes a record of a kind of its own. */
+void ct_write_event(struct ct_slot *slot, const struct ct_event *event);
+
+static inline void ct_publish(struct ct_interval *v, const void *ip)
+{
+	struct ct_wait *w = &v->slot->wait;
+
+	/* A handler that comes in between leaves seq even; ours is odd again
+	 * after the next line, or the collector reads one torn wait. */
+	ct_store(&w->seq, (w->seq + 1) | 1);
+	ct_fence_write();
+	w->cause = v->cause;
+	w->object_kind = v->object_kind;
+	w->start = v->start;
+	w->object = v->object;
+	w->aux = v->aux;
+	w->ip = (uint64_t)ip;
+	w->frame = (uint64_t)v;
+	w->stack = v->stack;
+	w->owner = v->owner;
+	ct_store(&w->call, v->call);
+	ct_store_release(&w->seq, (w->seq | 1) + 1);
+}
+
+/* The parts of ct_begin, for wrappers that know more: set owner, aux or stack
+ * between them. */
+static inline int ct_prepare(struct ct_interval *v, uint16_t call, uint8_t cause, uint8_t object_kind,
+			     uint64_t object)
+{
+	struct ct_slot *slot = ct_self();
+
+	v->slot = slot;
+	if (CT_UNLIKELY(!slot))
+		return 0;
+	ct_inc_local(&slot->calls[call]);
+	v->object = object;
+	v->aux = 0;
+	v->stack = 0;
+	v->owner = 0;
+	v->call = call;
+	v->cause = cause;
+	v->object_kind = object_kind;
+	v->nested = 0;
+	if (CT_UNLIKELY(slot->wait.call))
+		ct_begin_nested(v);
+	return 1;
+}
+
+static inline void ct_start(struct ct_interval *v, const void *ip)
+{
+	v->start = ct_ticks();
+	ct_publish(v, ip);
+	ct_rseq_arm();
+}
+
+#define ct_begin(v, call, cause, object_kind, object) \
+	do { \
+		if (CT_LIKELY(ct_prepare((v), (call), (cause), (object_kind), (uint64_t)(object)))) \
+			ct_start((v), __builtin_return_address(0)); \
+	} while (0)
+
+/* For calls that wait by their nature: with the stack, so that a snapshot of a
+ * program that hangs in it shows where. */
+uint32_t ct_stack(struct ct_slot *slot);
+#define ct_begin_wait(v, call, cause, object_kind, object) \
+	do { \
+		if (CT_LIKELY(ct_prepare((v), (call), (cause), (object_kind), (uint64_t)(object)))) { \
+			(v)->stack = ct_stack((v)->slot); \
+			ct_start((v), __builtin_return_address(0)); \
+		} \
+	} while (0)
+
+static inline void ct_count_short(struct ct_slot *slot, uint16_t call, uint64_t ticks)
+{
+	struct ct_short *s = &slot->short_[call];
+	int bits = 64 - __builtin_clzll(ticks | 31);
+	int bucket = bits - 5; /* 2^5 ticks and less: bucket 0 */
+
+	if (bucket >= (int)CT_SHORT_BUCKETS)
+		bucket = CT_SHORT_BUCKETS - 1;
+	ct_add_local(&s->ticks, ticks);
+	ct_inc_local32(&s->count[bucket]);
+}
+
+static inline void ct_end(struct ct_interval *v, int64_t result)
+{
+	struct ct_slot *slot = v->slot;
+
+	if (CT_UNLIKELY(!slot))
+		return;
+	int left = ct_rseq_left();
+	uint64_t end = ct_ticks();
+
+	if (CT_UNLIKELY(v->nested))
+		ct_end_nested(v);
+	else
+		ct_store(&slot->wait.call, CT_CALL_NONE);
+	if (CT_LIKELY(!left && end - v->start < ct_state.min_ticks)) {
+		ct_count_short(slot, v->call, end - v->start);
+		return;
+	}
+	ct_write(v, end, left, result);
+}
+
+/* A call that is only counted. */
+static inline void ct_count(uint16_t call)
+{
+	struct ct_slot *slot = ct_self();
+
+	if (CT_LIKELY(slot != NULL))
+		ct_inc_local(&slot->calls[call]);
+}
+
+/* What a call returned, as an event's result: its value, or -errno. */
+#define CT_RESULT(r) ((r) < 0 ? -(int64_t)errno : (int64_t)(r))
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,113 @@
+/* Thread slots: how a thread gets one without a lock or a system call. */
+#include "state.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+__thread struct ct_thread ct_thread;
+
+static uint64_t thread_cpu_ns(void)
+{
+	struct timespec t;
+
+	if (ct_sys(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &t))
+		return 0;
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+struct ct_slot *ct_slot_reserve(void)
+{
+	struct ct_region *r = ct_state.region;
+
+	if (!r)
+		return NULL;
+	for (uint32_t i = ct_load(&r->slot_hint); i < r->slot_count; i++) {
+		uint32_t free = CT_SLOT_FREE;
+
+		if (ct_load(&r->slot_state[i]) != CT_SLOT_FREE ||
+		    !ct_cas(&r->slot_state[i], &free, CT_SLOT_CLAIMED))
+			continue;
+
+		uint32_t used = ct_load(&r->slots_used);
+
+		while (used < i + 1 && !ct_cas(&r->slots_used, &used, i + 1))
+			;
+		/* Everything below i was taken a moment ago. The collector lowers
+		 * the hint when it frees a slot; a lost update costs a search. */
+		ct_store(&r->slot_hint, i + 1);
+
+		struct ct_slot *slot = &r->slots[i];
+
+		slot->pthread = slot->routine = slot->argument = slot->stack_bytes = 0;
+		slot->end = slot->cpu_ns = 0;
+		slot->wait.call = 0;
+		return slot;
+	}
+	ct_store(&r->slot_hint, 0);
+	ct_fetch_add(&r->threads_lost, 1);
+	return NULL;
+}
+
+static uint32_t *state_of(struct ct_slot *slot)
+{
+	return &ct_state.region->slot_state[slot - ct_state.region->slots];
+}
+
+void ct_slot_release(struct ct_slot *slot)
+{
+	ct_store_release(state_of(slot), CT_SLOT_FREE);
+	ct_store(&ct_state.region->slot_hint, 0);
+}
+
+void ct_slot_name(struct ct_slot *slot, const char *name)
+{
+	size_t i = 0;
+
+	for (; i < CT_NAME - 1 && name[i]; i++)
+		slot->name[i] = name[i];
+	slot->name[i] = 0;
+}
+
+void ct_slot_enter(struct ct_slot *slot)
+{
+	char name[CT_NAME + 1] = "";
+
+	slot->tid = (uint32_t)ct_sys(SYS_gettid, 0);
+	slot->start = ct_ticks();
+	slot->pthread = (uint64_t)pthread_self();
+	ct_sys(SYS_prctl, PR_GET_NAME, name);
+	ct_slot_name(slot, name);
+	ct_store_release(state_of(slot), CT_SLOT_LIVE);
+	ct_thread.slot = slot;
+}
+
+/* A thread whose creation we did not see: main, or made by other means. */
+CT_COLD struct ct_slot *ct_slot_claim(void)
+{
+	if (!ct_state.region || ct_thread.refused)
+		return NULL;
+	/* Set while we are here, for a signal handler that comes in between. */
+	ct_thread.refused = 1;
+	struct ct_slot *slot = ct_slot_reserve();
+
+	if (!slot)
+		return NULL;
+	uint64_t here = (uint64_t)__builtin_frame_address(0);
+
+	if (here >= ct_state.main_stack_low && here < ct_state.main_stack_high) {
+		ct_thread.stack_low = ct_state.main_stack_low;
+		ct_thread.stack_high = ct_state.main_stack_high;
+	}
+	ct_slot_enter(slot);
+	ct_thread.refused = 0;
+	return slot;
+}
+
+void ct_slot_end(struct ct_slot *slot)
+{
+	slot->cpu_ns = thread_cpu_ns();
+	slot->end = ct_ticks();
+	ct_store_release(state_of(slot), CT_SLOT_ENDED);
+}

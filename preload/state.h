@@ -1,0 +1,92 @@
+/*
+ * What the whole preload shares: the region, settings, and each thread's few
+ * words of thread-local storage.
+ */
+#ifndef CT_STATE_H
+#define CT_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "arch.h"
+#include "atomics.h"
+#include "region.h"
+
+/* Ours alone: reached without the global offset table. */
+#pragma GCC visibility push(hidden)
+
+enum ct_stacks { CT_STACKS_AUTO, CT_STACKS_FP, CT_STACKS_UNWIND, CT_STACKS_OFF };
+
+/* Read-mostly; written while the process has one thread. */
+struct ct_state {
+	struct ct_region *region;  /* NULL: this process is not traced */
+	uint64_t min_ticks;
+	uint32_t tsc;              /* ticks are the time stamp counter's */
+	uint32_t rseq;             /* the kernel tells whether a thread left the CPU */
+	enum ct_stacks stacks;
+	uint64_t min_ns;
+	uint64_t ticks_per_ms;
+	uint64_t main_stack_low, main_stack_high;
+	uint64_t own_start, own_end; /* our own code */
+	/* A page that fork() gives to the child filled with zeros, however it
+	 * was called: the child of a fork that we did not see notices by it
+	 * that the region and the slot belong to its parent. */
+	volatile uint32_t *alive;
+	char socket[64];
+};
+
+extern struct ct_state ct_state;
+
+struct ct_thread {
+	struct ct_slot *slot;       /* NULL: not claimed yet, or never */
+	struct ct_slot *heap_slot;  /* slot, while allocator calls need no time stamps */
+	uint32_t heap_timed;        /* allocator calls that are to be timed */
+	uint32_t refused;           /* no slot for this thread: do not ask again */
+	uint64_t stack_low, stack_high; /* the thread's stack; 0, 0: not known */
+	const void *rseq_dummy;     /* stands in for rseq_cs where there is no rseq */
+};
+
+extern __thread struct ct_thread ct_thread __attribute__((tls_model("initial-exec")));
+
+/* Claims a slot for the calling thread; NULL if it is not to be traced. */
+struct ct_slot *ct_slot_claim(void);
+/* Claims a slot for a thread that is about to be created, and gives it back. */
+struct ct_slot *ct_slot_reserve(void);
+void ct_slot_release(struct ct_slot *slot);
+/* Makes a reserved slot the calling thread's own. */
+void ct_slot_enter(struct ct_slot *slot);
+/* The owner's hint that it is about to end. */
+void ct_slot_end(struct ct_slot *slot);
+void ct_slot_name(struct ct_slot *slot, const char *name);
+
+static inline struct ct_slot *ct_self(void)
+{
+	struct ct_slot *slot = ct_thread.slot;
+
+	return CT_LIKELY(slot != NULL) ? slot : ct_slot_claim();
+}
+
+static inline uint64_t ct_ticks(void)
+{
+	if (CT_LIKELY(ct_state.tsc))
+		return ct_rdtsc();
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Creates the region and shows it to the collector; on failure the process is
+ * not traced. Async-signal-safe. */
+void ct_attach(void);
+/* In the child of a fork: forgets the parent's region and attaches anew. */
+void ct_forked(void);
+/* Starts a collector for this process; false, and one line on stderr, if not. */
+bool ct_spawn_collector(void);
+/* Prints "ctrace: what: why" to stderr, once a process. */
+void ct_say(const char *what, const char *why);
+
+#pragma GCC visibility pop
+
+#endif
