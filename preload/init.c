@@ -105,6 +105,8 @@ static uint64_t duration_ns(const char *text)
 static void settle_stack_bounds(void)
 {
 	struct rlimit l;
+	pthread_attr_t attributes;
+	size_t bytes;
 	uint64_t size = 64u << 20;
 
 	/* A main stack without a limit: other mappings stay well below this. */
@@ -112,6 +114,11 @@ static void settle_stack_bounds(void)
 		size = l.rlim_cur;
 	ct_state.main_stack_high = (uint64_t)__libc_stack_end;
 	ct_state.main_stack_low = ct_state.main_stack_high - size;
+	if (pthread_getattr_default_np(&attributes))
+		return;
+	if (!pthread_attr_getstacksize(&attributes, &bytes))
+		ct_state.default_stack_bytes = bytes;
+	pthread_attr_destroy(&attributes);
 }
 
 static void settle_settings(void)

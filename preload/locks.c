@@ -48,7 +48,6 @@ static void end_contended(struct ct_interval *v, bool hot, const void *lock, int
 		ct_hot_acquired(lock);
 }
 
-/* LOCK blocks; TRY is the attempt that went before. */
 #define CONTENDED(call, cause, lock, owner, exclusive, LOCK) \
 	do { \
 		struct ct_interval v; \
@@ -63,19 +62,52 @@ static CT_COLD int mutex_lock_contended(pthread_mutex_t *m)
 	CONTENDED(pthread_mutex_lock, CT_CAUSE_MUTEX, m, mutex_owner(m), true, ct_real.pthread_mutex_lock(m));
 }
 
+/* The attempt settled the matter. A robust mutex taken from a dead owner is
+ * ours already: to lock it again would hang. */
+static inline bool taken(int r)
+{
+	return r == 0 || r == EOWNERDEAD;
+}
+
+/* A deadline that the real call would refuse must reach it, lock free or not. */
+static inline bool valid(clockid_t clock, const struct timespec *until)
+{
+	return (clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC) && until->tv_nsec >= 0 &&
+	       until->tv_nsec < 1000000000;
+}
+
 CT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 {
 	struct ct_slot *slot = ct_thread.slot;
 
 	if (CT_UNLIKELY(!slot) && !(slot = ct_self()))
 		return ct_real.pthread_mutex_lock(m);
-	if (CT_LIKELY(ct_real.pthread_mutex_trylock(m) == 0)) {
+	int r = ct_real.pthread_mutex_trylock(m);
+
+	if (CT_LIKELY(taken(r))) {
 		got(slot, CT_CALL_pthread_mutex_lock, m);
-		return 0;
+		return r;
 	}
-	/* Busy, or something that the real call knows how to report. A robust
-	 * mutex that was taken from a dead owner is ours already. */
+	/* Busy, or something that the real call knows how to report. */
 	return mutex_lock_contended(m);
+}
+
+/* Tries TRY where that is possible, else does WAIT. */
+#define TRY_FIRST(call, lock, possible, TRY, GOT, WAIT) \
+	do { \
+		struct ct_slot *slot = ct_self(); \
+		int r_; \
+		if (CT_LIKELY(slot && (possible)) && CT_LIKELY(taken(r_ = (TRY)))) { \
+			GOT(slot, CT_CALL_##call, lock); \
+			return r_; \
+		} \
+		return WAIT; \
+	} while (0)
+
+static inline void got_shared(struct ct_slot *slot, uint16_t call, const void *lock)
+{
+	(void)lock;
+	ct_inc_local(&slot->calls[call]);
 }
 
 CT_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
@@ -100,13 +132,8 @@ static CT_COLD int mutex_timedlock_contended(pthread_mutex_t *m, const struct ti
 
 CT_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *until)
 {
-	struct ct_slot *slot = ct_self();
-
-	if (CT_LIKELY(slot != NULL) && ct_real.pthread_mutex_trylock(m) == 0) {
-		got(slot, CT_CALL_pthread_mutex_timedlock, m);
-		return 0;
-	}
-	return mutex_timedlock_contended(m, until);
+	TRY_FIRST(pthread_mutex_timedlock, m, valid(CLOCK_REALTIME, until), ct_real.pthread_mutex_trylock(m), got,
+		  mutex_timedlock_contended(m, until));
 }
 
 static CT_COLD int mutex_clocklock_contended(pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
@@ -117,7 +144,8 @@ static CT_COLD int mutex_clocklock_contended(pthread_mutex_t *m, clockid_t clock
 
 CT_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
 {
-	return mutex_clocklock_contended(m, clock, until);
+	TRY_FIRST(pthread_mutex_clocklock, m, valid(clock, until), ct_real.pthread_mutex_trylock(m), got,
+		  mutex_clocklock_contended(m, clock, until));
 }
 
 static CT_COLD int mutex_unlock_hot(struct ct_slot *slot, pthread_mutex_t *m)
@@ -140,58 +168,37 @@ CT_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
 
 /* --- reader-writer locks --- */
 
-static CT_COLD int rdlock_contended(pthread_rwlock_t *l)
-{
-	CONTENDED(pthread_rwlock_rdlock, CT_CAUSE_RWLOCK, l, rwlock_owner(l), false,
-		  ct_real.pthread_rwlock_rdlock(l));
-}
-
-CT_EXPORT int pthread_rwlock_rdlock(pthread_rwlock_t *l)
-{
-	struct ct_slot *slot = ct_self();
-
-	/* A failed attempt queues nowhere, so trying first keeps the lock's own
-	 * preference between readers and writers. */
-	if (CT_LIKELY(slot != NULL) && CT_LIKELY(ct_real.pthread_rwlock_tryrdlock(l) == 0)) {
-		ct_inc_local(&slot->calls[CT_CALL_pthread_rwlock_rdlock]);
-		return 0;
+/* A failed attempt queues nowhere, so trying first keeps the lock's own
+ * preference between readers and writers. */
+#define RWLOCK(name, possible, try_name, GOT, exclusive, parameters, arguments) \
+	static CT_COLD int name##_contended parameters \
+	{ \
+		CONTENDED(name, CT_CAUSE_RWLOCK, l, rwlock_owner(l), exclusive, ct_real.name arguments); \
+	} \
+	CT_EXPORT int name parameters \
+	{ \
+		TRY_FIRST(name, l, possible, ct_real.try_name(l), GOT, name##_contended arguments); \
 	}
-	return rdlock_contended(l);
-}
+#define RDLOCK(name, possible, parameters, arguments) \
+	RWLOCK(name, possible, pthread_rwlock_tryrdlock, got_shared, false, parameters, arguments)
+#define WRLOCK(name, possible, parameters, arguments) \
+	RWLOCK(name, possible, pthread_rwlock_trywrlock, got, true, parameters, arguments)
+
+RDLOCK(pthread_rwlock_rdlock, true, (pthread_rwlock_t *l), (l))
+RDLOCK(pthread_rwlock_timedrdlock, valid(CLOCK_REALTIME, until),
+       (pthread_rwlock_t *l, const struct timespec *until), (l, until))
+RDLOCK(pthread_rwlock_clockrdlock, valid(clock, until),
+       (pthread_rwlock_t *l, clockid_t clock, const struct timespec *until), (l, clock, until))
+WRLOCK(pthread_rwlock_wrlock, true, (pthread_rwlock_t *l), (l))
+WRLOCK(pthread_rwlock_timedwrlock, valid(CLOCK_REALTIME, until),
+       (pthread_rwlock_t *l, const struct timespec *until), (l, until))
+WRLOCK(pthread_rwlock_clockwrlock, valid(clock, until),
+       (pthread_rwlock_t *l, clockid_t clock, const struct timespec *until), (l, clock, until))
 
 CT_EXPORT int pthread_rwlock_tryrdlock(pthread_rwlock_t *l)
 {
 	ct_count(CT_CALL_pthread_rwlock_tryrdlock);
 	return ct_real.pthread_rwlock_tryrdlock(l);
-}
-
-CT_EXPORT int pthread_rwlock_timedrdlock(pthread_rwlock_t *l, const struct timespec *until)
-{
-	CONTENDED(pthread_rwlock_timedrdlock, CT_CAUSE_RWLOCK, l, rwlock_owner(l), false,
-		  ct_real.pthread_rwlock_timedrdlock(l, until));
-}
-
-CT_EXPORT int pthread_rwlock_clockrdlock(pthread_rwlock_t *l, clockid_t clock, const struct timespec *until)
-{
-	CONTENDED(pthread_rwlock_clockrdlock, CT_CAUSE_RWLOCK, l, rwlock_owner(l), false,
-		  ct_real.pthread_rwlock_clockrdlock(l, clock, until));
-}
-
-static CT_COLD int wrlock_contended(pthread_rwlock_t *l)
-{
-	CONTENDED(pthread_rwlock_wrlock, CT_CAUSE_RWLOCK, l, rwlock_owner(l), true,
-		  ct_real.pthread_rwlock_wrlock(l));
-}
-
-CT_EXPORT int pthread_rwlock_wrlock(pthread_rwlock_t *l)
-{
-	struct ct_slot *slot = ct_self();
-
-	if (CT_LIKELY(slot != NULL) && CT_LIKELY(ct_real.pthread_rwlock_trywrlock(l) == 0)) {
-		got(slot, CT_CALL_pthread_rwlock_wrlock, l);
-		return 0;
-	}
-	return wrlock_contended(l);
 }
 
 CT_EXPORT int pthread_rwlock_trywrlock(pthread_rwlock_t *l)
@@ -206,18 +213,6 @@ CT_EXPORT int pthread_rwlock_trywrlock(pthread_rwlock_t *l)
 			ct_inc_local(&slot->calls[CT_CALL_pthread_rwlock_trywrlock]);
 	}
 	return r;
-}
-
-CT_EXPORT int pthread_rwlock_timedwrlock(pthread_rwlock_t *l, const struct timespec *until)
-{
-	CONTENDED(pthread_rwlock_timedwrlock, CT_CAUSE_RWLOCK, l, rwlock_owner(l), true,
-		  ct_real.pthread_rwlock_timedwrlock(l, until));
-}
-
-CT_EXPORT int pthread_rwlock_clockwrlock(pthread_rwlock_t *l, clockid_t clock, const struct timespec *until)
-{
-	CONTENDED(pthread_rwlock_clockwrlock, CT_CAUSE_RWLOCK, l, rwlock_owner(l), true,
-		  ct_real.pthread_rwlock_clockwrlock(l, clock, until));
 }
 
 CT_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *l)

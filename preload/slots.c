@@ -17,35 +17,38 @@ static uint64_t thread_cpu_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+static struct ct_slot *take(struct ct_region *r, uint32_t i)
+{
+	uint32_t free = CT_SLOT_FREE, used = ct_load(&r->slots_used);
+
+	if (ct_load(&r->slot_state[i]) != CT_SLOT_FREE || !ct_cas(&r->slot_state[i], &free, CT_SLOT_CLAIMED))
+		return NULL;
+	while (used < i + 1 && !ct_cas(&r->slots_used, &used, i + 1))
+		;
+	/* What is below was taken a moment ago. The collector lowers the hint
+	 * when it frees a slot; where that is lost, a search follows. */
+	ct_store(&r->slot_hint, i + 1);
+
+	struct ct_slot *slot = &r->slots[i];
+
+	slot->pthread = slot->routine = slot->argument = slot->stack_bytes = 0;
+	slot->end = slot->cpu_ns = 0;
+	slot->wait.call = CT_CALL_NONE;
+	return slot;
+}
+
 struct ct_slot *ct_slot_reserve(void)
 {
 	struct ct_region *r = ct_state.region;
+	struct ct_slot *slot;
 
 	if (!r)
 		return NULL;
-	for (uint32_t i = ct_load(&r->slot_hint); i < r->slot_count; i++) {
-		uint32_t free = CT_SLOT_FREE;
+	uint32_t hint = ct_load(&r->slot_hint);
 
-		if (ct_load(&r->slot_state[i]) != CT_SLOT_FREE ||
-		    !ct_cas(&r->slot_state[i], &free, CT_SLOT_CLAIMED))
-			continue;
-
-		uint32_t used = ct_load(&r->slots_used);
-
-		while (used < i + 1 && !ct_cas(&r->slots_used, &used, i + 1))
-			;
-		/* Everything below i was taken a moment ago. The collector lowers
-		 * the hint when it frees a slot; a lost update costs a search. */
-		ct_store(&r->slot_hint, i + 1);
-
-		struct ct_slot *slot = &r->slots[i];
-
-		slot->pthread = slot->routine = slot->argument = slot->stack_bytes = 0;
-		slot->end = slot->cpu_ns = 0;
-		slot->wait.call = 0;
-		return slot;
-	}
-	ct_store(&r->slot_hint, 0);
+	for (uint32_t n = 0; n < r->slot_count; n++)
+		if ((slot = take(r, (hint + n) % r->slot_count)))
+			return slot;
 	ct_fetch_add(&r->threads_lost, 1);
 	return NULL;
 }

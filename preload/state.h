@@ -28,6 +28,7 @@ struct ct_state {
 	uint64_t min_ns;
 	uint64_t ticks_per_ms;
 	uint64_t main_stack_low, main_stack_high;
+	uint64_t default_stack_bytes; /* of threads that are made without attributes */
 	uint64_t own_start, own_end; /* our own code */
 	/* A page that fork() gives to the child filled with zeros, however it
 	 * was called: the child of a fork that we did not see notices by it

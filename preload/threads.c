@@ -31,17 +31,11 @@ static void *thread_main(void *argument)
 
 static uint64_t stack_bytes(const pthread_attr_t *given)
 {
-	pthread_attr_t attributes;
 	size_t size = 0;
 
-	if (given)
-		return pthread_attr_getstacksize(given, &size) ? 0 : size;
-	if (pthread_getattr_default_np(&attributes))
-		return 0;
-	if (pthread_attr_getstacksize(&attributes, &size))
-		size = 0;
-	pthread_attr_destroy(&attributes);
-	return size;
+	if (!given)
+		return ct_state.default_stack_bytes;
+	return pthread_attr_getstacksize(given, &size) ? 0 : size;
 }
 
 CT_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*routine)(void *),
