@@ -189,26 +189,33 @@ static bool read_cie(const uint8_t *p, struct cie *ret)
 	return !r.bad;
 }
 
-/* The part of a row of the CFI table that we need. */
+enum { CFA_SP, CFA_FP, CFA_OTHER };
+enum { FP_KEPT, FP_AT, FP_OTHER };
+
+/* The part of a row of the CFI table that we need; small, for we may be on a
+ * signal stack of minimum size. */
 struct row {
-	enum { CFA_SP, CFA_FP, CFA_OTHER } cfa;
-	int64_t cfa_offset;
-	enum { FP_KEPT, FP_AT, FP_OTHER } fp;
-	int64_t fp_offset;
+	uint8_t cfa, fp;
 	bool ra_undefined, ra_other;
+	int32_t cfa_offset, fp_offset;
 };
+
+static int32_t narrow(int64_t offset)
+{
+	return offset == (int32_t)offset ? (int32_t)offset : 0;
+}
 
 static void define_cfa(struct row *row, uint64_t reg, int64_t offset)
 {
 	row->cfa = reg == REG_SP ? CFA_SP : reg == REG_FP ? CFA_FP : CFA_OTHER;
-	row->cfa_offset = offset;
+	row->cfa_offset = narrow(offset);
 }
 
 static void set_offset(struct row *row, uint64_t reg, int64_t offset)
 {
 	if (reg == REG_FP) {
 		row->fp = FP_AT;
-		row->fp_offset = offset;
+		row->fp_offset = narrow(offset);
 	} else if (reg == REG_RA) {
 		row->ra_undefined = false;
 		row->ra_other = offset != -8;
@@ -249,7 +256,7 @@ static void skip_block(struct reader *r)
 static bool run(struct reader r, const struct cie *c, uint64_t loc, uint64_t pc, struct row *row)
 {
 	const struct row initial = *row;
-	struct row saved[6];
+	struct row saved[4];
 	unsigned depth = 0;
 
 	while (r.p < r.end && !r.bad) {
@@ -326,7 +333,7 @@ static bool run(struct reader r, const struct cie *c, uint64_t loc, uint64_t pc,
 			define_cfa(row, get_uleb(&r), row->cfa_offset);
 			break;
 		case 0x0e: /* def_cfa_offset */
-			row->cfa_offset = (int64_t)get_uleb(&r);
+			row->cfa_offset = narrow((int64_t)get_uleb(&r));
 			break;
 		case 0x0f: /* def_cfa_expression */
 			skip_block(&r);
@@ -346,7 +353,7 @@ static bool run(struct reader r, const struct cie *c, uint64_t loc, uint64_t pc,
 			define_cfa(row, reg, get_sleb(&r) * c->data_align);
 			break;
 		case 0x13: /* def_cfa_offset_sf */
-			row->cfa_offset = get_sleb(&r) * c->data_align;
+			row->cfa_offset = narrow(get_sleb(&r) * c->data_align);
 			break;
 		case 0x14: /* val_offset */
 			set_other(row, get_uleb(&r));
@@ -376,14 +383,14 @@ static struct ct_rule rule_of(const struct row *row, bool signal)
 		rule.kind = CT_RULE_END;
 		return rule;
 	}
-	if (row->cfa == CFA_OTHER || row->ra_other || row->cfa_offset < 8 || row->cfa_offset > INT32_MAX)
+	if (row->cfa == CFA_OTHER || row->ra_other || row->cfa_offset < 8)
 		return rule;
 	rule.fp_offset = CT_RULE_FP_KEPT;
 	if (row->fp == FP_AT && row->fp_offset > INT16_MIN && row->fp_offset < 0)
 		rule.fp_offset = (int16_t)row->fp_offset;
 	else if (row->fp != FP_KEPT)
 		return rule;
-	rule.cfa_offset = (int32_t)row->cfa_offset;
+	rule.cfa_offset = row->cfa_offset;
 	rule.kind = row->cfa == CFA_SP ? CT_RULE_SP : CT_RULE_FP;
 	return rule;
 }

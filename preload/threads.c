@@ -14,12 +14,15 @@ static void *thread_main(void *argument)
 	void *(*routine)(void *) = (void *(*)(void *))slot->routine;
 	void *routine_argument = (void *)slot->argument;
 
-	/* The thread's stack block ends a little above its descriptor. */
-	ct_thread.stack_high = here + 8;
-	if (slot->stack_bytes && self > here && self - here < 65536 && self + 4096 > slot->stack_bytes)
+	/* glibc puts the stack, the static TLS and the thread's descriptor into
+	 * one block, in this order; the descriptor takes less than a page. */
+	if (slot->stack_bytes && self > here && self - here < 65536) {
+		ct_thread.stack_high = self;
 		ct_thread.stack_low = self + 4096 - slot->stack_bytes;
-	else
-		ct_thread.stack_low = here - 16384 + 4096;
+	} else {
+		ct_thread.stack_high = here + 16;
+		ct_thread.stack_low = here - 8192;
+	}
 	ct_slot_enter(slot);
 	void *result = routine(routine_argument);
 
