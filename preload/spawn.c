@@ -1,9 +1,11 @@
 /*
  * Starts a collector where the program was run with nothing but LD_PRELOAD.
  *
- * The collector must be invisible to the program: the direct child is made
- * with clone() and no exit signal, so that no wait() of the program sees it,
- * and ends as soon as the collector proper, its child, is ready.
+ * The collector must be invisible to the program: no wait() of the program may
+ * see it, and no SIGCHLD may come of it. So the direct child is made by clone()
+ * without an exit signal, and never execs, since execve would give it one. It
+ * starts the collector, waits until that has put itself into the background,
+ * and ends.
  */
 #include "state.h"
 
@@ -92,28 +94,53 @@ static void default_output(char *path, size_t size)
 	put(put(put(path, path + size, "trace."), path + size, p), path + size, ".bin");
 }
 
-/* Like vfork and exec: the child borrows our stack until execve, and nothing
- * but these system calls runs on it. Signals are blocked meanwhile. */
-static long run(const char *path, char *const argv[], char *const envp[])
+/*
+ * Like vfork: a child borrows our stack until it execs or ends, while we stand
+ * still, and runs nothing but system calls. Inlined, so that no frame which we
+ * still need is left by the child. Returns the wait status, or -errno.
+ */
+static inline __attribute__((always_inline)) long spawn_and_wait(const char *path, char *const argv[],
+								 char *const envp[])
 {
-	uint64_t all = ~0ull, before;
-
-	ct_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));
-	long pid = ct_sys(SYS_clone, CLONE_VM | CLONE_VFORK, 0, 0, 0, 0);
+	int status = 0;
+	long pid = ct_sys(SYS_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, 0, 0), r;
 
 	if (pid == 0) {
 		ct_sys(SYS_execve, path, argv, envp);
 		ct_sys(SYS_exit, 127);
 	}
+	if (pid < 0)
+		return pid;
+	do
+		r = ct_sys(SYS_wait4, pid, &status, __WALL, NULL);
+	while (r == -EINTR);
+	/* Where SIGCHLD is ignored nothing is left to wait for; whether a
+	 * collector is there is seen when we attach. */
+	return r == pid ? status : 0;
+}
+
+static long run(const char *path, char *const argv[], char *const envp[])
+{
+	uint64_t all = ~0ull, before;
+	volatile long result = -ECHILD; /* written by the child, in our memory */
+
+	ct_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));
+	long pid = ct_sys(SYS_clone, CLONE_VM | CLONE_VFORK, 0, 0, 0, 0);
+
+	if (pid == 0) {
+		result = spawn_and_wait(path, argv, envp);
+		ct_sys(SYS_exit, 0);
+	}
+	if (pid > 0)
+		ct_sys(SYS_wait4, pid, NULL, __WCLONE, NULL);
 	ct_sys(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof(all));
-	return pid;
+	return pid < 0 ? pid : result;
 }
 
 bool ct_spawn_collector(void)
 {
 	static char path[4096], output[4096];
 	const char *out = getenv(CT_ENV_OUT);
-	int status = 0;
 
 	if (!find_collector(path, sizeof(path))) {
 		ct_say("not tracing: no collector at", path);
@@ -127,19 +154,14 @@ bool ct_spawn_collector(void)
 
 	char *argv[] = { path, "--daemon", "--socket", ct_state.socket, "-o", output, NULL };
 	char *envp[] = { NULL };
-	long pid = run(path, argv, envp);
+	long status = run(path, argv, envp);
 
-	if (pid < 0) {
+	if (status < 0 || WEXITSTATUS(status) == 127) {
 		ct_say("not tracing: cannot start", path);
 		return false;
 	}
-	long r;
-
-	do
-		r = ct_sys(SYS_wait4, pid, &status, __WCLONE, NULL);
-	while (r == -EINTR);
 	/* It has said itself what went wrong. */
-	if (r != pid || !WIFEXITED(status) || WEXITSTATUS(status))
+	if (status)
 		return false;
 	setenv(CT_ENV_SOCKET, ct_state.socket, 1);
 	return true;

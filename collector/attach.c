@@ -1,0 +1,277 @@
+/* Processes that ask to be traced: connection, hello, the checks on their region. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "atomics.h"
+#include "collector.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5 */
+#endif
+#define BACKLOG 4096
+
+int ct_attach_listen(const char *name, int *ret_fd)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t n = strlen(name);
+
+	if (!n || n >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path + 1, name, n);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + n)) ||
+	    listen(fd, BACKLOG)) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+__attribute__((format(printf, 2, 3))) static void refuse(struct ct_collector *c, const char *format, ...)
+{
+	va_list ap;
+
+	c->refused++;
+	va_start(ap, format);
+	vsnprintf(c->refused_text, sizeof(c->refused_text), format, ap);
+	va_end(ap);
+}
+
+/* Out of descriptors: answer one connection by closing it, or epoll would
+ * report it for ever. */
+static void turn_away(struct ct_collector *c)
+{
+	close(c->spare);
+	int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0) {
+		refuse(c, "too many processes at once for the limit of open files");
+		close(fd);
+	}
+	c->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void ct_attach_accept(struct ct_collector *c)
+{
+	for (;;) {
+		int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE)
+				turn_away(c);
+			if (errno == EINTR || errno == ECONNABORTED)
+				continue;
+			return;
+		}
+		if (ct_collector_watch(c, fd, CT_SOURCE_PEER, (uint64_t)fd))
+			close(fd);
+		else
+			ct_attach_peer(c, fd);
+	}
+}
+
+/* Receives the hello and the one descriptor with it. 0, -errno, -EAGAIN: not yet. */
+static int receive(int fd, struct ct_hello *ret, int *ret_memfd)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { ret, sizeof(*ret) };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
+
+	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS ||
+	    cmsg->cmsg_len != CMSG_LEN(sizeof(int)))
+		return n ? -EBADMSG : -ENODATA;
+	memcpy(ret_memfd, CMSG_DATA(cmsg), sizeof(int));
+	if ((size_t)n == sizeof(*ret) && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+		return 0;
+	close(*ret_memfd);
+	return -EBADMSG;
+}
+
+/* Whether the memory can be mapped and read without being taken away from us. */
+static const char *check_memfd(int memfd, uint64_t bytes)
+{
+	struct stat st;
+	struct statfs fs;
+	int seals = fcntl(memfd, F_GET_SEALS);
+
+	if (seals < 0 || (seals & (F_SEAL_SHRINK | F_SEAL_GROW)) != (F_SEAL_SHRINK | F_SEAL_GROW))
+		return "its memory is not sealed";
+	if (fstat(memfd, &st) || (uint64_t)st.st_size != bytes)
+		return "its memory has another size than it says";
+	if (fstatfs(memfd, &fs) || fs.f_type != TMPFS_MAGIC)
+		return "its memory is of an unknown kind";
+	return NULL;
+}
+
+static const char *check_header(const struct ct_header *h, const struct ct_hello *hello)
+{
+	if (h->magic != CT_REGION_MAGIC || h->version != CT_REGION_VERSION || h->calls != CT_CALL_COUNT)
+		return "its libctrace.so is of another version";
+	if (h->slot_count < CT_SLOTS_MIN || h->slot_count > CT_SLOTS_MAX ||
+	    h->region_bytes != CT_REGION_BYTES(h->slot_count) || h->region_bytes != hello->region_bytes ||
+	    h->pid != hello->pid || h->clock > CT_CLOCK_TSC)
+		return "its memory makes no sense";
+	return NULL;
+}
+
+static void copy_header(const struct ct_region *r, struct ct_header *ret)
+{
+	*ret = (struct ct_header){
+		.magic = ct_load(&r->magic),
+		.region_bytes = ct_load(&r->region_bytes),
+		.start = ct_load(&r->start),
+		.start_ns = ct_load(&r->start_ns),
+		.ticks_per_ms = ct_load(&r->ticks_per_ms),
+		.min_ticks = ct_load(&r->min_ticks),
+		.version = ct_load(&r->version),
+		.slot_count = ct_load(&r->slot_count),
+		.pid = ct_load(&r->pid),
+		.parent_pid = ct_load(&r->parent_pid),
+		.clock = ct_load(&r->clock),
+		.calls = ct_load(&r->calls),
+	};
+	memcpy(ret->executable, r->executable, sizeof(ret->executable));
+	ret->executable[sizeof(ret->executable) - 1] = 0;
+}
+
+/* Maps the region and copies its header. */
+static const char *map_region(int memfd, const struct ct_hello *hello, struct ct_region **ret_region,
+			      struct ct_header *ret_header)
+{
+	if (hello->region_bytes < CT_REGION_BYTES(CT_SLOTS_MIN) || hello->region_bytes > CT_REGION_BYTES(CT_SLOTS_MAX))
+		return "its memory makes no sense";
+	const char *wrong = check_memfd(memfd, hello->region_bytes);
+
+	if (wrong)
+		return wrong;
+	struct ct_region *region = mmap(NULL, hello->region_bytes, PROT_READ | PROT_WRITE,
+					MAP_SHARED | MAP_NORESERVE, memfd, 0);
+
+	if (region == MAP_FAILED)
+		return strerror(errno);
+	copy_header(region, ret_header);
+	wrong = check_header(ret_header, hello);
+	if (wrong) {
+		munmap(region, hello->region_bytes);
+		return wrong;
+	}
+	*ret_region = region;
+	return NULL;
+}
+
+/* The process behind the connection, or -1: it has ended, or the kernel is old. */
+static int peer_pidfd(int fd, pid_t pid)
+{
+	int pidfd = -1;
+	socklen_t n = sizeof(pidfd);
+
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &n))
+		return pidfd;
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+/* Whether two pidfds stand for one process; one that is reaped may have none. */
+static bool same_process(int earlier, int later)
+{
+	struct stat a, b;
+	struct pollfd dead = { earlier, POLLIN, 0 };
+
+	if (earlier >= 0 && later >= 0 && !fstat(earlier, &a) && !fstat(later, &b))
+		return a.st_ino == b.st_ino;
+	return earlier < 0 || poll(&dead, 1, 0) != 1;
+}
+
+/* The same pid again: its image was replaced, or it was given to another process. */
+static void end_earlier_image(struct ct_collector *c, pid_t pid, int pidfd, uint64_t start_ns)
+{
+	struct ct_process *p = ct_collector_find(c, pid);
+	uint64_t now_ns = ct_now_ns();
+
+	if (!p)
+		return;
+	if (same_process(p->pidfd, pidfd))
+		ct_collector_end(c, p, CT_END_EXEC, start_ns < now_ns ? start_ns : now_ns);
+	else
+		ct_collector_end(c, p, CT_END_EXIT, now_ns);
+}
+
+static void attach(struct ct_collector *c, int fd, const struct ct_hello *hello, int memfd)
+{
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+	struct ct_header header;
+	struct ct_region *region = NULL;
+	const char *wrong = NULL;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n))
+		wrong = strerror(errno);
+	else if (peer.uid && geteuid() && peer.uid != geteuid())
+		wrong = "it belongs to another user";
+	else if (hello->magic != CT_REGION_MAGIC || hello->version != CT_REGION_VERSION)
+		wrong = "its libctrace.so is of another version";
+	else if (peer.pid <= 0 || hello->pid != (uint32_t)peer.pid)
+		wrong = "it is in another pid namespace";
+	else
+		wrong = map_region(memfd, hello, &region, &header);
+	if (wrong) {
+		refuse(c, "process %u: %s", hello->pid, wrong);
+		return;
+	}
+	struct ct_process *p;
+	int pidfd = peer_pidfd(fd, peer.pid);
+
+	end_earlier_image(c, peer.pid, pidfd, header.start_ns);
+	if (ct_process_start(&c->trace, region, &header, peer.pid, pidfd, &p)) {
+		refuse(c, "process %d: no memory", peer.pid);
+		munmap(region, header.region_bytes);
+		if (pidfd >= 0)
+			close(pidfd);
+	} else {
+		ct_collector_add(c, p);
+	}
+}
+
+void ct_attach_peer(struct ct_collector *c, int fd)
+{
+	struct ct_hello hello;
+	int memfd = -1, error = receive(fd, &hello, &memfd);
+
+	if (error == -EAGAIN)
+		return;
+	if (!error) {
+		attach(c, fd, &hello, memfd);
+		close(memfd);
+	} else if (error != -ENODATA) {
+		refuse(c, "somebody said what is no hello: %s", strerror(-error));
+	}
+	close(fd);
+}

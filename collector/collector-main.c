@@ -1,0 +1,216 @@
+/* ctrace-collector: options, output, beginning and end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "collector.h"
+#include "control.h"
+
+static const char usage[] =
+	"usage: ctrace-collector --socket NAME -o FILE [--daemon | --control-fd N]\n"
+	"Started by ctrace-run and libctrace.so; collects what traced processes record.\n";
+
+static void tell(struct ct_collector *c, struct ct_control *m)
+{
+	m->magic = CT_CONTROL_MAGIC;
+	if (c->control >= 0)
+		send(c->control, m, sizeof(*m), MSG_NOSIGNAL);
+}
+
+/* Says why nothing can be collected, to whoever started us. Returns the exit status. */
+static int fail(struct ct_collector *c, const char *what, int error)
+{
+	struct ct_control m = { .kind = CT_CONTROL_ERROR, .error = -error };
+
+	snprintf(m.text, sizeof(m.text), "%s: %s", what, strerror(-error));
+	if (c->control >= 0)
+		tell(c, &m);
+	else
+		fprintf(stderr, "ctrace-collector: %s: %s\n", what, strerror(-error));
+	return 1;
+}
+
+static int parse_number(const char *s, int *ret)
+{
+	char *end;
+	long n = strtol(s, &end, 10);
+
+	if (end == s || *end || n < 0 || n > INT_MAX)
+		return -EINVAL;
+	*ret = (int)n;
+	return 0;
+}
+
+static int parse(int argc, char **argv, struct ct_options *ret)
+{
+	static const struct option options[] = {
+		{ "socket", required_argument, NULL, 's' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "daemon", no_argument, NULL, 'd' },
+		{ "control-fd", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ 0 },
+	};
+	struct ct_options o = { .control = -1 };
+
+	for (int option; (option = getopt_long(argc, argv, "o:h", options, NULL)) != -1;) {
+		switch (option) {
+		case 's':
+			o.socket_name = optarg;
+			break;
+		case 'o':
+			o.out = optarg;
+			break;
+		case 'd':
+			o.daemon = true;
+			break;
+		case 'c':
+			if (parse_number(optarg, &o.control))
+				return -EINVAL;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		case 'V':
+			puts("ctrace " CTRACE_VERSION);
+			exit(0);
+		default:
+			return -EINVAL;
+		}
+	}
+	if (optind != argc || !o.socket_name || !o.out || (o.daemon && o.control >= 0))
+		return -EINVAL;
+	*ret = o;
+	return 0;
+}
+
+/* Everything that may fail before the traced program is let go. */
+static int prepare(struct ct_collector *c)
+{
+	sigset_t term;
+	int error = ct_attach_listen(c->options.socket_name, &c->listener);
+
+	if (error)
+		return fail(c, "socket", error);
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+	c->signals = signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK);
+	c->epoll = epoll_create1(EPOLL_CLOEXEC);
+	c->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (c->signals < 0 || c->epoll < 0)
+		return fail(c, "epoll", -errno);
+	error = ct_collector_watch(c, c->listener, CT_SOURCE_LISTENER, 0);
+	if (!error)
+		error = ct_collector_watch(c, c->signals, CT_SOURCE_SIGNAL, 0);
+	if (!error && c->control >= 0)
+		error = ct_collector_watch(c, c->control, CT_SOURCE_CONTROL, 0);
+	if (!error)
+		error = ct_clock_init(&c->trace.clock);
+	if (error)
+		return fail(c, "epoll", error);
+	/* Last, so that no file is left behind by another failure. */
+	error = ct_writer_open(&c->trace.writer, c->options.out);
+	return error ? fail(c, c->options.out, error) : 0;
+}
+
+static void announce(struct ct_collector *c)
+{
+	struct ct_control m = { .kind = CT_CONTROL_READY };
+
+	if (c->options.daemon) {
+		pid_t pid = fork();
+
+		if (pid > 0)
+			_exit(0);
+		/* The program waits for this process to end: it cannot collect itself. */
+		if (pid < 0) {
+			ct_writer_discard(&c->trace.writer, c->options.out);
+			_exit(fail(c, "fork", -errno));
+		}
+		setsid();
+	}
+	tell(c, &m);
+	ct_daemon_detach();
+}
+
+static uint64_t cpu_ns(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000u +
+	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000u;
+}
+
+static void finish(struct ct_collector *c)
+{
+	struct ct_trace *t = &c->trace;
+	struct ct_writer *w = &t->writer;
+	struct ct_record end = { .type = CT_RECORD_END, .end = {
+		.end_ns = ct_now_ns(),
+		.events = w->events,
+		.dropped = t->lost,
+		.collector_cpu_ns = cpu_ns(),
+	} };
+
+	ct_writer_record(w, &end);
+	ct_writer_close(w);
+
+	struct ct_control m = {
+		.kind = CT_CONTROL_SUMMARY,
+		.error = -w->error,
+		.refused = c->refused,
+		.processes = t->last_process,
+		.threads = t->last_thread,
+		.events = w->events,
+		.lost = t->lost + w->events_dropped,
+		.file_bytes = w->file_bytes,
+		.duration_ns = t->last_ns > t->first_ns ? t->last_ns - t->first_ns : 0,
+	};
+
+	snprintf(m.text, sizeof(m.text), "%s", c->refused_text);
+	if (c->control >= 0)
+		tell(c, &m);
+	else if (w->error)
+		fprintf(stderr, "ctrace: %s: %s; the trace ends early\n", c->options.out, strerror(-w->error));
+}
+
+int main(int argc, char **argv)
+{
+	static struct ct_collector collector;
+	struct ct_collector *c = &collector;
+
+	if (parse(argc, argv, &c->options)) {
+		fputs(usage, stderr);
+		return 1;
+	}
+	c->control = c->options.control;
+	ct_daemon_clean(c->control);
+	if (c->control >= 0)
+		fcntl(c->control, F_SETFD, FD_CLOEXEC);
+	int status = prepare(c);
+
+	if (status)
+		return status;
+	announce(c);
+	ct_meta_write(&c->trace.writer, c->options.daemon ? "daemon" : "run");
+	ct_collector_loop(c);
+	/* Nobody was ever traced and nobody asks: the file is of no use. */
+	if (!c->trace.last_process && c->control < 0)
+		ct_writer_discard(&c->trace.writer, c->options.out);
+	else
+		finish(c);
+	return 0;
+}

@@ -1,0 +1,79 @@
+/* The collector as a whole: who is attached, what is waited for, when it ends. */
+#ifndef CT_COLLECTOR_H
+#define CT_COLLECTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "process.h"
+
+/* What an epoll event is about: kind << 56 | id. Ids, not pointers: what an
+ * event names may have ended by the time it is looked at. */
+enum ct_source {
+	CT_SOURCE_LISTENER,
+	CT_SOURCE_SIGNAL,
+	CT_SOURCE_CONTROL,
+	CT_SOURCE_PEER,    /* id: descriptor of a connection that has not said hello */
+	CT_SOURCE_PROCESS, /* id: ct_process.id */
+};
+
+struct ct_options {
+	const char *socket_name; /* without the leading NUL */
+	const char *out;
+	bool daemon;
+	int control;             /* descriptor, -1: none */
+};
+
+struct ct_collector {
+	struct ct_trace trace;
+	struct ct_options options;
+	struct ct_process **process; /* owned, as is each of them */
+	size_t process_count, process_room;
+	int epoll, listener, signals, spare;
+	int control;              /* -1: nobody listens any more */
+	bool ended;               /* the program has ended, or nobody will tell when */
+	bool terminated;          /* SIGTERM */
+	bool announced;           /* told to be ready */
+	uint64_t idle_since_ns;   /* since when nothing is attached */
+	uint64_t ended_ns;
+	uint64_t clock_ns;        /* when the next CLOCK record is due */
+	uint64_t pass_ns;         /* when the last pass was */
+	unsigned int period_ms;
+	uint32_t refused;
+	char refused_text[128];
+};
+
+/* --- attach.c --- */
+
+/* Listens on the abstract socket. -errno. */
+int ct_attach_listen(const char *name, int *ret_fd);
+void ct_attach_accept(struct ct_collector *c);
+/* A connection that has something to say, or has ended. */
+void ct_attach_peer(struct ct_collector *c, int fd);
+
+/* --- loop.c --- */
+
+int ct_collector_watch(struct ct_collector *c, int fd, enum ct_source source, uint64_t id);
+/* Takes over p; -ENOMEM: then it is finished at once. */
+int ct_collector_add(struct ct_collector *c, struct ct_process *p);
+struct ct_process *ct_collector_find(struct ct_collector *c, pid_t pid);
+/* Finishes p and forgets it. */
+void ct_collector_end(struct ct_collector *c, struct ct_process *p, int how, uint64_t end_ns);
+/* Collects until there is nothing more to come. */
+void ct_collector_loop(struct ct_collector *c);
+
+/* --- meta.c --- */
+
+/* What a trace begins with: META, CAUSE and CALL records. */
+void ct_meta_write(struct ct_writer *w, const char *options);
+
+/* --- daemon.c --- */
+
+/* Frees the process from what it inherited: descriptors except keep (-1: none),
+ * signal mask and dispositions. Descriptors 0 to 2 are open afterwards. */
+void ct_daemon_clean(int keep);
+/* Lets go of standard input and output, and of a standard error that somebody
+ * may read to its end. */
+void ct_daemon_detach(void);
+
+#endif

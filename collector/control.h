@@ -1,0 +1,45 @@
+/*
+ * What ctrace-run and ctrace-collector say to each other, over a pair of
+ * SOCK_SEQPACKET sockets: one struct ct_control a message.
+ *
+ *   collector -> run   READY, or ERROR and the collector exits
+ *   run -> collector   ENDED       the program ended
+ *   collector -> run   SUMMARY     the trace is complete, or error says why not
+ *                   or RUNNING     other processes go on: the collector stays
+ *                                  with them and will say no more
+ *
+ * End of file on the collector's side (ctrace-run was killed) counts as ENDED
+ * with nobody to answer. Both ends are of one build; the struct is private.
+ */
+#ifndef CT_CONTROL_H
+#define CT_CONTROL_H
+
+#include <stdint.h>
+
+#define CT_CONTROL_MAGIC 0x6c727463u /* "ctrl" */
+
+enum ct_control_kind {
+	CT_CONTROL_READY = 1,
+	CT_CONTROL_ERROR,
+	CT_CONTROL_ENDED,
+	CT_CONTROL_RUNNING,
+	CT_CONTROL_SUMMARY,
+};
+
+struct ct_control {
+	uint32_t magic;
+	uint32_t kind;        /* enum ct_control_kind */
+	int32_t error;        /* SUMMARY: 0, or the errno that cut the file short */
+	int32_t status;       /* ENDED: as from wait() */
+	uint32_t pid;         /* ENDED: the program's */
+	uint32_t refused;     /* SUMMARY: processes that asked to be traced and were not */
+	uint64_t processes;   /* SUMMARY: process images; RUNNING: still attached */
+	uint64_t threads;
+	uint64_t events;      /* in the file */
+	uint64_t lost;        /* events that are not in the file */
+	uint64_t file_bytes;
+	uint64_t duration_ns; /* from the first process's start to the last one's end */
+	char text[128];       /* ERROR: what is wrong; SUMMARY: why one was refused */
+};
+
+#endif

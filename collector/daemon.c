@@ -1,0 +1,69 @@
+/* What a process must let go of to live on its own. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collector.h"
+
+void ct_daemon_clean(int keep)
+{
+	sigset_t none;
+	struct rlimit files;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+
+	if (keep > 2) {
+		close_range(3, (unsigned int)keep - 1, 0);
+		close_range((unsigned int)keep + 1, ~0u, 0);
+	} else {
+		close_range(3, ~0u, 0);
+	}
+	/* Our own descriptors must not land where others expect standard ones. */
+	for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = dup(fd))
+		if (fd > 2) {
+			close(fd);
+			break;
+		}
+	/* A process that is traced costs a descriptor. */
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	unsetenv("LD_PRELOAD");
+}
+
+/* Holding the writing end of a pipe would keep its reader from seeing the end. */
+static bool may_keep(int fd)
+{
+	struct stat st, null;
+
+	if (fstat(fd, &st))
+		return false;
+	if (S_ISREG(st.st_mode) || isatty(fd))
+		return true;
+	return S_ISCHR(st.st_mode) && !stat("/dev/null", &null) && st.st_rdev == null.st_rdev;
+}
+
+void ct_daemon_detach(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return;
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	if (!may_keep(STDERR_FILENO))
+		dup2(null, STDERR_FILENO);
+	close(null);
+}

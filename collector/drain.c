@@ -1,0 +1,199 @@
+/* From rings in shared memory to the events of a chunk. */
+#include <errno.h>
+#include <string.h>
+
+#include "atomics.h"
+#include "process.h"
+
+#define PUBLISH      256u          /* events after which the ring's room is given back */
+#define HOLE_NS      2000000000ull
+#define FUTURE_MS    1000.0
+#define WAIT_RETRIES 100
+
+/* Copies shared memory that its owner may be writing: no word is torn. */
+static void copy_words(void *to, const void *from, size_t bytes)
+{
+	typedef uint64_t __attribute__((may_alias)) word;
+	const word *f = from;
+
+	for (size_t i = 0; i < bytes / sizeof(word); i++) {
+		word w = ct_load(&f[i]);
+
+		memcpy((char *)to + i * sizeof(w), &w, sizeof(w));
+	}
+}
+
+enum verdict {
+	TAKE,
+	LATER,   /* ended after the clock was last read */
+	DAMAGED,
+};
+
+static enum verdict judge(struct ct_trace *t, struct ct_process *p, const struct ct_event *e)
+{
+	if (e->kind == CT_EVENT_NONE || e->kind >= CT_EVENT_KINDS || e->cause >= CT_CAUSE_COUNT ||
+	    e->object_kind >= CT_OBJECT_KINDS || e->call >= CT_CALL_COUNT || e->end < e->start ||
+	    e->start < p->earliest_ticks)
+		return DAMAGED;
+	if (e->end <= ct_process_latest(t, p))
+		return TAKE;
+	if (!t->synced) {
+		ct_trace_sync(t);
+		if (e->end <= ct_process_latest(t, p))
+			return TAKE;
+	}
+	return e->end - ct_process_latest(t, p) < (uint64_t)(p->ticks_per_ms * FUTURE_MS) ? LATER : DAMAGED;
+}
+
+static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, const struct ct_event *e,
+		uint32_t stack, uint64_t start_ns, uint64_t end_ns)
+{
+	struct ct_site site = {
+		.kind = e->kind,
+		.cause = e->cause,
+		.flags = e->flags,
+		.object_kind = e->object_kind,
+		.call = e->call,
+		.stack = stack,
+		.owner = e->owner,
+		.object = e->object,
+		.aux = e->aux,
+	};
+
+	if (site.object_kind == CT_OBJECT_FD)
+		site.object = ct_intern_descriptor(t, p, e->object);
+	ct_events_add(&p->encoder, th->id, &site, start_ns, end_ns, e->result);
+	if (end_ns > th->last_end_ns)
+		th->last_end_ns = end_ns;
+}
+
+/* Whether an event was reserved after n and is complete. */
+static bool later_one_ready(const struct ct_slot *s, uint64_t n, uint64_t reserved)
+{
+	for (uint64_t i = n + 1; i < reserved && i - n < CT_RING_EVENTS; i++)
+		if (ct_load_acquire(&s->ring[i % CT_RING_EVENTS].seq) == i + 1)
+			return true;
+	return false;
+}
+
+/* Event n is not there. Whether to go on after it. */
+static bool skip_hole(struct ct_trace *t, struct ct_thread *th, const struct ct_slot *s, uint64_t n, bool final)
+{
+	uint64_t reserved = ct_load(&s->reserved_events);
+
+	if (n >= reserved || reserved - n > CT_RING_EVENTS + CT_RING_SLACK) {
+		th->hole_since_ns = 0;
+		return false;
+	}
+	if (!final) {
+		if (th->hole != n || !th->hole_since_ns) {
+			th->hole = n;
+			th->hole_since_ns = ct_now_ns();
+			return false;
+		}
+		if (ct_now_ns() - th->hole_since_ns < HOLE_NS || !later_one_ready(s, n, reserved))
+			return false;
+	}
+	th->hole_since_ns = 0;
+	th->lost++;
+	t->lost++;
+	return true;
+}
+
+uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, bool final)
+{
+	struct ct_slot *s = &p->region->slots[th->slot];
+	uint64_t first = th->consumed, n = first, limit = first + CT_RING_EVENTS + CT_RING_SLACK;
+
+	for (; n < limit; n++) {
+		const struct ct_event *shared = &s->ring[n % CT_RING_EVENTS];
+
+		if (ct_load_acquire(&shared->seq) != n + 1) {
+			if (!skip_hole(t, th, s, n, final))
+				break;
+			continue;
+		}
+		struct ct_event e;
+
+		copy_words(&e, shared, sizeof(e));
+		enum verdict verdict = judge(t, p, &e);
+
+		if (verdict == LATER && !final)
+			break;
+		if (verdict == TAKE) {
+			add(t, p, th, &e, ct_intern_stack(t, p, e.stack), ct_process_ns(t, p, e.start),
+			    ct_process_ns(t, p, e.end));
+		} else {
+			th->damaged++;
+			t->lost++;
+		}
+		if ((n - first) % PUBLISH == PUBLISH - 1)
+			ct_store_release(&s->consumed, n + 1);
+	}
+	/* The ring's room is given back: the copies were made before. */
+	if (n != first)
+		ct_store_release(&s->consumed, n);
+	th->consumed = n;
+	if (n != first)
+		th->busy = true;
+	return n - first;
+}
+
+/* Copies the wait in progress under its sequence lock. */
+static bool read_wait(const struct ct_slot *s, struct ct_wait *ret)
+{
+	for (int i = 0; i < WAIT_RETRIES; i++) {
+		uint32_t seq = ct_load_acquire(&s->wait.seq);
+
+		if (seq & 1)
+			continue;
+		copy_words(ret, &s->wait, sizeof(*ret));
+		ct_fence_read();
+		if (ct_load(&s->wait.seq) == seq)
+			return true;
+	}
+	return false;
+}
+
+bool ct_drain_waits(const struct ct_slot *s)
+{
+	return ct_load(&s->wait.call) != 0;
+}
+
+void ct_drain_wait(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, uint8_t flags, uint64_t end_ns)
+{
+	struct ct_slot *s = &p->region->slots[th->slot];
+	struct ct_wait w;
+
+	if (!read_wait(s, &w) || !w.call)
+		return;
+	struct ct_event e = {
+		.start = w.start,
+		.end = w.start,
+		.object = w.object,
+		.aux = w.aux,
+		.stack = w.stack,
+		.owner = w.owner,
+		.call = w.call,
+		.kind = CT_EVENT_INTERVAL,
+		.cause = w.cause,
+		.flags = flags,
+		.object_kind = w.object_kind,
+	};
+
+	if (judge(t, p, &e) != TAKE) {
+		th->damaged++;
+		return;
+	}
+	uint64_t start_ns = ct_process_ns(t, p, e.start);
+
+	if (flags & CT_EV_ABANDONED) {
+		/* Events stand in the order of their ends. */
+		if (start_ns < th->last_end_ns)
+			start_ns = th->last_end_ns;
+		end_ns = start_ns;
+	} else if (end_ns < start_ns) {
+		end_ns = start_ns;
+	}
+	add(t, p, th, &e, w.stack ? ct_intern_stack(t, p, w.stack) : ct_intern_ip(t, p, w.ip), start_ns, end_ns);
+}

@@ -1,0 +1,185 @@
+/* Stacks, modules, descriptors: written once, before the first event that needs them. */
+#include <string.h>
+
+#include "atomics.h"
+#include "process.h"
+
+#define BARE_FDS_MAX 65536u
+/* Keys of stacks that are one address: no arena word is that large. */
+#define IP_KEY       (1ull << 63)
+
+/* --- modules --- */
+
+static void write_module(struct ct_trace *t, struct ct_process *p, uint32_t id, const struct ct_module *m)
+{
+	struct ct_record r = { .type = CT_RECORD_MODULE, .module = {
+		.module = id,
+		.process = p->id,
+		.start = m->start,
+		.end = m->end,
+		.bias = m->bias,
+		.epoch_first = m->epoch_first,
+		.epoch_last = m->epoch_last,
+		.path = { m->path, strnlen(m->path, sizeof(m->path)) },
+		.build_id = { (const char *)m->build_id, m->build_id_bytes },
+	} };
+
+	if (m->build_id_bytes > sizeof(m->build_id))
+		r.module.build_id.n = 0;
+	ct_writer_record(&t->writer, &r);
+}
+
+void ct_intern_modules(struct ct_trace *t, struct ct_process *p, uint32_t epoch)
+{
+	uint64_t used = ct_load_acquire(&p->region->modules_used);
+
+	if (used > CT_MODULES)
+		used = CT_MODULES;
+	if (used == p->modules_seen && epoch <= p->modules_epoch && epoch != UINT32_MAX)
+		return;
+	bool all = true;
+
+	for (uint32_t i = 0; i < used; i++) {
+		const struct ct_module *shared = &p->region->modules[i];
+		struct ct_module_seen *seen = &p->modules[i];
+
+		if (!ct_load_acquire(&shared->ready)) {
+			all = false;
+			continue;
+		}
+		uint32_t last = ct_load(&shared->epoch_last);
+
+		if (seen->id && (last <= seen->epoch_last || epoch <= seen->epoch_last))
+			continue;
+		struct ct_module m;
+
+		memcpy(&m, shared, sizeof(m));
+		m.epoch_last = last;
+		if (!seen->id)
+			seen->id = ++t->last_module;
+		seen->epoch_last = last;
+		write_module(t, p, seen->id, &m);
+	}
+	if (all)
+		p->modules_seen = (uint32_t)used;
+	if (epoch > p->modules_epoch && epoch != UINT32_MAX)
+		p->modules_epoch = epoch;
+}
+
+/* --- stacks --- */
+
+static uint32_t write_stack(struct ct_trace *t, struct ct_process *p, uint64_t key, uint32_t epoch,
+			    const uint64_t *frames, uint32_t depth)
+{
+	struct ct_record r = { .type = CT_RECORD_STACK, .stack = {
+		.stack = t->last_stack + 1,
+		.process = p->id,
+		.epoch = epoch,
+		.frames = { .v = frames, .n = depth },
+	} };
+
+	if (ct_map_put(&p->stacks, key, t->last_stack + 1))
+		return 0;
+	ct_intern_modules(t, p, epoch);
+	ct_writer_record(&t->writer, &r);
+	return ++t->last_stack;
+}
+
+uint32_t ct_intern_stack(struct ct_trace *t, struct ct_process *p, uint32_t word)
+{
+	uint64_t frames[CT_STACK_DEPTH];
+
+	if (!word)
+		return 0;
+	uint32_t id = ct_map_get(&p->stacks, word);
+
+	if (id)
+		return id;
+	const uint64_t *arena = p->region->stack_arena;
+	uint64_t words = ct_load_acquire(&p->region->stack_words);
+
+	if (words > CT_STACK_WORDS)
+		words = CT_STACK_WORDS;
+	if (word >= words) {
+		p->damaged++;
+		return 0;
+	}
+	uint64_t head = ct_load(&arena[word]);
+	uint32_t depth = (uint32_t)head, epoch = (uint32_t)(head >> 32);
+
+	if (!depth || depth > CT_STACK_DEPTH || depth > words - word - 1) {
+		p->damaged++;
+		return 0;
+	}
+	for (uint32_t i = 0; i < depth; i++)
+		frames[i] = ct_load(&arena[word + 1 + i]);
+	return write_stack(t, p, word, epoch, frames, depth);
+}
+
+uint32_t ct_intern_ip(struct ct_trace *t, struct ct_process *p, uint64_t ip)
+{
+	if (!ip || ip & IP_KEY)
+		return 0;
+	uint32_t id = ct_map_get(&p->stacks, ip | IP_KEY);
+
+	return id ? id : write_stack(t, p, ip | IP_KEY, ct_load(&p->region->epoch), &ip, 1);
+}
+
+/* --- descriptors --- */
+
+static uint32_t write_descriptor(struct ct_trace *t, struct ct_process *p, const struct ct_descriptor *d)
+{
+	struct ct_record r = { .type = CT_RECORD_DESCRIPTOR, .descriptor = {
+		.descriptor = ++t->last_descriptor,
+		.process = p->id,
+		.fd = d->fd,
+		.kind = d->kind < CT_FD_KINDS ? d->kind : CT_FD_UNKNOWN,
+		.device = d->device,
+		.inode = d->inode,
+		.label = { d->label, strnlen(d->label, sizeof(d->label)) },
+	} };
+
+	ct_writer_record(&t->writer, &r);
+	return t->last_descriptor;
+}
+
+/* A descriptor of which the process knew only the number. */
+static uint32_t bare_descriptor(struct ct_trace *t, struct ct_process *p, int32_t fd)
+{
+	if (fd < 0)
+		return 0;
+	uint64_t key = (uint64_t)fd + 1;
+	uint32_t id = ct_map_get(&p->bare_fds, key);
+
+	if (id || p->bare_fds.count >= BARE_FDS_MAX || ct_map_put(&p->bare_fds, key, t->last_descriptor + 1))
+		return id;
+	return write_descriptor(t, p, &(struct ct_descriptor){ .fd = fd });
+}
+
+uint32_t ct_intern_descriptor(struct ct_trace *t, struct ct_process *p, uint64_t object)
+{
+	uint32_t number = (uint32_t)(object >> 32);
+	int32_t fd = (int32_t)(uint32_t)object;
+
+	if (!number)
+		return bare_descriptor(t, p, fd);
+	struct ct_descriptor_seen *seen = &p->descriptors[number % CT_DESCRIPTORS];
+
+	if (seen->id && seen->descriptor == number)
+		return seen->id;
+	const struct ct_descriptor *shared = &p->region->descriptors[number % CT_DESCRIPTORS];
+	struct ct_descriptor d;
+	uint64_t before = ct_load_acquire(&shared->id);
+
+	memcpy(&d, shared, sizeof(d));
+	ct_fence_read();
+	/* Reused by a later descriptor: what this one was is gone. */
+	if (before != number || ct_load(&shared->id) != before)
+		d = (struct ct_descriptor){ .fd = fd };
+	uint32_t id = write_descriptor(t, p, &d);
+
+	/* The later one stays where both want the place. */
+	if (!seen->id || seen->descriptor < number)
+		*seen = (struct ct_descriptor_seen){ number, id };
+	return id;
+}

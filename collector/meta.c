@@ -1,0 +1,63 @@
+/* What a trace begins with. */
+#include <stdio.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "collector.h"
+
+#ifndef CTRACE_VERSION
+#define CTRACE_VERSION "0"
+#endif
+
+static void put_meta(struct ct_writer *w, const char *key, const char *value)
+{
+	struct ct_record r = { .type = CT_RECORD_META, .meta = { ct_text_of(key), ct_text_of(value) } };
+
+	ct_writer_record(w, &r);
+}
+
+static void put_cause(struct ct_writer *w, uint64_t id, const char *name, const char *category, const char *text)
+{
+	struct ct_record r = { .type = CT_RECORD_CAUSE, .cause = {
+		id, ct_text_of(name), ct_text_of(category), ct_text_of(text),
+	} };
+
+	ct_writer_record(w, &r);
+}
+
+static void put_call(struct ct_writer *w, uint64_t id, const char *name, const char *family, uint64_t cause,
+		     uint64_t flags)
+{
+	struct ct_record r = { .type = CT_RECORD_CALL, .call = {
+		id, ct_text_of(name), ct_text_of(family), cause, flags,
+	} };
+
+	ct_writer_record(w, &r);
+}
+
+void ct_meta_write(struct ct_writer *w, const char *options)
+{
+	struct utsname u;
+	char text[sizeof(u.sysname) + sizeof(u.release) + sizeof(u.machine) + 3];
+
+	put_meta(w, "version", "ctrace " CTRACE_VERSION);
+	if (!uname(&u)) {
+		put_meta(w, "host", u.nodename);
+		snprintf(text, sizeof(text), "%s %s %s", u.sysname, u.release, u.machine);
+		put_meta(w, "kernel", text);
+	}
+	snprintf(text, sizeof(text), "%ld", sysconf(_SC_NPROCESSORS_ONLN));
+	put_meta(w, "cpus", text);
+	put_meta(w, "sched", "schedstat");
+	put_meta(w, "options", options);
+#define CT_CAUSE(id, name, category, text) put_cause(w, CT_CAUSE_##id, name, category, text);
+#include "causes.def"
+#undef CT_CAUSE
+#define CT_CALL(name, family, cause, flags) put_call(w, CT_CALL_##name, #name, #family, CT_CAUSE_##cause, flags);
+#define CT_ALIAS(symbol, name)
+#define CT_COMPAT(symbol, version, name)
+#include "symbols.def"
+#undef CT_CALL
+#undef CT_ALIAS
+#undef CT_COMPAT
+}

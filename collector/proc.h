@@ -1,0 +1,19 @@
+/* What /proc says about processes and threads. All return 0 or -errno. */
+#ifndef CT_PROC_H
+#define CT_PROC_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The command line, arguments separated by spaces; cut off at size - 1. */
+int ct_proc_command(pid_t pid, char *ret, size_t size);
+/* The thread's name: at most 15 bytes and a NUL. */
+int ct_proc_comm(pid_t pid, pid_t tid, char ret[16]);
+/* Time on a CPU, and time ready to run without one. */
+int ct_proc_schedstat(pid_t pid, pid_t tid, uint64_t *ret_cpu_ns, uint64_t *ret_delay_ns);
+/* The wait() status of a process that has ended, reaped or not. pidfd may be -1.
+ * -ENODATA when the kernel does not tell. */
+int ct_proc_exit_status(pid_t pid, int pidfd, int *ret_status);
+
+#endif

@@ -1,0 +1,245 @@
+/* Processes: begin, pass, end. See process.h. */
+#include "process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "atomics.h"
+#include "proc.h"
+
+#define CHUNK_EVENTS 32768u
+#define CHUNK_NS     1000000000ull
+#define COUNTERS_NS  1000000000ull
+#define AFTER_BYTES  (256u << 10)
+#define COMMAND      4096
+#define START_SLACK_MS 1000.0 /* a call may have begun before the library knew its start */
+
+void ct_trace_sync(struct ct_trace *t)
+{
+	ct_clock_sync(&t->clock);
+	t->mono_ns = ct_now_ns();
+	t->synced = true;
+}
+
+uint64_t ct_process_ns(struct ct_trace *t, struct ct_process *p, uint64_t ticks)
+{
+	return p->clock == CT_CLOCK_TSC ? ct_clock_ns(&t->clock, &p->base, ticks) : ticks;
+}
+
+uint64_t ct_process_latest(struct ct_trace *t, const struct ct_process *p)
+{
+	return p->clock == CT_CLOCK_TSC ? ct_clock_last(&t->clock)->ticks : t->mono_ns;
+}
+
+static void process_free(struct ct_process *p)
+{
+	if (!p)
+		return;
+	if (p->threads)
+		for (uint32_t i = 0; i < p->slot_count; i++) {
+			if (p->threads[i])
+				free(p->threads[i]->counted);
+			free(p->threads[i]);
+		}
+	free(p->threads);
+	free(p->consumed);
+	free(p->modules);
+	free(p->descriptors);
+	free(p->locks);
+	ct_events_free(&p->encoder);
+	ct_buf_free(&p->after);
+	ct_map_free(&p->stacks);
+	ct_map_free(&p->bare_fds);
+	free(p);
+}
+
+static bool allocate(struct ct_process *p)
+{
+	p->threads = calloc(p->slot_count, sizeof(struct ct_thread *));
+	p->consumed = calloc(p->slot_count, sizeof(*p->consumed));
+	p->modules = calloc(CT_MODULES, sizeof(*p->modules));
+	p->descriptors = calloc(CT_DESCRIPTORS, sizeof(*p->descriptors));
+	p->locks = calloc(CT_HOT_LOCKS, sizeof(*p->locks));
+	return p->threads && p->consumed && p->modules && p->descriptors && p->locks;
+}
+
+static void set_clock(struct ct_trace *t, struct ct_process *p, const struct ct_header *header)
+{
+	p->clock = header->clock;
+	p->ticks_per_ms = 1e6;
+	if (p->clock == CT_CLOCK_TSC) {
+		/* Ours is measured over a longer time. Without one: a processor
+		 * between 10 MHz and 100 GHz is believed. */
+		if (ct_clock_rate(&t->clock) > 0)
+			p->ticks_per_ms = ct_clock_rate(&t->clock) / 1e3;
+		else if (header->ticks_per_ms >= 10000 && header->ticks_per_ms <= 100000000)
+			p->ticks_per_ms = (double)header->ticks_per_ms;
+	}
+
+	uint64_t latest = ct_process_latest(t, p), slack = (uint64_t)(p->ticks_per_ms * START_SLACK_MS);
+
+	p->base = (struct ct_knot){ .ticks = header->start, .ns = header->start_ns };
+	if (p->base.ticks > latest)
+		p->base = (struct ct_knot){ .ticks = latest, .ns = t->mono_ns };
+	p->earliest_ticks = p->base.ticks > slack ? p->base.ticks - slack : 0;
+}
+
+static void write_start(struct ct_trace *t, struct ct_process *p, const struct ct_header *header)
+{
+	char command[COMMAND];
+	struct ct_text executable = { header->executable, strnlen(header->executable, sizeof(header->executable)) };
+	uint64_t start_ns = ct_process_ns(t, p, p->base.ticks);
+	struct ct_record r = { .type = CT_RECORD_PROCESS_START, .process_start = {
+		.process = p->id,
+		.pid = (uint64_t)p->pid,
+		.parent_pid = header->parent_pid,
+		.start_ns = start_ns,
+		.executable = executable,
+		.command = executable,
+		.ticks_per_ms = (uint64_t)(p->ticks_per_ms + 0.5),
+		.min_ns = (uint64_t)((double)header->min_ticks / p->ticks_per_ms * 1e6 + 0.5),
+	} };
+
+	if (!ct_proc_command(p->pid, command, sizeof(command)))
+		r.process_start.command = ct_text_of(command);
+	ct_writer_record(&t->writer, &r);
+	if (!t->first_ns || start_ns < t->first_ns)
+		t->first_ns = start_ns;
+}
+
+int ct_process_start(struct ct_trace *t, struct ct_region *region, const struct ct_header *header,
+		     pid_t pid, int pidfd, struct ct_process **ret)
+{
+	struct ct_process *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	p->slot_count = header->slot_count;
+	if (!allocate(p)) {
+		process_free(p);
+		return -ENOMEM;
+	}
+	p->id = ++t->last_process;
+	p->pid = pid;
+	p->pidfd = pidfd;
+	p->region = region;
+	p->region_bytes = header->region_bytes;
+	ct_trace_sync(t);
+	set_clock(t, p, header);
+	write_start(t, p, header);
+	t->processes++;
+	*ret = p;
+	return 0;
+}
+
+void ct_process_record_after(struct ct_trace *t, struct ct_process *p, const struct ct_record *record)
+{
+	if (!p->encoder.count) {
+		ct_writer_record(&t->writer, record);
+		return;
+	}
+	ct_put_record(&p->after, record);
+	p->after_count++;
+}
+
+void ct_process_flush(struct ct_trace *t, struct ct_process *p)
+{
+	ct_writer_events(&t->writer, p->id, &p->encoder);
+	ct_writer_records(&t->writer, &p->after, p->after_count);
+	ct_buf_clear(&p->after);
+	p->after_count = 0;
+	p->events_since_ns = 0;
+}
+
+/* With many processes chunks are written less often, or headers and index
+ * entries would be most of the file. */
+static void flush_if_due(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
+{
+	uint64_t age_ns = CHUNK_NS * (1 + t->processes / 8);
+
+	if (age_ns > 15 * CHUNK_NS)
+		age_ns = 15 * CHUNK_NS;
+	if (!p->encoder.count)
+		return;
+	if (!p->events_since_ns)
+		p->events_since_ns = now_ns;
+	if (p->encoder.count >= CHUNK_EVENTS || p->after.size >= AFTER_BYTES ||
+	    now_ns - p->events_since_ns >= age_ns)
+		ct_process_flush(t, p);
+}
+
+static uint32_t slots_used(const struct ct_process *p)
+{
+	uint32_t used = ct_load_acquire(&p->region->slots_used);
+
+	return used < p->slot_count ? used : p->slot_count;
+}
+
+static void counters_pass(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
+{
+	if (now_ns < p->counters_ns)
+		return;
+	p->counters_ns = now_ns + COUNTERS_NS;
+	for (uint32_t i = 0; i < p->slot_count && p->thread_count; i++)
+		if (p->threads[i]) {
+			ct_counters_thread(t, p, p->threads[i]);
+			ct_counters_loss(t, p, p->threads[i]);
+		}
+	ct_counters_locks(t, p);
+	ct_counters_loss(t, p, NULL);
+}
+
+unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
+{
+	uint32_t used = slots_used(p);
+	unsigned int fullest = 0;
+
+	for (uint32_t i = 0; i < used; i++) {
+		unsigned int fill = ct_thread_pass(t, p, i, now_ns);
+
+		if (fill > fullest)
+			fullest = fill;
+		if (p->encoder.count >= CHUNK_EVENTS)
+			ct_process_flush(t, p);
+	}
+	if (!p->counters_ns)
+		p->counters_ns = now_ns + COUNTERS_NS;
+	counters_pass(t, p, now_ns);
+	flush_if_due(t, p, now_ns);
+	return fullest;
+}
+
+void ct_process_finish(struct ct_trace *t, struct ct_process *p, int how, uint64_t end_ns, int status)
+{
+	uint32_t used = slots_used(p);
+
+	ct_trace_sync(t);
+	for (uint32_t i = 0; i < used; i++) {
+		ct_thread_finish(t, p, i, how, end_ns);
+		if (p->encoder.count >= CHUNK_EVENTS)
+			ct_process_flush(t, p);
+	}
+	ct_counters_locks(t, p);
+	ct_counters_loss(t, p, NULL);
+	ct_intern_modules(t, p, UINT32_MAX);
+
+	struct ct_record r = { .type = CT_RECORD_PROCESS_END, .process_end = {
+		.process = p->id,
+		.end_ns = end_ns,
+		.how = (uint64_t)how,
+		.status = status,
+	} };
+
+	ct_process_record_after(t, p, &r);
+	ct_process_flush(t, p);
+	if (end_ns > t->last_ns)
+		t->last_ns = end_ns;
+	t->processes--;
+	munmap(p->region, p->region_bytes);
+	if (p->pidfd >= 0)
+		close(p->pidfd);
+	process_free(p);
+}

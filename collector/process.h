@@ -1,0 +1,171 @@
+/*
+ * A traced process image as the collector sees it, its threads, and what is
+ * done with them at each pass over their rings.
+ *
+ * The region is shared with the process, which may write anything at any time:
+ * what matters is copied here first. Memory is bounded: by the slots of the
+ * region, by the room in its tables, and by a chunk's worth of events.
+ */
+#ifndef CT_PROCESS_H
+#define CT_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "clock.h"
+#include "codec.h"
+#include "map.h"
+#include "region.h"
+#include "writer.h"
+
+/* A copy of the region's header, so that what was checked is what is used. */
+struct ct_header {
+	uint64_t magic, region_bytes, start, start_ns, ticks_per_ms, min_ticks;
+	uint32_t version, slot_count, pid, parent_pid, clock, calls;
+	char executable[sizeof(((struct ct_region *)0)->executable)];
+};
+
+/* The collector's view of a call's counters at the last COUNTERS record. */
+struct ct_counted {
+	uint64_t calls;
+	struct ct_short short_;
+};
+
+struct ct_thread {
+	uint32_t id;          /* in the trace */
+	uint32_t slot;
+	pid_t tid;
+	uint64_t consumed;    /* events taken from the ring; running on from life to life of the slot */
+	uint64_t start_ns, last_end_ns;
+	uint64_t hole;        /* event number that is missing */
+	uint64_t hole_since_ns; /* 0: none */
+	uint64_t dropped;     /* slot->dropped at the last LOSS record */
+	uint64_t lost, damaged; /* not yet in a LOSS record */
+	uint64_t dead_since_ns; /* 0: alive when last probed */
+	uint64_t cpu_ns, run_delay_ns; /* when last polled */
+	uint64_t probe_ns, poll_ns; /* when next */
+	uint32_t poll_period_ms;
+	bool ended_seen;      /* state ENDED was seen */
+	bool busy;            /* had events since the last poll */
+	char name[CT_NAME];   /* as last written */
+	char slot_name[CT_NAME]; /* as last seen in the slot */
+	uint16_t counted_index[CT_CALLS_MAX]; /* call -> 1 + index in counted */
+	struct ct_counted *counted;           /* owned */
+	uint16_t counted_used, counted_size;
+};
+
+/* Difference baseline of a hot lock. */
+struct ct_lock_seen {
+	uint64_t acquisitions, hold_ticks;
+};
+
+struct ct_module_seen {
+	uint32_t id, epoch_last;
+};
+
+struct ct_descriptor_seen {
+	uint32_t descriptor, id; /* number in shared memory; in the trace */
+};
+
+struct ct_process {
+	uint32_t id;           /* in the trace */
+	pid_t pid;
+	int pidfd;             /* owned; -1: probed with kill() */
+	struct ct_region *region; /* mapped; owned */
+	uint64_t region_bytes;
+	uint32_t slot_count, clock;
+	struct ct_knot base;   /* where the process's own time begins */
+	uint64_t earliest_ticks; /* starts before it make no sense */
+	double ticks_per_ms;
+	struct ct_thread **threads; /* slot_count; owned */
+	uint64_t *consumed;    /* slot_count: where the next life of a slot goes on; owned */
+	uint32_t thread_count;
+	struct ct_events_encoder encoder;
+	uint64_t events_since_ns;
+	struct ct_buf after;   /* records that must stand behind the events gathered so far */
+	uint32_t after_count;
+	struct ct_map stacks;  /* word in the arena -> trace id */
+	struct ct_map bare_fds; /* descriptors without an entry: fd + 1 -> trace id */
+	struct ct_module_seen *modules; /* CT_MODULES; owned */
+	uint32_t modules_seen; /* ready ones below this have been written */
+	uint32_t modules_epoch;
+	struct ct_descriptor_seen *descriptors; /* CT_DESCRIPTORS; owned */
+	struct ct_lock_seen *locks; /* CT_HOT_LOCKS; owned */
+	uint64_t stacks_lost, threads_lost, modules_lost; /* at the last LOSS record */
+	uint64_t damaged;      /* that belong to no thread; not yet in a LOSS record */
+	uint64_t counters_ns;  /* when next */
+	uint64_t kill_probe_ns;
+};
+
+/* What all processes share. */
+struct ct_trace {
+	struct ct_writer writer;
+	struct ct_clock clock;
+	uint64_t mono_ns;      /* CLOCK_MONOTONIC when the clock was last read */
+	bool synced;           /* the clock was read in this pass */
+	uint32_t last_process, last_thread, last_stack, last_module, last_descriptor;
+	uint64_t lost;         /* events */
+	uint64_t first_ns, last_ns; /* the earliest start, the latest end of a process */
+	int proc_tokens;       /* how many more /proc files may be read now */
+	uint32_t processes;    /* attached now */
+};
+
+/* --- process.c --- */
+
+/* Takes over the mapped region and pidfd, whose header was checked, and writes
+ * PROCESS_START. -ENOMEM; then both stay the caller's. */
+int ct_process_start(struct ct_trace *t, struct ct_region *region, const struct ct_header *header,
+		     pid_t pid, int pidfd, struct ct_process **ret);
+/* One pass. Returns the largest part of a ring that was in use, in 1/256. */
+unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t now_ns);
+/* Drains everything, closes what is open, frees p. how: enum ct_end; status as
+ * from wait(), -1: not known. */
+void ct_process_finish(struct ct_trace *t, struct ct_process *p, int how, uint64_t end_ns, int status);
+/* A time in the region's clock. */
+uint64_t ct_process_ns(struct ct_trace *t, struct ct_process *p, uint64_t ticks);
+/* Until when the clock is known, in ticks. */
+uint64_t ct_process_latest(struct ct_trace *t, const struct ct_process *p);
+/* Makes now the latest. */
+void ct_trace_sync(struct ct_trace *t);
+void ct_process_flush(struct ct_trace *t, struct ct_process *p);
+/* Writes a record behind the events that are gathered now. */
+void ct_process_record_after(struct ct_trace *t, struct ct_process *p, const struct ct_record *record);
+
+/* --- thread.c --- */
+
+/* Finds new threads, names, dead threads; drains. Returns like ct_process_pass. */
+unsigned int ct_thread_pass(struct ct_trace *t, struct ct_process *p, uint32_t slot, uint64_t now_ns);
+/* Ends the thread in a slot, if there is one. process_how: -1 when the thread
+ * ended alone, which frees its slot; otherwise the process ended like that at end_ns. */
+void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, int process_how, uint64_t end_ns);
+
+/* --- drain.c --- */
+
+/* Takes events that are ready; with final all there will ever be. Returns the
+ * number that was waiting. */
+uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, bool final);
+/* Writes the wait in progress as an event: flags say why it is open. */
+void ct_drain_wait(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, uint8_t flags,
+		   uint64_t end_ns);
+/* Whether a wait is in progress. */
+bool ct_drain_waits(const struct ct_slot *s);
+
+/* --- intern.c: numbers in shared memory to those in the trace; 0: none --- */
+
+uint32_t ct_intern_stack(struct ct_trace *t, struct ct_process *p, uint32_t word);
+/* The stack of one frame, for a wait without a stack. */
+uint32_t ct_intern_ip(struct ct_trace *t, struct ct_process *p, uint64_t ip);
+/* object: descriptor << 32 | fd. */
+uint32_t ct_intern_descriptor(struct ct_trace *t, struct ct_process *p, uint64_t object);
+/* Writes modules that are new or, for a stack of epoch, live longer than written. */
+void ct_intern_modules(struct ct_trace *t, struct ct_process *p, uint32_t epoch);
+
+/* --- counters.c --- */
+
+void ct_counters_thread(struct ct_trace *t, struct ct_process *p, struct ct_thread *th);
+void ct_counters_locks(struct ct_trace *t, struct ct_process *p);
+/* LOSS records of the process and, if not NULL, of a thread. */
+void ct_counters_loss(struct ct_trace *t, struct ct_process *p, struct ct_thread *th);
+
+#endif

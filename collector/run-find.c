@@ -1,0 +1,60 @@
+/* Where the other parts of ctrace are: in the build folder, or where they were installed. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "run.h"
+
+/* The first of the candidates that is there. */
+static bool first_there(const char *const *candidates, int mode, char ret[PATH_MAX])
+{
+	for (; *candidates; candidates++)
+		if (**candidates && !access(*candidates, mode) && strlen(*candidates) < PATH_MAX) {
+			strcpy(ret, *candidates);
+			return true;
+		}
+	return false;
+}
+
+int ct_find_parts(struct ct_parts *ret, char ret_wrong[256])
+{
+	char here[PATH_MAX], above[PATH_MAX], built[3][PATH_MAX + 32] = { "", "", "" }, beside[PATH_MAX + 32];
+	ssize_t n = readlink("/proc/self/exe", here, sizeof(here) - 1);
+
+	if (n <= 0) {
+		snprintf(ret_wrong, 256, "/proc/self/exe: cannot be read");
+		return -1;
+	}
+	here[n] = 0;
+	*strrchr(here, '/') = 0;
+	snprintf(above, sizeof(above), "%s", here);
+	char *slash = strrchr(above, '/');
+
+	if (slash && !strcmp(slash, "/collector")) {
+		*slash = 0;
+		snprintf(built[0], sizeof(built[0]), "%s/preload/libctrace.so", above);
+		snprintf(built[1], sizeof(built[1]), "%s/ctrace-collector", here);
+		snprintf(built[2], sizeof(built[2]), "%s/analyzer/ctrace-analyze", above);
+	}
+	snprintf(beside, sizeof(beside), "%s/ctrace-analyze", here);
+
+	const char *const libraries[] = { built[0], CTRACE_LIBDIR "/libctrace.so", NULL };
+	const char *const collectors[] = { built[1], CTRACE_LIBEXECDIR "/ctrace-collector", NULL };
+	const char *const analyzers[] = { built[2], beside, NULL };
+
+	if (!first_there(libraries, R_OK, ret->library)) {
+		snprintf(ret_wrong, 256, "libctrace.so: not found");
+		return -1;
+	}
+	if (!first_there(collectors, X_OK, ret->collector)) {
+		snprintf(ret_wrong, 256, "ctrace-collector: not found");
+		return -1;
+	}
+	if (!first_there(analyzers, X_OK, ret->analyzer))
+		*ret->analyzer = 0;
+	if (strpbrk(ret->library, " :")) {
+		snprintf(ret_wrong, 256, "%.180s: LD_PRELOAD cannot name a path with a space or colon", ret->library);
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,199 @@
+/* ctrace-run: runs a program traced and ends as it ends. */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "inspect.h"
+#include "run.h"
+
+__attribute__((format(printf, 1, 2))) static int fail(const char *format, ...)
+{
+	va_list ap;
+
+	fputs("ctrace-run: ", stderr);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return CT_EXIT_FAILED;
+}
+
+static int random_name(char ret[64])
+{
+	uint64_t r[2];
+
+	if (getrandom(r, sizeof(r), 0) != sizeof(r))
+		return -errno;
+	snprintf(ret, 64, "ctrace-%016llx%016llx", (unsigned long long)r[0], (unsigned long long)r[1]);
+	return 0;
+}
+
+/* 1234567 as "1,234,567". */
+static const char *grouped(uint64_t n, char ret[32])
+{
+	char digits[24];
+	int length = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n);
+	char *p = ret;
+
+	for (int i = 0; i < length; i++) {
+		if (i && (length - i) % 3 == 0)
+			*p++ = ',';
+		*p++ = digits[i];
+	}
+	*p = 0;
+	return ret;
+}
+
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void print_size(uint64_t bytes)
+{
+	if (bytes < 10240)
+		fprintf(stderr, "%llu bytes\n", (unsigned long long)bytes);
+	else if (bytes < 10u << 20)
+		fprintf(stderr, "%llu KiB\n", (unsigned long long)bytes >> 10);
+	else
+		fprintf(stderr, "%.1f MiB\n", (double)bytes / (1 << 20));
+}
+
+static void print_summary(const char *out, const struct ct_control *m)
+{
+	char events[32], lost[32];
+
+	fprintf(stderr, "ctrace: %s: %.2f s, %llu process%s, %llu thread%s, %s event%s, %s lost, ", out,
+		(double)m->duration_ns / 1e9, (unsigned long long)m->processes, m->processes == 1 ? "" : "es",
+		(unsigned long long)m->threads, plural(m->threads), grouped(m->events, events), plural(m->events),
+		grouped(m->lost, lost));
+	print_size(m->file_bytes);
+}
+
+/* What the user must know even with -q. Returns whether the trace is complete. */
+static bool print_trouble(const char *out, int error, const struct ct_control *m, bool quiet)
+{
+	if (error) {
+		fprintf(stderr, "ctrace: %s: the collector %s; the trace ends early\n", out,
+			error == -ETIMEDOUT ? "does not answer" : "was killed");
+		return false;
+	}
+	if (m->kind == CT_CONTROL_RUNNING) {
+		if (!quiet)
+			fprintf(stderr, "ctrace: %s: still running: %llu process%s; the trace ends with the last\n", out,
+				(unsigned long long)m->processes, m->processes == 1 ? "" : "es");
+		return false;
+	}
+	if (m->error) {
+		fprintf(stderr, "ctrace: %s: %s; the trace ends early\n", out, strerror(m->error));
+		return true;
+	}
+	if (m->refused)
+		fprintf(stderr, "ctrace: %s: %u process%s not traced: %s\n", out, m->refused,
+			m->refused == 1 ? "" : "es", m->text);
+	else if (!m->processes)
+		fprintf(stderr, "ctrace: %s: the program did not load libctrace.so: nothing was traced\n", out);
+	return true;
+}
+
+static void run_analyzer(const char *analyzer, const char *out)
+{
+	if (!*analyzer)
+		return;
+	fflush(NULL);
+	pid_t pid = fork();
+
+	if (!pid) {
+		ct_child_reset();
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+		execl(analyzer, "ctrace-analyze", "blocks", "--top", "3", "--", out, (char *)NULL);
+		_exit(127);
+	}
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* Ends as the program ended. */
+static int end_like(int status)
+{
+	struct rlimit none = { 0, 0 };
+	sigset_t set;
+
+	if (!WIFSIGNALED(status))
+		return WEXITSTATUS(status);
+	/* The program has left a core, if it was to; another of ours helps nobody. */
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	fflush(NULL);
+	signal(WTERMSIG(status), SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, WTERMSIG(status));
+	raise(WTERMSIG(status));
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	return 128 + WTERMSIG(status);
+}
+
+static int run(const struct ct_run_options *o, const char *path, const struct ct_parts *parts)
+{
+	char socket_name[64], out[PATH_MAX], wrong[256];
+	struct ct_environment env = { parts->library, socket_name, o };
+	struct ct_program program;
+	struct ct_collector_process collector;
+	int error = random_name(socket_name);
+
+	if (!error)
+		error = ct_program_fork(path, &env, &program);
+	if (error)
+		return fail("%s: %s", o->argv[0], strerror(-error));
+	if (o->out)
+		snprintf(out, sizeof(out), "%s", o->out);
+	else
+		snprintf(out, sizeof(out), "trace.%d.bin", program.pid);
+	ct_program_block_signals();
+	if (ct_collector_start(parts->collector, socket_name, out, &collector, wrong)) {
+		ct_program_cancel(&program);
+		return fail("%s", wrong);
+	}
+	error = ct_program_start(&program);
+	if (error) {
+		ct_collector_cancel(&collector, out);
+		fail("%s: %s", o->argv[0], strerror(error));
+		return error == ENOENT ? CT_EXIT_NOT_FOUND : CT_EXIT_NOT_EXECUTABLE;
+	}
+
+	struct ct_control summary = { 0 };
+	int status = ct_program_wait(program.pid, &collector.pid);
+
+	error = ct_collector_stop(&collector, program.pid, status, &summary);
+	if (print_trouble(out, error, &summary, o->quiet) && !o->quiet) {
+		print_summary(out, &summary);
+		run_analyzer(parts->analyzer, out);
+	}
+	return end_like(status);
+}
+
+int main(int argc, char **argv)
+{
+	struct ct_run_options options;
+	struct ct_refusal refusal;
+	struct ct_parts parts;
+	char wrong[256], path[PATH_MAX];
+
+	if (ct_run_options(argc, argv, &options, wrong))
+		return fail("%s", wrong);
+	if (ct_resolve(options.argv[0], path, &refusal) || ct_inspect(path, &refusal)) {
+		fail("%s", refusal.text);
+		return refusal.status;
+	}
+	if (ct_find_parts(&parts, wrong))
+		return fail("%s", wrong);
+	return run(&options, path, &parts);
+}

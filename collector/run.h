@@ -1,0 +1,78 @@
+/* ctrace-run: what its parts hand to each other. */
+#ifndef CT_RUN_H
+#define CT_RUN_H
+
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "control.h"
+
+struct ct_run_options {
+	const char *out;      /* NULL: trace.<pid>.bin */
+	const char *stacks;   /* NULL: not given */
+	uint64_t min_ns;
+	bool min_given, quiet;
+	char **argv;          /* the program and its arguments */
+};
+
+/* --- run-options.c --- */
+
+/* Exits for --help and --version. 0, or -1 after *ret_wrong says what is wrong. */
+int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_wrong[256]);
+
+/* --- run-find.c: the other parts of ctrace, as absolute paths --- */
+
+struct ct_parts {
+	char library[PATH_MAX], collector[PATH_MAX];
+	char analyzer[PATH_MAX]; /* "": not there */
+};
+
+/* 0, or -1 and the name of what is missing in ret_wrong. */
+int ct_find_parts(struct ct_parts *ret, char ret_wrong[256]);
+
+/* --- run-program.c --- */
+
+/* The program's process: there, but held until it is let go. */
+struct ct_program {
+	pid_t pid;
+	int hold;             /* our end of the pair of sockets that holds it */
+};
+
+struct ct_environment {
+	const char *library, *socket_name;
+	const struct ct_run_options *options;
+};
+
+/* Forks the process that will become the program. -errno. */
+int ct_program_fork(const char *path, const struct ct_environment *env, struct ct_program *ret);
+/* Lets it become the program. 0, or the errno of its exec; then it has ended. */
+int ct_program_start(struct ct_program *p);
+/* Lets it end instead. */
+void ct_program_cancel(struct ct_program *p);
+/* Passes signals on and waits until the program ends; notes in *collector (set
+ * to 0) if that process ends before. Returns the program's status as from wait(). */
+int ct_program_wait(pid_t pid, pid_t *collector);
+/* Blocks the signals that ct_program_wait waits for. */
+void ct_program_block_signals(void);
+/* What every other child does before its exec: no signal blocked or ignored, no LD_PRELOAD. */
+void ct_child_reset(void);
+
+/* --- run-collector.c --- */
+
+struct ct_collector_process {
+	pid_t pid;            /* 0: ended */
+	int control;
+};
+
+/* Starts the collector and waits until it is ready. 0, or -1 and why not. */
+int ct_collector_start(const char *path, const char *socket_name, const char *out,
+		       struct ct_collector_process *ret, char ret_wrong[256]);
+/* Ends it and removes the file, as if it had never been. */
+void ct_collector_cancel(struct ct_collector_process *c, const char *out);
+/* Tells it that the program ended and takes its answer. -errno: there is none. */
+int ct_collector_stop(struct ct_collector_process *c, pid_t program, int status, struct ct_control *ret);
+
+#endif

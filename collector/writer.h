@@ -1,0 +1,46 @@
+/*
+ * Writes the trace file: gathers records, compresses chunks, keeps the index.
+ *
+ * The first failure to write ends the file: it is cut back to its last whole
+ * chunk, everything later is dropped without a word, and error says why.
+ */
+#ifndef CT_WRITER_H
+#define CT_WRITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "codec.h"
+
+struct ct_writer {
+	int fd;
+	int error;               /* 0, or the -errno that ended the file */
+	uint64_t file_bytes;     /* whole chunks in the file */
+	uint64_t events;         /* events in them */
+	uint64_t events_dropped; /* events that came after the error */
+	struct ct_buf records;   /* not yet written */
+	uint32_t record_count;
+	uint64_t records_since_ns; /* when the oldest of them came */
+	struct ct_buf raw, out, index;
+	uint32_t index_count;
+	void *zstd;              /* ZSTD_CCtx */
+};
+
+/* Creates the file with its header. Nothing is left behind on failure. -errno. */
+int ct_writer_open(struct ct_writer *w, const char *path);
+/* Ends the file with index and trailer, and closes it. */
+void ct_writer_close(struct ct_writer *w);
+/* Removes a file that turned out to be of no use, unless it is no regular file. */
+void ct_writer_discard(struct ct_writer *w, const char *path);
+
+void ct_writer_record(struct ct_writer *w, const struct ct_record *record);
+/* Records that were encoded elsewhere. */
+void ct_writer_records(struct ct_writer *w, const struct ct_buf *encoded, uint32_t count);
+/* Writes the gathered records as a chunk. */
+void ct_writer_flush(struct ct_writer *w);
+/* Flushes the records, then writes the encoder's events as a chunk and resets it. */
+void ct_writer_events(struct ct_writer *w, uint32_t process, struct ct_events_encoder *e);
+/* Flushes records that are many or old. */
+void ct_writer_tick(struct ct_writer *w, uint64_t now_ns);
+
+#endif

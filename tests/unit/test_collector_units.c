@@ -1,0 +1,310 @@
+/* Parts of the collector and of ctrace-run by themselves. */
+#include <check.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "inspect.h"
+#include "map.h"
+#include "run.h"
+
+/* --- clock --- */
+
+static struct ct_clock clock_at(uint64_t ticks, uint64_t ns)
+{
+	struct ct_clock c;
+
+	ck_assert_int_eq(ct_clock_init(&c), 0);
+	c.knot[0] = (struct ct_knot){ .ticks = ticks, .ns = ns };
+	return c;
+}
+
+START_TEST(clock_lies_on_the_line)
+{
+	struct ct_clock c = clock_at(1000, 500);
+
+	ct_clock_add(&c, 3000, 1500);
+	ct_clock_add(&c, 5000, 3500);
+	ck_assert_uint_eq(ct_clock_ns(&c, NULL, 1000), 500);
+	ck_assert_uint_eq(ct_clock_ns(&c, NULL, 2000), 1000);
+	ck_assert_uint_eq(ct_clock_ns(&c, NULL, 3000), 1500);
+	ck_assert_uint_eq(ct_clock_ns(&c, NULL, 4000), 2500);
+	ck_assert_uint_eq(ct_clock_ns(&c, NULL, 5000), 3500);
+	/* Outside of all. */
+	ck_assert_uint_eq(ct_clock_ns(&c, NULL, 9000), 3500);
+	ck_assert_uint_eq(ct_clock_ns(&c, NULL, 10), 500);
+	ct_clock_free(&c);
+}
+END_TEST
+
+START_TEST(clock_begins_at_the_process_base)
+{
+	struct ct_clock c = clock_at(2000, 1000);
+	struct ct_knot base = { .ticks = 1000, .ns = 600 }, wrong = { .ticks = 1000, .ns = 2000 };
+
+	ck_assert_uint_eq(ct_clock_ns(&c, &base, 1000), 600);
+	ck_assert_uint_eq(ct_clock_ns(&c, &base, 1500), 800);
+	ck_assert_uint_eq(ct_clock_ns(&c, &base, 500), 600);
+	ck_assert_uint_eq(ct_clock_ns(&c, &wrong, 1500), 1000);
+	ct_clock_free(&c);
+}
+END_TEST
+
+START_TEST(clock_refuses_to_run_backwards)
+{
+	struct ct_clock c = clock_at(1000, 500);
+
+	ct_clock_add(&c, 900, 600);
+	ct_clock_add(&c, 1100, 400);
+	ck_assert_uint_eq(c.count, 1);
+	ct_clock_free(&c);
+}
+END_TEST
+
+/* A day of pairs fits into bounded memory, and old times hardly move. */
+START_TEST(clock_is_thinned)
+{
+	struct ct_clock c = clock_at(0, 1000);
+	uint64_t last = 0;
+
+	for (uint64_t i = 1; i < 2000000; i++)
+		ct_clock_add(&c, i * 23000000 / 10, 1000 + i * 1000000 + i % 7);
+	ck_assert_uint_le(c.count, 16384);
+	for (uint64_t i = 0; i < 2000000; i += 37) {
+		uint64_t ns = ct_clock_ns(&c, NULL, i * 23000000 / 10), right = 1000 + i * 1000000;
+
+		ck_assert_uint_ge(ns, last);
+		ck_assert_uint_le(ns > right ? ns - right : right - ns, 10);
+		last = ns;
+	}
+	ct_clock_free(&c);
+}
+END_TEST
+
+START_TEST(clock_follows_the_machine)
+{
+	struct ct_clock c;
+
+	ck_assert_int_eq(ct_clock_init(&c), 0);
+	usleep(5000);
+	uint64_t before = ct_now_ns(), ticks = __builtin_ia32_rdtsc(), after = ct_now_ns();
+
+	usleep(1000);
+	ct_clock_sync(&c);
+	uint64_t ns = ct_clock_ns(&c, NULL, ticks);
+
+	ck_assert_uint_ge(ns + 1000, before);
+	ck_assert_uint_le(ns, after + 1000);
+	ck_assert(ct_clock_rate(&c) > 1e8);
+	ct_clock_free(&c);
+}
+END_TEST
+
+/* --- map --- */
+
+START_TEST(map_keeps_what_was_put)
+{
+	struct ct_map m = { 0 };
+
+	ck_assert_uint_eq(ct_map_get(&m, 1), 0);
+	for (uint32_t i = 1; i <= 10000; i++)
+		ck_assert_int_eq(ct_map_put(&m, i * 4096ull, i), 0);
+	for (uint32_t i = 1; i <= 10000; i++)
+		ck_assert_uint_eq(ct_map_get(&m, i * 4096ull), i);
+	ck_assert_uint_eq(ct_map_get(&m, 4097), 0);
+	ct_map_free(&m);
+}
+END_TEST
+
+/* --- what can be traced --- */
+
+static char path[] = "/tmp/ctrace-test-inspect.XXXXXX";
+
+static void write_program(const void *data, size_t n)
+{
+	strcpy(path + strlen(path) - 6, "XXXXXX");
+	int fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, data, n), (ssize_t)n);
+	fchmod(fd, 0755);
+	close(fd);
+}
+
+struct elf {
+	Elf64_Ehdr header;
+	Elf64_Phdr segment;
+	char interpreter[64];
+};
+
+static struct elf elf_with(const char *interpreter)
+{
+	struct elf e = { .header = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+				     .e_type = ET_DYN, .e_machine = EM_X86_64, .e_phoff = sizeof(Elf64_Ehdr),
+				     .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1 } };
+
+	e.segment = (Elf64_Phdr){ .p_type = interpreter ? PT_INTERP : PT_LOAD,
+				  .p_offset = offsetof(struct elf, interpreter), .p_filesz = 64 };
+	if (interpreter)
+		strcpy(e.interpreter, interpreter);
+	return e;
+}
+
+static void expect(int status, const char *text)
+{
+	struct ct_refusal r = { 0 };
+	int result = ct_inspect(path, &r);
+
+	unlink(path);
+	ck_assert_int_eq(result, status ? -1 : 0);
+	ck_assert_int_eq(r.status, status);
+	ck_assert_msg(!text || strstr(r.text, text), "%s", r.text);
+}
+
+START_TEST(elf_files)
+{
+	struct elf e = elf_with("/lib64/ld-linux-x86-64.so.2");
+
+	write_program(&e, sizeof(e));
+	expect(0, NULL);
+	e.header.e_machine = EM_AARCH64;
+	write_program(&e, sizeof(e));
+	expect(125, "not a program for 64-bit x86");
+	e = elf_with(NULL);
+	write_program(&e, sizeof(e));
+	expect(125, "statically linked");
+	e = elf_with("/lib/ld-musl-x86_64.so.1");
+	write_program(&e, sizeof(e));
+	expect(125, "musl");
+	e.header.e_ident[EI_CLASS] = ELFCLASS32;
+	write_program(&e, sizeof(e));
+	expect(125, "not a program for 64-bit x86");
+	write_program(&e, 20);
+	expect(126, "damaged");
+	e = elf_with("x");
+	e.header.e_phoff = 1 << 20;
+	write_program(&e, sizeof(e));
+	expect(126, "damaged");
+}
+END_TEST
+
+START_TEST(scripts)
+{
+	char text[512];
+
+	write_program("#!/bin/sh\nexit 0\n", 17);
+	expect(0, NULL);
+	write_program("exit 0\n", 7);
+	expect(0, NULL);
+	write_program("", 0);
+	expect(0, NULL);
+	write_program("#!  /nonexistent/sh -e\n", 23);
+	expect(127, "/nonexistent/sh");
+
+	struct elf e = elf_with(NULL);
+	char program[sizeof(path)];
+
+	write_program(&e, sizeof(e));
+	strcpy(program, path);
+	snprintf(text, sizeof(text), "#! %s\n", program);
+	write_program(text, strlen(text));
+	expect(125, "statically linked");
+	unlink(program);
+}
+END_TEST
+
+START_TEST(search)
+{
+	struct ct_refusal r;
+	char found[PATH_MAX];
+
+	setenv("PATH", "/nonexistent:/bin:/usr/bin", 1);
+	ck_assert_int_eq(ct_resolve("sh", found, &r), 0);
+	ck_assert_str_eq(found, "/bin/sh");
+	ck_assert_int_eq(ct_resolve("no-such-program", found, &r), -1);
+	ck_assert_int_eq(r.status, 127);
+	ck_assert_int_eq(ct_resolve("", found, &r), -1);
+	ck_assert_int_eq(r.status, 127);
+	ck_assert_int_eq(ct_resolve("/tmp", found, &r), -1);
+	ck_assert_int_eq(r.status, 126);
+	ck_assert_int_eq(ct_resolve("/etc/passwd", found, &r), -1);
+	ck_assert_int_eq(r.status, 126);
+	ck_assert_int_eq(ct_resolve("/etc/passwd/x", found, &r), -1);
+	ck_assert_int_eq(r.status, 127);
+	setenv("PATH", "/etc", 1);
+	ck_assert_int_eq(ct_resolve("passwd", found, &r), -1);
+	ck_assert_int_eq(r.status, 126);
+}
+END_TEST
+
+/* --- options --- */
+
+static int parse(struct ct_run_options *ret, char **argv)
+{
+	static char wrong[256];
+	int argc = 0;
+
+	while (argv[argc])
+		argc++;
+	optind = 0;
+	return ct_run_options(argc, argv, ret, wrong);
+}
+
+#define PARSE(o, ...) parse(o, (char *[]){ (char *)"ctrace-run", __VA_ARGS__, NULL })
+
+START_TEST(options)
+{
+	struct ct_run_options o;
+
+	ck_assert_int_eq(PARSE(&o, "-o", "file", "--min", "2ms", "-q", "prog", "-o", "x"), 0);
+	ck_assert_str_eq(o.out, "file");
+	ck_assert_uint_eq(o.min_ns, 2000000);
+	ck_assert(o.quiet);
+	ck_assert_str_eq(o.argv[0], "prog");
+	ck_assert_str_eq(o.argv[1], "-o");
+	ck_assert_int_eq(PARSE(&o, "--min=500", "--", "--min"), 0);
+	ck_assert_uint_eq(o.min_ns, 500);
+	ck_assert_str_eq(o.argv[0], "--min");
+	ck_assert_int_eq(PARSE(&o, "--min", "500ns", "--sched", "auto", "--stacks", "fp", "x"), 0);
+	ck_assert_int_eq(PARSE(&o, "--min", "", "x"), -1);
+	ck_assert_int_eq(PARSE(&o, "--min", "-1", "x"), -1);
+	ck_assert_int_eq(PARSE(&o, "--min", "5m", "x"), -1);
+	ck_assert_int_eq(PARSE(&o, "--min", "99999999999999999999", "x"), -1);
+	ck_assert_int_eq(PARSE(&o, "--min", "99999999999999s", "x"), -1);
+	ck_assert_int_eq(PARSE(&o, "--sched", "on", "x"), -1);
+	ck_assert_int_eq(PARSE(&o, "--stacks", "dwarf", "x"), -1);
+	ck_assert_int_eq(PARSE(&o, "--unknown", "x"), -1);
+	ck_assert_int_eq(PARSE(&o, "-o"), -1);
+	ck_assert_int_eq(PARSE(&o, "-q"), -1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("collector parts");
+	TCase *tc = tcase_create("parts");
+
+	tcase_add_test(tc, clock_lies_on_the_line);
+	tcase_add_test(tc, clock_begins_at_the_process_base);
+	tcase_add_test(tc, clock_refuses_to_run_backwards);
+	tcase_add_test(tc, clock_is_thinned);
+	tcase_add_test(tc, clock_follows_the_machine);
+	tcase_add_test(tc, map_keeps_what_was_put);
+	tcase_add_test(tc, elf_files);
+	tcase_add_test(tc, scripts);
+	tcase_add_test(tc, search);
+	tcase_add_test(tc, options);
+	suite_add_tcase(suite, tc);
+	SRunner *runner = srunner_create(suite);
+
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+
+	srunner_free(runner);
+	return failed != 0;
+}
