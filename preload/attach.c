@@ -1,5 +1,6 @@
 /* The region of this process, and how the collector gets to know it. */
 #include "state.h"
+#include "cfi.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -166,6 +167,8 @@ void ct_forked(void)
 	if (!parents)
 		return;
 	ct_sys(SYS_munmap, parents, parents->region_bytes);
+	/* What is in the cache would keep the modules from being noted again. */
+	ct_rules_forget();
 	ct_attach();
 	ct_self();
 }

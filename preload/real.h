@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <dlfcn.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ int __select(int, fd_set *, fd_set *, fd_set *, struct timeval *);
 int __nanosleep(const struct timespec *, struct timespec *);
 pid_t __wait(int *);
 pid_t __waitpid(pid_t, int *, int);
+int __sigsuspend(const sigset_t *);
 
 /* A compatibility version lives beside the current one under another member. */
 #define CT_COMPAT_NAME(symbol) symbol##_compat
