@@ -9,6 +9,9 @@
 #define CT_ENV_STACKS    "CTRACE_STACKS"    /* auto, fp, unwind, off */
 #define CT_ENV_COLLECTOR "CTRACE_COLLECTOR" /* path of ctrace-collector, for tests */
 
+/* CTRACE_SOCKET where a parent could not start a collector: do not try again. */
+#define CT_NO_COLLECTOR  "none"
+
 #define CT_DEFAULT_MIN_NS 10000u
 
 #endif

@@ -36,7 +36,7 @@
 #define CT_REGION_MAGIC   0x6e6f696765727463ull /* "ctregion" */
 #define CT_REGION_VERSION 1u
 
-#define CT_SLOTS_MAX       4096u  /* threads at once */
+#define CT_SLOTS_MAX       2048u  /* threads at once */
 #define CT_SLOTS_MIN       16u    /* below that (address space limit) the process is not traced */
 #define CT_RING_EVENTS     4096u  /* a power of two */
 #define CT_RING_SLACK      16u    /* room for signal handlers that write between check and reservation */
@@ -52,8 +52,8 @@
 #define CT_STACK_DEPTH     96u
 #define CT_SHORT_BUCKETS   26u
 #define CT_NAME            16u
-#define CT_STACK_CACHE     32u
-#define CT_STACK_CHECKS    128u
+#define CT_STACK_CACHE     16u
+#define CT_STACK_CHECKS    100u
 
 /* One event, one cache line. seq is written last (release) and is the number
  * of the event in its ring plus one; the collector reads it first (acquire).
@@ -155,8 +155,9 @@ struct ct_slot {
 	struct ct_stack_memo memo[CT_STACK_CACHE];
 	uint64_t frames[CT_STACK_DEPTH];       /* private to the owner: an unwinding under way */
 
-	_Alignas(64) struct ct_event ring[CT_RING_EVENTS];
+	_Alignas(4096) struct ct_event ring[CT_RING_EVENTS];
 };
+_Static_assert(sizeof(struct ct_slot) % 4096 == 0, "slots begin on pages");
 _Static_assert(offsetof(struct ct_slot, wait) == 64, "layout of ct_slot");
 _Static_assert(offsetof(struct ct_slot, reserved_events) == 128, "layout of ct_slot");
 _Static_assert(offsetof(struct ct_slot, consumed) == 192, "the collector writes a line of its own");
@@ -164,8 +165,8 @@ _Static_assert(offsetof(struct ct_slot, calls) == 256, "layout of ct_slot");
 
 /* A lock that somebody waited for lately. word is address << 16 | waiters, 0:
  * free; waiters are changed by compare-and-swap. The collector clears an entry
- * without waiters whose last_wait is old (compare-and-swap on the whole word),
- * after it has taken the other fields, which only the lock's holder writes. */
+ * without waiters whose last_wait is old: it takes and zeroes the other fields,
+ * which else only the lock's holder writes, then swaps the whole word for 0. */
 struct ct_hot {
 	uint64_t word;
 	uint64_t acquired;     /* ticks of the last acquisition, 0: not known */
@@ -228,6 +229,7 @@ struct ct_region {
 	uint64_t start_ns;       /* CLOCK_MONOTONIC at the same moment */
 	uint64_t ticks_per_ms;   /* first estimate; the collector measures better */
 	uint64_t min_ticks;      /* shorter intervals are counted, not written */
+	uint64_t features;       /* CT_FEATURE_* */
 	char     executable[256];
 	/* Written by the app. */
 	_Alignas(64) uint64_t stack_words;   /* words of the arena in use */

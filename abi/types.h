@@ -57,6 +57,10 @@ enum ct_event_kind {
 #define CT_EV_OPEN      0x04u /* had not ended when the trace, the process or the thread did */
 #define CT_EV_ABANDONED 0x08u /* left by longjmp, cancellation or exit; when is not known: start equals end */
 
+/* What holds for a process's events. */
+#define CT_FEATURE_OFF_CPU 0x01u /* the kernel told what left the CPU (rseq): an interval without
+				  * CT_EV_OFF_CPU ran all the time and is no wait */
+
 /* What an event's object is. */
 enum ct_object_kind {
 	CT_OBJECT_NONE,

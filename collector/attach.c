@@ -152,6 +152,7 @@ static void copy_header(const struct ct_region *r, struct ct_header *ret)
 		.start_ns = ct_load(&r->start_ns),
 		.ticks_per_ms = ct_load(&r->ticks_per_ms),
 		.min_ticks = ct_load(&r->min_ticks),
+		.features = ct_load(&r->features),
 		.version = ct_load(&r->version),
 		.slot_count = ct_load(&r->slot_count),
 		.pid = ct_load(&r->pid),

@@ -101,6 +101,7 @@ static void write_start(struct ct_trace *t, struct ct_process *p, const struct c
 		.command = executable,
 		.ticks_per_ms = (uint64_t)(p->ticks_per_ms + 0.5),
 		.min_ns = (uint64_t)((double)header->min_ticks / p->ticks_per_ms * 1e6 + 0.5),
+		.features = header->features,
 	} };
 
 	if (!ct_proc_command(p->pid, command, sizeof(command)))

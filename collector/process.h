@@ -21,7 +21,7 @@
 
 /* A copy of the region's header, so that what was checked is what is used. */
 struct ct_header {
-	uint64_t magic, region_bytes, start, start_ns, ticks_per_ms, min_ticks;
+	uint64_t magic, region_bytes, start, start_ns, ticks_per_ms, min_ticks, features;
 	uint32_t version, slot_count, pid, parent_pid, clock, calls;
 	char executable[sizeof(((struct ct_region *)0)->executable)];
 };

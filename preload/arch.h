@@ -68,13 +68,14 @@ static inline void ct_rseq_arm(void)
 	__asm__ volatile("movq %0, %%fs:(%1)" : : "r"(ct_rseq_descriptor), "r"(ct_rseq_offset) : "memory");
 }
 
-/* Whether the thread may have left the CPU since ct_rseq_arm. */
+/* Whether the thread has left the CPU since ct_rseq_arm. A descriptor of the
+ * program's own in the field hides the answer: then it is no. */
 static inline int ct_rseq_left(void)
 {
 	const void *now;
 
 	__asm__ volatile("movq %%fs:(%1), %0" : "=r"(now) : "r"(ct_rseq_offset) : "memory");
-	return now != ct_rseq_descriptor;
+	return now == NULL;
 }
 
 #endif

@@ -1,6 +1,5 @@
 /* The region of this process, and how the collector gets to know it. */
 #include "state.h"
-#include "cfi.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,6 +57,7 @@ static void fill_header(struct ct_region *r, uint32_t slots)
 	r->start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	r->start = ct_state.tsc ? ct_rdtsc() : r->start_ns;
 	r->min_ticks = ct_state.min_ticks;
+	r->features = ct_state.rseq ? CT_FEATURE_OFF_CPU : 0;
 	r->ticks_per_ms = ct_state.ticks_per_ms;
 	long n = ct_sys(SYS_readlink, "/proc/self/exe", r->executable, sizeof(r->executable) - 1);
 
@@ -99,11 +99,24 @@ static long send_hello(int memfd, const struct ct_region *r)
 	return r2;
 }
 
-/* 0, or -errno with *ret_what naming the step. */
-static long create(const char **ret_what)
+/* Maps the region: the fixed part accessible, the slots not yet. */
+static long map(int fd, void *at, uint64_t bytes)
 {
-	uint32_t slots = slots_that_fit();
+	int fixed = at ? MAP_FIXED : 0;
+	long r = ct_sys(SYS_mmap, at, bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE | fixed, fd, 0);
 
+	if (failed(r))
+		return r;
+	ct_sys(SYS_madvise, r, bytes, MADV_DONTDUMP);
+	long r2 = ct_sys(SYS_mprotect, r, offsetof(struct ct_region, slots), PROT_READ | PROT_WRITE);
+
+	return failed(r2) ? r2 : r;
+}
+
+/* Creates a region of the size that fits, at the place of an earlier one if
+ * there is one. 0, or -errno with *ret_what naming the step. */
+static long create(struct ct_region *at, uint32_t slots, const char **ret_what)
+{
 	*ret_what = "limits on memory or file size leave no room";
 	if (!slots)
 		return -ENOMEM;
@@ -119,56 +132,82 @@ static long create(const char **ret_what)
 		r = ct_sys(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 	if (!failed(r)) {
 		*ret_what = "mmap";
-		r = ct_sys(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+		r = map((int)fd, at, bytes);
 	}
 	if (!failed(r)) {
 		struct ct_region *region = (struct ct_region *)r;
 
-		ct_sys(SYS_madvise, region, bytes, MADV_DONTDUMP);
+		ct_state.slots_open = 0;
 		fill_header(region, slots);
-		*ret_what = "the collector does not answer";
+		*ret_what = CT_NO_ANSWER;
 		r = send_hello((int)fd, region);
-		if (failed(r))
-			ct_sys(SYS_munmap, region, bytes);
-		else
+		if (!failed(r))
 			ct_store_release(&ct_state.region, region);
+		else if (!at)
+			ct_sys(SYS_munmap, region, bytes);
 	}
 	ct_sys(SYS_close, fd);
 	return failed(r) ? r : 0;
 }
 
-void ct_attach(void)
+/* The page that fork() empties. */
+static bool map_alive(void)
 {
-	const char *what;
-
 	if (!ct_state.alive) {
 		long p = ct_sys(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		if (failed(p) || failed(ct_sys(SYS_madvise, p, 4096, MADV_WIPEONFORK)))
-			return;
+			return false;
 		ct_state.alive = (volatile uint32_t *)p;
 	}
 	*ct_state.alive = 1;
-	long r = create(&what);
-
-	/* Without a collector there is nobody to miss this process: the user
-	 * has been told by whoever noticed that it is gone. */
-	if (r && r != -ECONNREFUSED)
-		ct_say("not tracing", what);
+	return true;
 }
 
+const char *ct_attach(void)
+{
+	const char *what = "mmap";
+
+	return map_alive() && !create(NULL, slots_that_fit(), &what) ? NULL : what;
+}
+
+/*
+ * Wrappers that were interrupted by the fork, and handlers above them, still
+ * hold pointers into the parent's region. So the addresses stay in use: first
+ * they get memory of our own in which nobody is interested, then, if all goes
+ * well, the new region. In memory of our own slot_count is 0: no thread finds a
+ * slot there, and the process goes on untraced.
+ */
 void ct_forked(void)
 {
-	struct ct_region *parents = ct_state.region;
+	struct ct_region *r = ct_state.region;
+	const char *what;
 
-	ct_state.region = NULL;
 	ct_thread.slot = ct_thread.heap_slot = NULL;
 	ct_thread.refused = 0;
-	if (!parents)
+	if (!r || !r->slot_count)
 		return;
-	ct_sys(SYS_munmap, parents, parents->region_bytes);
-	/* What is in the cache would keep the modules from being noted again. */
-	ct_rules_forget();
-	ct_attach();
+	uint64_t bytes = r->region_bytes;
+	uint32_t slots = r->slot_count, fit = slots_that_fit(), epoch = r->epoch;
+
+	if (ct_state.no_syscalls || ct_thread.no_clock) {
+		/* Even this may be forbidden: leave everything, be silent. */
+		ct_state.stopped = 1;
+		*ct_state.alive = 1;
+		return;
+	}
+	if (failed(ct_sys(SYS_mmap, r, bytes, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0)))
+		return;
+	ct_sys(SYS_madvise, r, bytes, MADV_DONTDUMP);
+	*ct_state.alive = 1;
+	if (create(r, fit < slots ? fit : slots, &what)) {
+		ct_sys(SYS_mmap, r, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+		return;
+	}
+	/* What was remembered of code addresses would keep the modules from
+	 * being noted again. */
+	r->epoch = epoch + 1;
 	ct_self();
 }

@@ -478,11 +478,10 @@ static struct {
 	uint64_t check, rule;
 } cache[CACHE];
 
-static uint64_t generation = 1ull << 48;
-
-struct ct_rule ct_rule_at(uint64_t pc)
+struct ct_rule ct_rule_at(uint64_t pc, uint32_t epoch)
 {
-	uint64_t key = (pc & ((1ull << 48) - 1)) | ct_load(&generation);
+	/* User addresses have 47 bits; an empty entry is the key of address 0. */
+	uint64_t key = pc ^ (uint64_t)epoch << 47;
 	__typeof__(cache[0]) *e = &cache[(pc * 0x9e3779b97f4a7c15ull) >> 51];
 	uint64_t bits = ct_load(&e->rule);
 	struct ct_rule rule;
@@ -498,9 +497,4 @@ struct ct_rule ct_rule_at(uint64_t pc)
 	ct_store(&e->check, key ^ bits);
 	ct_store(&e->rule, bits);
 	return rule;
-}
-
-void ct_rules_forget(void)
-{
-	ct_fetch_add(&generation, 1ull << 48);
 }

@@ -35,11 +35,9 @@ struct ct_rule {
 	uint8_t reserved;
 };
 
-/* The rule at code address pc, by way of a cache. pc is inside the call
- * instruction, not behind it. */
-struct ct_rule ct_rule_at(uint64_t pc);
-/* Forgets what was cached: addresses may be used for something else now. */
-void ct_rules_forget(void);
+/* The rule at code address pc, by way of a cache, in which it holds for the
+ * epoch of shared objects. pc is inside the call instruction, not behind it. */
+struct ct_rule ct_rule_at(uint64_t pc, uint32_t epoch);
 
 #pragma GCC visibility pop
 

@@ -18,10 +18,12 @@
  * as device and inode are the same. */
 static struct {
 	uint64_t device, inode;
-	uint64_t id_kind; /* id << 8 | kind; 0: being changed */
+	uint64_t id_kind; /* id << 8 | kind; 0: empty */
 	uint32_t fd;
 	uint32_t process;
 } known[KNOWN];
+
+#define BUSY UINT64_MAX /* id_kind while another thread changes the entry */
 
 static char *put(char *to, const char *end, const char *text)
 {
@@ -158,11 +160,11 @@ static uint64_t identify(int fd, bool same_for_sure)
 	enum ct_fd_kind kind;
 	struct stat s;
 
-	if (same_for_sure && id_kind && k->fd == (uint32_t)fd && k->process == process)
+	if (same_for_sure && id_kind && id_kind != BUSY && k->fd == (uint32_t)fd && k->process == process)
 		return id_kind;
 	if (ct_sys(SYS_fstat, fd, &s))
 		return 0;
-	if (id_kind && k->fd == (uint32_t)fd && k->device == s.st_dev && k->inode == s.st_ino &&
+	if (id_kind && id_kind != BUSY && k->fd == (uint32_t)fd && k->device == s.st_dev && k->inode == s.st_ino &&
 	    k->process == process && ct_load(&k->id_kind) == id_kind)
 		return id_kind;
 
@@ -170,7 +172,7 @@ static uint64_t identify(int fd, bool same_for_sure)
 
 	fresh |= kind;
 	/* Another thread may do the same: one of them keeps its result. */
-	if (ct_cas(&k->id_kind, &id_kind, 0)) {
+	if (id_kind != BUSY && ct_cas(&k->id_kind, &id_kind, BUSY)) {
 		k->device = s.st_dev;
 		k->inode = s.st_ino;
 		k->fd = (uint32_t)fd;
@@ -190,7 +192,7 @@ void ct_descriptor(struct ct_event *event)
 	int fd = (int)event->object;
 
 	event->object &= 0xffffffffu;
-	if (fd < 0)
+	if (fd < 0 || ct_state.no_syscalls || ct_stack_is_tight())
 		return;
 	/* A call that succeeds on epoll descriptors only vouches for the kind. */
 	bool epoll = event->call == CT_CALL_epoll_wait || event->call == CT_CALL_epoll_pwait ||

@@ -16,6 +16,10 @@
 static CT_COLD void left_cpu(uint16_t call, uint64_t bytes)
 {
 	struct ct_slot *slot = ct_thread.slot;
+
+	/* A handler may have forked meanwhile. */
+	if (!slot)
+		return;
 	uint64_t now = ct_ticks();
 	struct ct_event e = {
 		.start = now,

@@ -35,36 +35,37 @@ static bool add_waiter(struct ct_hot *h, uint64_t address)
 	return false;
 }
 
-CT_COLD bool ct_hot_wait_begin(const void *lock, enum ct_cause kind)
+CT_COLD struct ct_hot *ct_hot_wait_begin(const void *lock, enum ct_cause kind)
 {
 	uint64_t address = (uint64_t)lock;
 	struct ct_hot *h = find(lock);
 
 	if (address >> 48)
-		return false;
+		return NULL;
 	if (h && add_waiter(h, address))
-		return true;
+		return h;
 	for (uint32_t i = 0; i < CT_HOT_PROBES; i++) {
-		uint64_t empty = 0;
+		uint64_t word = 0;
 
 		h = entry(address, i);
-		/* Two threads may enter the same lock twice: the first entry is
-		 * found from then on, the second ages. */
-		if (ct_load(&h->word) || !ct_cas(&h->word, &empty, address << 16 | 1))
+		if (!ct_cas(&h->word, &word, address << 16 | 1)) {
+			/* Another thread may have been faster with the same lock. */
+			if (word >> 16 == address && add_waiter(h, address))
+				return h;
 			continue;
-		h->acquired = h->acquisitions = h->hold_ticks = 0;
+		}
+		/* The collector left the counters zero. */
 		h->kind = kind;
 		ct_store(&h->last_wait, ct_ticks());
 		__atomic_fetch_add(&ct_state.region->hot_filter[ct_hot_hash(address)], 1, __ATOMIC_RELAXED);
-		return true;
+		return h;
 	}
-	return false;
+	return NULL;
 }
 
-CT_COLD void ct_hot_wait_end(const void *lock)
+CT_COLD void ct_hot_wait_end(struct ct_hot *h, const void *lock)
 {
-	struct ct_hot *h = find(lock);
-	uint64_t word = h ? ct_load(&h->word) : 0;
+	uint64_t word = ct_load(&h->word);
 
 	while (word >> 16 == (uint64_t)lock && (word & WAITERS))
 		if (ct_cas(&h->word, &word, word - 1))

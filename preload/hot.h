@@ -16,10 +16,10 @@ static inline bool ct_hot_maybe(const void *lock)
 	return ct_load(&ct_state.region->hot_filter[ct_hot_hash((uint64_t)lock)]) != 0;
 }
 
-/* A thread begins to wait for the lock: it becomes hot. False where there is
- * no room for it; otherwise ct_hot_wait_end must follow. */
-bool ct_hot_wait_begin(const void *lock, enum ct_cause kind);
-void ct_hot_wait_end(const void *lock);
+/* A thread begins to wait for the lock: it becomes hot. Returns its entry for
+ * ct_hot_wait_end, NULL where there is no room. */
+struct ct_hot *ct_hot_wait_begin(const void *lock, enum ct_cause kind);
+void ct_hot_wait_end(struct ct_hot *hot, const void *lock);
 
 /* The calling thread has got the lock, or is about to release it. The latter
  * writes a HOLD event when others wait. */

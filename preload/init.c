@@ -180,6 +180,32 @@ const char *ct_own_path(void)
 	return dladdr(__ehdr_start, &info) && info.dli_fname ? info.dli_fname : "libctrace.so";
 }
 
+/* Where glibc keeps the thread's tid in its descriptor: the word that holds the
+ * process id in this, the first thread. */
+static void find_tid(void)
+{
+	uint32_t tid = (uint32_t)ct_sys(SYS_gettid, 0);
+	const char *descriptor = __builtin_thread_pointer();
+
+	for (ptrdiff_t offset = 512; offset < 1024; offset += 4)
+		if (*(const uint32_t *)(descriptor + offset) == tid) {
+			ct_state.tid_offset = offset;
+			return;
+		}
+}
+
+static void attach_to(const char *socket)
+{
+	if (socket != ct_state.socket)
+		strcpy(ct_state.socket, socket);
+	const char *what = ct_attach();
+
+	/* Without a collector there is nobody to miss this process: the user has
+	 * been told by whoever noticed that it is gone. */
+	if (what && strcmp(what, CT_NO_ANSWER))
+		ct_say("not tracing", what);
+}
+
 __attribute__((constructor)) static void init(void)
 {
 	struct moment begin = both_clocks();
@@ -194,12 +220,15 @@ __attribute__((constructor)) static void init(void)
 	ct_state.own_end = (uint64_t)etext;
 	ct_state.tsc = tsc_is_good();
 	settle_min_ticks(&begin);
-	if (socket && *socket && strlen(socket) < sizeof(ct_state.socket)) {
-		strcpy(ct_state.socket, socket);
-		ct_attach();
-	} else if (ct_spawn_collector()) {
-		ct_attach();
-	}
+	find_tid();
+	if (socket && !strcmp(socket, CT_NO_COLLECTOR))
+		; /* our parent tried, and said so */
+	else if (socket && *socket && strlen(socket) < sizeof(ct_state.socket))
+		attach_to(socket);
+	else if (ct_spawn_collector())
+		attach_to(ct_state.socket);
+	else
+		setenv(CT_ENV_SOCKET, CT_NO_COLLECTOR, 1);
 	if (ct_state.region) {
 		/* First to be registered, first to run in the child: the program's
 		 * own handlers must not write into the parent's slot. */
@@ -215,7 +244,7 @@ __attribute__((destructor)) static void fini(void)
 {
 	struct ct_region *r = ct_state.region;
 	struct timespec t;
-	uint32_t used = r ? ct_load(&r->slots_used) : 0;
+	uint32_t used = r && !ct_state.no_syscalls ? ct_load(&r->slots_used) : 0;
 
 	for (uint32_t i = 0; i < used && i < EXIT_THREADS; i++) {
 		struct ct_slot *slot = &r->slots[i];

@@ -17,33 +17,67 @@ static uint32_t rwlock_owner(const pthread_rwlock_t *l)
 	return (uint32_t)ct_load(&l->__data.__cur_writer);
 }
 
-/* The lock is taken by the calling thread. */
-static inline void got(struct ct_slot *slot, uint16_t call, const void *lock)
+/* Bits of __data.__kind: see glibc's nptl/pthreadP.h. */
+#define KIND_RECURSIVE 1
+#define KIND_TYPE      3
+#define KIND_ROBUST    16
+#define KIND_PROTECT   64
+
+/* Robust mutexes and those with a priority ceiling keep state that an attempt
+ * changes even when it fails, so that a second call may hang. */
+static inline bool may_try(const pthread_mutex_t *m)
 {
-	ct_inc_local(&slot->calls[call]);
-	if (CT_UNLIKELY(ct_hot_maybe(lock)))
-		ct_hot_acquired(lock);
+	return !(ct_load(&m->__data.__kind) & (KIND_ROBUST | KIND_PROTECT));
 }
 
-static bool begin_contended(struct ct_interval *v, uint16_t call, enum ct_cause cause, const void *lock,
-			    uint32_t owner, const void *ip)
+/* Held by the calling thread, and once only: the next unlock releases it. */
+static bool held_once(struct ct_slot *slot, const pthread_mutex_t *m)
+{
+	return mutex_owner(m) == slot->tid &&
+	       ((m->__data.__kind & KIND_TYPE) != KIND_RECURSIVE || m->__data.__count == 1);
+}
+
+/* The lock is taken by the calling thread. */
+static inline void got_mutex(struct ct_slot *slot, uint16_t call, const pthread_mutex_t *m)
+{
+	ct_inc_local(&slot->calls[call]);
+	if (CT_UNLIKELY(ct_hot_maybe(m)) && held_once(slot, m))
+		ct_hot_acquired(m);
+}
+
+static inline void got_exclusive(struct ct_slot *slot, uint16_t call, const pthread_rwlock_t *l)
+{
+	ct_inc_local(&slot->calls[call]);
+	if (CT_UNLIKELY(ct_hot_maybe(l)))
+		ct_hot_acquired(l);
+}
+
+static inline void got_shared(struct ct_slot *slot, uint16_t call, const pthread_rwlock_t *l)
+{
+	(void)l;
+	ct_inc_local(&slot->calls[call]);
+}
+
+static struct ct_hot *begin_contended(struct ct_interval *v, uint16_t call, enum ct_cause cause,
+				      const void *lock, uint32_t owner, const void *ip)
 {
 	if (!ct_prepare(v, call, cause, CT_OBJECT_ADDRESS, (uint64_t)lock))
-		return false;
+		return NULL;
 	v->owner = owner;
 	v->stack = ct_stack(v->slot);
-	bool hot = ct_hot_wait_begin(lock, cause);
+	/* A mutex of the kinds that are not tried first may well be free. */
+	struct ct_hot *hot = owner || cause == CT_CAUSE_RWLOCK ? ct_hot_wait_begin(lock, cause) : NULL;
 
 	ct_start(v, ip);
 	return hot;
 }
 
-static void end_contended(struct ct_interval *v, bool hot, const void *lock, int r, bool exclusive)
+static void end_contended(struct ct_interval *v, struct ct_hot *hot, const void *lock, int r, bool exclusive)
 {
 	ct_end(v, -r);
 	if (!hot)
 		return;
-	ct_hot_wait_end(lock);
+	ct_hot_wait_end(hot, lock);
 	if (exclusive && (r == 0 || r == EOWNERDEAD))
 		ct_hot_acquired(lock);
 }
@@ -51,7 +85,7 @@ static void end_contended(struct ct_interval *v, bool hot, const void *lock, int
 #define CONTENDED(call, cause, lock, owner, exclusive, LOCK) \
 	do { \
 		struct ct_interval v; \
-		bool hot = begin_contended(&v, CT_CALL_##call, cause, lock, owner, __builtin_return_address(0)); \
+		struct ct_hot *hot = begin_contended(&v, CT_CALL_##call, cause, lock, owner, __builtin_return_address(0)); \
 		int r_ = LOCK; \
 		end_contended(&v, hot, lock, r_, exclusive); \
 		return r_; \
@@ -60,13 +94,6 @@ static void end_contended(struct ct_interval *v, bool hot, const void *lock, int
 static CT_COLD int mutex_lock_contended(pthread_mutex_t *m)
 {
 	CONTENDED(pthread_mutex_lock, CT_CAUSE_MUTEX, m, mutex_owner(m), true, ct_real.pthread_mutex_lock(m));
-}
-
-/* The attempt settled the matter. A robust mutex taken from a dead owner is
- * ours already: to lock it again would hang. */
-static inline bool taken(int r)
-{
-	return r == 0 || r == EOWNERDEAD;
 }
 
 /* A deadline that the real call would refuse must reach it, lock free or not. */
@@ -82,11 +109,9 @@ CT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 
 	if (CT_UNLIKELY(!slot) && !(slot = ct_self()))
 		return ct_real.pthread_mutex_lock(m);
-	int r = ct_real.pthread_mutex_trylock(m);
-
-	if (CT_LIKELY(taken(r))) {
-		got(slot, CT_CALL_pthread_mutex_lock, m);
-		return r;
+	if (CT_LIKELY(may_try(m)) && CT_LIKELY(ct_real.pthread_mutex_trylock(m) == 0)) {
+		got_mutex(slot, CT_CALL_pthread_mutex_lock, m);
+		return 0;
 	}
 	/* Busy, or something that the real call knows how to report. */
 	return mutex_lock_contended(m);
@@ -96,19 +121,12 @@ CT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 #define TRY_FIRST(call, lock, possible, TRY, GOT, WAIT) \
 	do { \
 		struct ct_slot *slot = ct_self(); \
-		int r_; \
-		if (CT_LIKELY(slot && (possible)) && CT_LIKELY(taken(r_ = (TRY)))) { \
+		if (CT_LIKELY(slot && (possible)) && CT_LIKELY((TRY) == 0)) { \
 			GOT(slot, CT_CALL_##call, lock); \
-			return r_; \
+			return 0; \
 		} \
 		return WAIT; \
 	} while (0)
-
-static inline void got_shared(struct ct_slot *slot, uint16_t call, const void *lock)
-{
-	(void)lock;
-	ct_inc_local(&slot->calls[call]);
-}
 
 CT_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
 {
@@ -117,7 +135,7 @@ CT_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
 
 	if (CT_LIKELY(slot != NULL)) {
 		if (r == 0)
-			got(slot, CT_CALL_pthread_mutex_trylock, m);
+			got_mutex(slot, CT_CALL_pthread_mutex_trylock, m);
 		else
 			ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_trylock]);
 	}
@@ -132,8 +150,8 @@ static CT_COLD int mutex_timedlock_contended(pthread_mutex_t *m, const struct ti
 
 CT_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *until)
 {
-	TRY_FIRST(pthread_mutex_timedlock, m, valid(CLOCK_REALTIME, until), ct_real.pthread_mutex_trylock(m), got,
-		  mutex_timedlock_contended(m, until));
+	TRY_FIRST(pthread_mutex_timedlock, m, may_try(m) && valid(CLOCK_REALTIME, until),
+		  ct_real.pthread_mutex_trylock(m), got_mutex, mutex_timedlock_contended(m, until));
 }
 
 static CT_COLD int mutex_clocklock_contended(pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
@@ -144,13 +162,14 @@ static CT_COLD int mutex_clocklock_contended(pthread_mutex_t *m, clockid_t clock
 
 CT_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
 {
-	TRY_FIRST(pthread_mutex_clocklock, m, valid(clock, until), ct_real.pthread_mutex_trylock(m), got,
-		  mutex_clocklock_contended(m, clock, until));
+	TRY_FIRST(pthread_mutex_clocklock, m, may_try(m) && valid(clock, until),
+		  ct_real.pthread_mutex_trylock(m), got_mutex, mutex_clocklock_contended(m, clock, until));
 }
 
 static CT_COLD int mutex_unlock_hot(struct ct_slot *slot, pthread_mutex_t *m)
 {
-	ct_hot_release(slot, m, CT_CALL_pthread_mutex_unlock, true);
+	if (held_once(slot, m))
+		ct_hot_release(slot, m, CT_CALL_pthread_mutex_unlock, true);
 	return ct_real.pthread_mutex_unlock(m);
 }
 
@@ -182,7 +201,7 @@ CT_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
 #define RDLOCK(name, possible, parameters, arguments) \
 	RWLOCK(name, possible, pthread_rwlock_tryrdlock, got_shared, false, parameters, arguments)
 #define WRLOCK(name, possible, parameters, arguments) \
-	RWLOCK(name, possible, pthread_rwlock_trywrlock, got, true, parameters, arguments)
+	RWLOCK(name, possible, pthread_rwlock_trywrlock, got_exclusive, true, parameters, arguments)
 
 RDLOCK(pthread_rwlock_rdlock, true, (pthread_rwlock_t *l), (l))
 RDLOCK(pthread_rwlock_timedrdlock, valid(CLOCK_REALTIME, until),
@@ -208,7 +227,7 @@ CT_EXPORT int pthread_rwlock_trywrlock(pthread_rwlock_t *l)
 
 	if (CT_LIKELY(slot != NULL)) {
 		if (r == 0)
-			got(slot, CT_CALL_pthread_rwlock_trywrlock, l);
+			got_exclusive(slot, CT_CALL_pthread_rwlock_trywrlock, l);
 		else
 			ct_inc_local(&slot->calls[CT_CALL_pthread_rwlock_trywrlock]);
 	}

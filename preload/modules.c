@@ -5,22 +5,38 @@
 #include <link.h>
 #include <string.h>
 
-#include "cfi.h"
 #include "state.h"
+
+/* Whether the bytes lie in a segment that is mapped readable. */
+static bool is_mapped(const ElfW(Phdr) *p, int count, const ElfW(Phdr) *part)
+{
+	for (int i = 0; i < count; i++)
+		if (p[i].p_type == PT_LOAD && (p[i].p_flags & PF_R) && part->p_vaddr >= p[i].p_vaddr &&
+		    part->p_vaddr + part->p_filesz <= p[i].p_vaddr + p[i].p_filesz)
+			return true;
+	return false;
+}
 
 static void copy_build_id(struct ct_module *m, const ElfW(Ehdr) *elf)
 {
-	const ElfW(Phdr) *p = (const ElfW(Phdr) *)((const char *)elf + elf->e_phoff);
+	const ElfW(Phdr) *p = (const ElfW(Phdr) *)(elf + 1);
 
+	/* Tools that rewrite executables move the headers to where we could not
+	 * be sure that they are mapped. */
+	if (elf->e_phoff != sizeof(*elf) || elf->e_phentsize != sizeof(*p) ||
+	    sizeof(*elf) + elf->e_phnum * sizeof(*p) > 4096)
+		return;
 	for (int i = 0; i < elf->e_phnum; i++) {
-		if (p[i].p_type != PT_NOTE)
+		if (p[i].p_type != PT_NOTE || !is_mapped(p, elf->e_phnum, &p[i]))
 			continue;
-		const char *note = (const char *)m->bias + p[i].p_vaddr, *end = note + p[i].p_memsz;
+		const char *note = (const char *)m->bias + p[i].p_vaddr, *end = note + p[i].p_filesz;
 
 		while (end - note >= (ptrdiff_t)sizeof(ElfW(Nhdr))) {
 			const ElfW(Nhdr) *n = (const ElfW(Nhdr) *)note;
 			const char *name = note + sizeof(*n), *id = name + ((n->n_namesz + 3) & ~3u);
 
+			if (id > end || n->n_descsz > (size_t)(end - id))
+				break;
 			if (n->n_type == NT_GNU_BUILD_ID && n->n_namesz == 4 && !memcmp(name, "GNU", 4) &&
 			    n->n_descsz <= sizeof(m->build_id)) {
 				memcpy(m->build_id, id, n->n_descsz);
@@ -39,7 +55,7 @@ static void copy_path(struct ct_module *m, const struct link_map *map)
 
 	if (!name || !*name) /* the program itself */
 		name = ct_state.region->executable;
-	if (*name != '/' && strchr(name, '/')) { /* relative: as of now */
+	if (*name != '/' && strchr(name, '/') && !ct_state.no_syscalls) { /* relative: as of now */
 		long n = ct_sys(SYS_getcwd, m->path, sizeof(m->path) / 2);
 
 		if (n > 1) {
@@ -103,5 +119,4 @@ void ct_modules_changed(void)
 
 	if (r)
 		__atomic_fetch_add(&r->epoch, 1, __ATOMIC_RELAXED);
-	ct_rules_forget();
 }

@@ -6,20 +6,47 @@
 #include "real.h"
 
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 
 #include "record.h"
+#include "seccomp.h"
 
 long ct_syscall_futex(long number, uint32_t *word, long op, long value, const struct timespec *timeout,
 		      uint32_t *word2, long value3);
+
+long ct_syscall_seccomp(long number, long a, long b, long c, long d, long e);
 
 __attribute__((naked)) CT_EXPORT long syscall(__attribute__((unused)) long number, ...)
 {
 	__asm__("cmpl %0, %%edi\n\t"
 		"je ct_syscall_futex\n\t"
+		"cmpl %2, %%edi\n\t"
+		"je ct_syscall_seccomp\n\t"
+		"cmpl %3, %%edi\n\t"
+		"je ct_syscall_seccomp\n\t"
 		"lea ct_real(%%rip), %%r11\n\t"
 		"jmp *%c1(%%r11)"
 		:
-		: "i"(SYS_futex), "i"(offsetof(struct ct_real, syscall)));
+		: "i"(SYS_futex), "i"(offsetof(struct ct_real, syscall)), "i"(SYS_seccomp), "i"(SYS_prctl));
+}
+
+void ct_before_seccomp(bool strict)
+{
+	ct_state.no_syscalls = 1;
+	if (strict)
+		ct_thread_stop();
+}
+
+/* seccomp(operation, ...) or prctl(option, mode, ...), as libseccomp calls them. */
+__attribute__((visibility("hidden"))) long ct_syscall_seccomp(long number, long a, long b, long c, long d, long e)
+{
+	if (number == SYS_seccomp && (a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER))
+		ct_before_seccomp(a == SECCOMP_SET_MODE_STRICT);
+	else if (number == SYS_prctl && a == PR_SET_SECCOMP)
+		ct_before_seccomp(b == SECCOMP_MODE_STRICT);
+	else if (number == SYS_prctl && a == PR_SET_TSC && b == PR_TSC_SIGSEGV)
+		ct_thread_stop();
+	return ct_real.syscall(number, a, b, c, d, e);
 }
 
 

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <dlfcn.h>
 #include <malloc.h>
@@ -47,6 +48,7 @@ int __nanosleep(const struct timespec *, struct timespec *);
 pid_t __wait(int *);
 pid_t __waitpid(pid_t, int *, int);
 int __sigsuspend(const sigset_t *);
+void __longjmp_chk(struct __jmp_buf_tag[1], int) __attribute__((noreturn));
 
 /* A compatibility version lives beside the current one under another member. */
 #define CT_COMPAT_NAME(symbol) symbol##_compat

@@ -14,7 +14,9 @@ static bool is_parents(void)
 
 void ct_write_event(struct ct_slot *slot, const struct ct_event *event)
 {
-	if (CT_UNLIKELY(is_parents()))
+	/* After a fork in a signal handler the interrupted wrapper comes here
+	 * with its parent's slot. */
+	if (CT_UNLIKELY(is_parents() || slot != ct_thread.slot))
 		return;
 
 	uint64_t pending = ct_load(&slot->reserved_events) - ct_load(&slot->consumed);
@@ -66,6 +68,36 @@ CT_COLD void ct_write(struct ct_interval *v, uint64_t end, int left, int64_t res
 	ct_write_event(v->slot, &e);
 }
 
+/* Writes the published wait, which its wrapper will not. */
+static void write_left(struct ct_slot *slot, uint64_t end, uint8_t flags)
+{
+	struct ct_wait *w = &slot->wait;
+	struct ct_event e = {
+		.start = w->start,
+		.end = end,
+		.object = w->object,
+		.aux = w->aux,
+		.result = -EINTR,
+		.stack = w->stack,
+		.owner = w->owner,
+		.call = w->call,
+		.kind = CT_EVENT_INTERVAL,
+		.cause = w->cause,
+		.flags = flags,
+		.object_kind = w->object_kind,
+	};
+
+	ct_store(&w->call, CT_CALL_NONE);
+	if (e.object_kind == CT_OBJECT_FD)
+		ct_descriptor(&e);
+	ct_write_event(slot, &e);
+}
+
+CT_COLD void ct_leave_wait(struct ct_slot *slot)
+{
+	write_left(slot, ct_ticks(), CT_EV_OFF_CPU);
+}
+
 /*
  * A wait is published while another begins. Either a signal handler runs while
  * the thread blocks: its frames are below those of the interrupted wrapper, or
@@ -85,22 +117,7 @@ CT_COLD void ct_begin_nested(struct ct_interval *v)
 		return;
 	}
 
-	struct ct_event e = {
-		.start = w->start,
-		.end = w->start,
-		.object = w->object,
-		.aux = w->aux,
-		.stack = w->stack,
-		.owner = w->owner,
-		.call = w->call,
-		.kind = CT_EVENT_INTERVAL,
-		.cause = w->cause,
-		.flags = CT_EV_ABANDONED,
-		.object_kind = w->object_kind,
-	};
-
-	ct_store(&w->call, CT_CALL_NONE);
-	ct_write_event(v->slot, &e);
+	write_left(v->slot, w->start, CT_EV_ABANDONED);
 }
 
 CT_COLD void ct_end_nested(struct ct_interval *v)
@@ -108,6 +125,7 @@ CT_COLD void ct_end_nested(struct ct_interval *v)
 	struct ct_wait *w = &v->slot->wait;
 
 	ct_store(&w->seq, (w->seq + 1) | 1);
+	ct_store(&w->call, CT_CALL_NONE);
 	ct_fence_write();
 	w->cause = v->outer.cause;
 	w->object_kind = v->outer.object_kind;
@@ -118,6 +136,6 @@ CT_COLD void ct_end_nested(struct ct_interval *v)
 	w->frame = v->outer.frame;
 	w->stack = v->outer.stack;
 	w->owner = v->outer.owner;
-	ct_store(&w->call, v->outer.call);
+	ct_store_release(&w->call, v->outer.call);
 	ct_store_release(&w->seq, (w->seq | 1) + 1);
 }

@@ -31,6 +31,8 @@ struct ct_interval {
 
 /* Handles a wait that is still published: nested or abandoned. */
 void ct_begin_nested(struct ct_interval *v);
+/* The published wait ends now, without having returned. */
+void ct_leave_wait(struct ct_slot *slot);
 /* Publishes the wait again that v interrupted. */
 void ct_end_nested(struct ct_interval *v);
 /* Writes the interval, with its stack, and with its descriptor if it has one. */
@@ -45,6 +47,7 @@ static inline void ct_publish(struct ct_interval *v, const void *ip)
 	/* A handler that comes in between leaves seq even; ours is odd again
 	 * after the next line, or the collector reads one torn wait. */
 	ct_store(&w->seq, (w->seq + 1) | 1);
+	ct_store(&w->call, CT_CALL_NONE);
 	ct_fence_write();
 	w->cause = v->cause;
 	w->object_kind = v->object_kind;
@@ -55,7 +58,7 @@ static inline void ct_publish(struct ct_interval *v, const void *ip)
 	w->frame = (uint64_t)v;
 	w->stack = v->stack;
 	w->owner = v->owner;
-	ct_store(&w->call, v->call);
+	ct_store_release(&w->call, v->call);
 	ct_store_release(&w->seq, (w->seq | 1) + 1);
 }
 
@@ -66,6 +69,10 @@ static inline int ct_prepare(struct ct_interval *v, uint16_t call, uint8_t cause
 {
 	struct ct_slot *slot = ct_self();
 
+	if (CT_UNLIKELY(slot && !*ct_state.alive)) {
+		ct_forked();
+		slot = ct_thread.slot;
+	}
 	v->slot = slot;
 	if (CT_UNLIKELY(!slot))
 		return 0;

@@ -1,27 +1,45 @@
-/* Thread slots: how a thread gets one without a lock or a system call. */
+/* Thread slots: how a thread gets one without a lock. */
 #include "state.h"
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#define GROUP 32u /* slots that are made accessible at a time */
+
 __thread struct ct_thread ct_thread;
 
-static uint64_t thread_cpu_ns(void)
+/*
+ * Slots are mapped without access until they are needed: mlockall() would fill
+ * all of them with memory otherwise.
+ */
+static bool open_slot(struct ct_region *r, uint32_t i)
 {
-	struct timespec t;
+	uint32_t end = (i / GROUP + 1) * GROUP;
 
-	if (ct_sys(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &t))
-		return 0;
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	if (i < ct_load_acquire(&ct_state.slots_open))
+		return true;
+	if (end > r->slot_count)
+		end = r->slot_count;
+	if (ct_state.no_syscalls ||
+	    ct_sys(SYS_mprotect, &r->slots[0], end * sizeof(r->slots[0]), PROT_READ | PROT_WRITE))
+		return false;
+	/* Another thread may have opened more meanwhile: do not go back. */
+	uint32_t open = ct_load(&ct_state.slots_open);
+
+	while (open < end && !ct_cas(&ct_state.slots_open, &open, end))
+		;
+	return true;
 }
 
 static struct ct_slot *take(struct ct_region *r, uint32_t i)
 {
 	uint32_t free = CT_SLOT_FREE, used = ct_load(&r->slots_used);
 
-	if (ct_load(&r->slot_state[i]) != CT_SLOT_FREE || !ct_cas(&r->slot_state[i], &free, CT_SLOT_CLAIMED))
+	if (ct_load(&r->slot_state[i]) != CT_SLOT_FREE || !open_slot(r, i) ||
+	    !ct_cas(&r->slot_state[i], &free, CT_SLOT_CLAIMED))
 		return NULL;
 	while (used < i + 1 && !ct_cas(&r->slots_used, &used, i + 1))
 		;
@@ -42,7 +60,7 @@ struct ct_slot *ct_slot_reserve(void)
 	struct ct_region *r = ct_state.region;
 	struct ct_slot *slot;
 
-	if (!r)
+	if (!r || !r->slot_count || ct_state.stopped || ct_thread.no_clock)
 		return NULL;
 	uint32_t hint = ct_load(&r->slot_hint);
 
@@ -73,14 +91,23 @@ void ct_slot_name(struct ct_slot *slot, const char *name)
 	slot->name[i] = 0;
 }
 
+static uint32_t own_tid(void)
+{
+	if (ct_state.no_syscalls && ct_state.tid_offset)
+		return *(uint32_t *)((char *)__builtin_thread_pointer() + ct_state.tid_offset);
+	return (uint32_t)ct_sys(SYS_gettid, 0);
+}
+
 void ct_slot_enter(struct ct_slot *slot)
 {
 	char name[CT_NAME + 1] = "";
 
-	slot->tid = (uint32_t)ct_sys(SYS_gettid, 0);
+	slot->tid = own_tid();
 	slot->start = ct_ticks();
 	slot->pthread = (uint64_t)pthread_self();
-	ct_sys(SYS_prctl, PR_GET_NAME, name);
+	/* Without a name the collector looks into /proc. */
+	if (!ct_state.no_syscalls)
+		ct_sys(SYS_prctl, PR_GET_NAME, name);
 	ct_slot_name(slot, name);
 	ct_store_release(state_of(slot), CT_SLOT_LIVE);
 	ct_thread.slot = slot;
@@ -89,7 +116,7 @@ void ct_slot_enter(struct ct_slot *slot)
 /* A thread whose creation we did not see: main, or made by other means. */
 CT_COLD struct ct_slot *ct_slot_claim(void)
 {
-	if (!ct_state.region || ct_thread.refused)
+	if (!ct_state.region || ct_thread.refused || ct_thread.no_clock)
 		return NULL;
 	/* Set while we are here, for a signal handler that comes in between. */
 	ct_thread.refused = 1;
@@ -110,7 +137,21 @@ CT_COLD struct ct_slot *ct_slot_claim(void)
 
 void ct_slot_end(struct ct_slot *slot)
 {
-	slot->cpu_ns = thread_cpu_ns();
+	struct timespec t;
+
+	if (!ct_state.no_syscalls && !ct_sys(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &t))
+		slot->cpu_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 	slot->end = ct_ticks();
 	ct_store_release(state_of(slot), CT_SLOT_ENDED);
+}
+
+void ct_thread_stop(void)
+{
+	struct ct_slot *slot = ct_thread.slot;
+
+	ct_thread.no_clock = 1;
+	if (!slot)
+		return;
+	ct_thread.slot = ct_thread.heap_slot = NULL;
+	ct_slot_end(slot);
 }

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -154,7 +155,20 @@ bool ct_spawn_collector(void)
 
 	char *argv[] = { path, "--daemon", "--socket", ct_state.socket, "-o", output, NULL };
 	char *envp[] = { NULL };
+	/* The collector is left to whoever adopts orphans: that must not be us. */
+	int adopts = 0;
+
+	if (ct_sys(SYS_getpid, 0) == 1) {
+		ct_say("not tracing", "process 1 would have to adopt the collector: use ctrace-run");
+		return false;
+	}
+	ct_sys(SYS_prctl, PR_GET_CHILD_SUBREAPER, &adopts);
+	if (adopts)
+		ct_sys(SYS_prctl, PR_SET_CHILD_SUBREAPER, 0);
 	long status = run(path, argv, envp);
+
+	if (adopts)
+		ct_sys(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
 
 	if (status < 0 || WEXITSTATUS(status) == 127) {
 		ct_say("not tracing: cannot start", path);
@@ -170,11 +184,8 @@ bool ct_spawn_collector(void)
 void ct_say(const char *what, const char *why)
 {
 	static char line[512];
-	static int said;
 	char *end = line + sizeof(line);
 
-	if (said++)
-		return;
 	char *p = put(put(put(put(line, end, "ctrace: "), end, what), end, ": "), end, why);
 
 	put(p, end, "\n");

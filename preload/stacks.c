@@ -5,6 +5,7 @@
  * keeps them: where the same words stand at the same places below the same
  * stack pointer, the walk would take the same way, and is not walked again.
  */
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <ucontext.h>
@@ -16,6 +17,7 @@
 
 struct walk {
 	uint64_t ip, sp, fp;
+	uint32_t epoch;
 	uint64_t high;            /* the stack ends here */
 	uint64_t base;            /* sp at the start: memo offsets count from it */
 	struct ct_stack_memo *memo;
@@ -77,6 +79,20 @@ static uint64_t use_fp(struct walk *w)
 	return w->fp;
 }
 
+#define TIGHT 2048u /* what a stack and a descriptor's label may take, and some more */
+
+bool ct_stack_is_tight(void)
+{
+	uint64_t here = (uint64_t)__builtin_frame_address(0);
+	stack_t s;
+
+	if (here >= ct_thread.stack_low && here < ct_thread.stack_high)
+		return false;
+	if (ct_state.no_syscalls || ct_sys(SYS_sigaltstack, NULL, &s))
+		return true;
+	return (s.ss_flags & SS_ONSTACK) && here - (uint64_t)s.ss_sp < TIGHT;
+}
+
 static uint64_t stack_high(uint64_t sp)
 {
 	if (sp >= ct_thread.stack_low && sp < ct_thread.stack_high)
@@ -108,7 +124,7 @@ static bool step_signal(struct walk *w)
 
 static bool step(struct walk *w)
 {
-	struct ct_rule rule = ct_rule_at(w->ip - 1);
+	struct ct_rule rule = ct_rule_at(w->ip - 1, w->epoch);
 
 	if (ct_state.stacks == CT_STACKS_FP && rule.kind != CT_RULE_SIGNAL && rule.kind != CT_RULE_END)
 		rule.kind = CT_RULE_UNKNOWN;
@@ -197,7 +213,7 @@ static bool recognise(const struct ct_stack_memo *m, uint64_t ip, uint64_t sp, u
 static CT_COLD uint32_t walk_stack(struct ct_slot *slot, struct ct_stack_memo *memo, uint64_t ip, uint64_t sp,
 				   uint64_t fp, uint32_t epoch)
 {
-	struct walk w = { .ip = ip, .sp = sp, .fp = fp, .high = stack_high(sp), .base = sp, .memo = memo,
+	struct walk w = { .ip = ip, .sp = sp, .fp = fp, .high = stack_high(sp), .base = sp, .memo = memo, .epoch = epoch,
 			  .fp_from = FP_GIVEN };
 	/* A handler that captures a stack meanwhile overwrites both memo and
 	 * frames: it is noticed by this number. */
@@ -243,10 +259,12 @@ __attribute__((noinline)) uint32_t ct_stack(struct ct_slot *slot)
 
 	uint32_t epoch = ct_load(&ct_state.region->epoch);
 	uint64_t hash = sp * 0x9e3779b97f4a7c15ull;
-	struct ct_stack_memo *memo = &slot->memo[hash >> 59];
+	struct ct_stack_memo *memo = &slot->memo[hash >> 60];
 
-	_Static_assert(CT_STACK_CACHE == 32, "the hash above");
+	_Static_assert(CT_STACK_CACHE == 16, "the hash above");
 	if (recognise(memo, ip, sp, fp, epoch))
 		return memo->stack;
+	if (CT_UNLIKELY(ct_stack_is_tight()))
+		return 0;
 	return walk_stack(slot, memo, ip, sp, fp, epoch);
 }

@@ -34,6 +34,12 @@ struct ct_state {
 	 * was called: the child of a fork that we did not see notices by it
 	 * that the region and the slot belong to its parent. */
 	volatile uint32_t *alive;
+	/* The program has a seccomp filter: any further system call of ours, one
+	 * that it does not make itself, might kill it. */
+	uint32_t no_syscalls;
+	uint32_t stopped;          /* no more slots: the child of a fork in which nothing can be done */
+	uint32_t slots_open;       /* slots below this are accessible */
+	ptrdiff_t tid_offset;      /* of the tid that glibc keeps, from the thread pointer; 0: not found */
 	char socket[64];
 };
 
@@ -44,11 +50,15 @@ struct ct_thread {
 	struct ct_slot *heap_slot;  /* slot, while allocator calls need no time stamps */
 	uint32_t heap_timed;        /* allocator calls that are to be timed */
 	uint32_t refused;           /* no slot for this thread: do not ask again */
+	uint32_t no_clock;          /* the thread may not read the time stamp counter: never again */
 	uint64_t stack_low, stack_high; /* the thread's stack; 0, 0: not known */
 	const void *rseq_dummy;     /* stands in for rseq_cs where there is no rseq */
 };
 
 extern __thread struct ct_thread ct_thread __attribute__((tls_model("initial-exec")));
+
+/* Whether the calling thread is on a signal stack with little room left. */
+bool ct_stack_is_tight(void);
 
 /* Claims a slot for the calling thread; NULL if it is not to be traced. */
 struct ct_slot *ct_slot_claim(void);
@@ -78,14 +88,19 @@ static inline uint64_t ct_ticks(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* The calling thread is not traced any more. */
+void ct_thread_stop(void);
+
 /* Creates the region and shows it to the collector; on failure the process is
- * not traced. Async-signal-safe. */
-void ct_attach(void);
+ * not traced. Returns NULL, or what did not work. Async-signal-safe. */
+const char *ct_attach(void);
+#define CT_NO_ANSWER "the collector does not answer"
 /* In the child of a fork: forgets the parent's region and attaches anew. */
 void ct_forked(void);
 /* Starts a collector for this process; false, and one line on stderr, if not. */
 bool ct_spawn_collector(void);
-/* Prints "ctrace: what: why" to stderr, once a process. */
+/* Prints "ctrace: what: why" to stderr; for the constructor, since later file 2
+ * may be the program's data. */
 void ct_say(const char *what, const char *why);
 
 #pragma GCC visibility pop

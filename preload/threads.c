@@ -1,9 +1,11 @@
 /* Threads: their start, end and names, and waiting for their end. */
 #include "real.h"
 
+#include <linux/seccomp.h>
 #include <stdarg.h>
 
 #include "record.h"
+#include "seccomp.h"
 
 /* Where a traced thread starts. Its slot was reserved by its creator, so that
  * nothing is allocated for the hand-over. */
@@ -14,6 +16,10 @@ static void *thread_main(void *argument)
 	void *(*routine)(void *) = (void *(*)(void *))slot->routine;
 	void *routine_argument = (void *)slot->argument;
 
+	/* A signal handler that runs before we have entered our slot claims none;
+	 * one that ran before this line has claimed one, which we keep. */
+	ct_thread.refused = 1;
+
 	/* glibc puts the stack, the static TLS and the thread's descriptor into
 	 * one block, in this order; the descriptor takes less than a page. */
 	if (slot->stack_bytes && self > here && self - here < 65536) {
@@ -23,7 +29,13 @@ static void *thread_main(void *argument)
 		ct_thread.stack_high = here + 16;
 		ct_thread.stack_low = here - 8192;
 	}
-	ct_slot_enter(slot);
+	if (ct_thread.slot) {
+		ct_thread.slot->routine = slot->routine;
+		ct_slot_release(slot);
+	} else {
+		ct_slot_enter(slot);
+	}
+	ct_thread.refused = 0;
 	void *result = routine(routine_argument);
 
 	/* Our slot may have changed hands if the thread forked. */
@@ -121,6 +133,10 @@ CT_EXPORT int prctl(int option, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(list, unsigned long);
 	va_end(list);
+	if (option == PR_SET_SECCOMP)
+		ct_before_seccomp(a[0] == SECCOMP_MODE_STRICT);
+	else if (option == PR_SET_TSC && a[0] == PR_TSC_SIGSEGV)
+		ct_thread_stop();
 	int r = ct_real.prctl(option, a[0], a[1], a[2], a[3]);
 	struct ct_slot *slot = ct_self();
 

@@ -1,0 +1,214 @@
+"""What the test drivers share: finding the tools, running programs, counting results."""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import read_trace  # noqa: E402
+
+BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve()
+RUN = BUILD / "collector/ctrace-run"
+ANALYZE = BUILD / "analyzer/ctrace-analyze"
+PRELOAD = BUILD / "preload/libctrace.so"
+PROGRAMS = BUILD / "tests/programs"
+
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/tmp",
+    "LANG": "C.UTF-8",
+}
+
+
+class Failure(Exception):
+    """A test failed; the text says why."""
+
+
+class Skip(Exception):
+    """A test could not be run here; the text says why. It is counted."""
+
+
+def must(condition, why):
+    if not condition:
+        raise Failure(why)
+
+
+class Ended:
+    """A program that has ended. status is negative for a signal."""
+
+    def __init__(self, argv, status, out, err, seconds):
+        self.argv, self.status, self.out, self.err, self.seconds = argv, status, out, err, seconds
+
+    def __str__(self):
+        return f"{' '.join(map(str, self.argv))}: status {self.status}, stdout {short(self.out)}, stderr {short(self.err)}"
+
+
+def short(text, limit=400):
+    text = text if isinstance(text, str) else text.decode("utf-8", "replace")
+    return repr(text if len(text) <= limit else text[:limit] + "...")
+
+
+def run(argv, cwd=None, env=None, stdin=None, timeout=60, during=None):
+    """Runs a program with its output in files, so that no child of it can hold us up. during is
+    called with a function that gives the output so far. Text is latin-1: every byte survives."""
+    argv = [str(a) for a in argv]
+    started = time.monotonic()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(argv, cwd=cwd, env={**ENVIRONMENT, **(env or {})}, stdout=out, stderr=err,
+                                   stdin=stdin if stdin is not None else subprocess.DEVNULL, start_new_session=True)
+        try:
+            if during:
+                during(lambda: os.pread(out.fileno(), 1 << 20, 0).decode("latin-1"))
+            status = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{' '.join(argv)} hung for {timeout} s; stderr "
+                          f"{short(os.pread(err.fileno(), 4096, 0))}") from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        seconds = time.monotonic() - started
+        out.seek(0)
+        err.seek(0)
+        return Ended(argv, status, out.read().decode("latin-1"), err.read().decode("latin-1"), seconds)
+
+
+def traced(trace, argv, options=()):
+    """The command line that traces argv with ctrace-run."""
+    return [RUN, "-q", "-o", trace, *options, "--", *argv]
+
+
+def preloaded(trace):
+    """The environment that traces with LD_PRELOAD alone."""
+    return {"LD_PRELOAD": str(PRELOAD), "CTRACE_OUT": str(trace)}
+
+
+def wait_complete(trace, seconds=20):
+    """Waits till the collector has finished the file: its trailer stands there."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            data = Path(trace).read_bytes()
+            if len(data) > 88 and data[-8:-4] == read_trace.TRAILER_MAGIC:
+                return
+        except OSError:
+            pass
+        if time.monotonic() > until:
+            there = f"{Path(trace).stat().st_size} bytes" if Path(trace).exists() else "no file"
+            raise Failure(f"no complete trace after {seconds} s ({there})")
+        time.sleep(0.02)
+
+
+def analyze(*arguments, status=0):
+    """Runs ctrace-analyze; its output."""
+    ended = run([ANALYZE, *arguments])
+    must(ended.status == status, f"{ended}; expected status {status}")
+    return ended.out
+
+
+def report(trace, *arguments, command="blocks", status=0):
+    text = analyze(command, "--json", "--top", "0", *arguments, trace, status=status)
+    try:
+        return json.loads(text)
+    except ValueError as e:
+        raise Failure(f"{command} --json prints no JSON: {e}: {short(text)}") from None
+
+
+def functions(site):
+    return [frame.get("function") or "" for frame in site.get("stack") or []]
+
+
+def is_function(name, wanted):
+    """Whether a function of a report is the wanted one: C by its name; C++ and Rust names have
+    parameters, template arguments or hashes after it."""
+    return name == wanted or name.startswith((wanted + "(", wanted + "<", wanted + "::", wanted + "."))
+
+
+def sites(found, cause=None, object_=None):
+    """The sites of a report that match; object is a part of its name."""
+    return [s for s in found["sites"]
+            if (cause is None or s["cause"] == cause) and (object_ is None or object_ in (s.get("object") or ""))]
+
+
+def total(found):
+    return sum(s["total_ns"] for s in found)
+
+
+def count(found):
+    return sum(s["count"] for s in found)
+
+
+def check_trace(trace):
+    """What holds for every trace: both readers accept it, and the books balance."""
+    analyze("check", trace)
+    other = read_trace.Trace(trace)
+    must(not other.faults, f"the second reader finds damage: {other.damage[:3]}")
+    whole = report(trace)
+    must(whole["trace"]["complete"], "the report says that the trace is not complete")
+    must(whole["trace"]["events"] == other.summary["events"],
+         f"the report has {whole['trace']['events']} events, the second reader {other.summary['events']}")
+    blocked = sum(t["blocked_ns"] for t in whole["threads"])
+    by_cause = sum(sum(t["by_cause"].values()) for t in whole["threads"])
+    must(blocked == by_cause, f"blocked_ns of threads {blocked}, their by_cause {by_cause}")
+    waits = sum(c["total_ns"] for c in whole["causes"] if c["cause"] not in ("runnable", "unexplained", "none"))
+    must(waits == blocked, f"causes add up to {waits} ns, threads to {blocked} ns")
+    for t in whole["threads"]:
+        parts = [t["running_ns"], t["runnable_ns"], t["unexplained_ns"], t["blocked_ns"]]
+        must(t["blocked_ns"] <= t["lifetime_ns"] * 1.001 + 1000, f"thread {t['name']} was blocked for longer than it lived: {t}")
+        if None not in parts:
+            must(abs(sum(parts) - t["lifetime_ns"]) <= t["lifetime_ns"] / 1000 + 1000,
+                 f"the books of thread {t['name']} do not balance: {t}")
+    return whole
+
+
+class Tests:
+    """Runs tests by name and prints one line for each, and 'N passed, N failed' at the end."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.only = sys.argv[2:]
+        self.keep = os.environ.get("CTRACE_TEST_KEEP")
+        self.root = Path(tempfile.mkdtemp(prefix="ctrace-test-"))
+
+    def run(self, name, test):
+        """Calls test with an empty directory."""
+        if self.only and not any(re.search(o, name) for o in self.only):
+            return
+        where = self.root / re.sub(r"\W+", "-", name)
+        where.mkdir()
+        started = time.monotonic()
+        try:
+            test(where)
+            self.passed += 1
+            print(f"ok {name} ({time.monotonic() - started:.1f} s)", flush=True)
+        except Skip as e:
+            self.skipped += 1
+            print(f"skipped {name}: {e}", flush=True)
+        except Failure as e:
+            self.failed += 1
+            print(f"FAIL {name}: {e}", flush=True)
+        except Exception as e:  # a driver's own error, or a report without what the contract promises
+            self.failed += 1
+            at = e.__traceback__
+            while at.tb_next:
+                at = at.tb_next
+            print(f"FAIL {name}: {type(e).__name__}: {e} (line {at.tb_lineno} of {at.tb_frame.f_code.co_filename})",
+                  flush=True)
+        if not self.keep:
+            shutil.rmtree(where, ignore_errors=True)
+
+    def finish(self):
+        if self.keep:
+            print(f"kept {self.root}")
+        else:
+            shutil.rmtree(self.root, ignore_errors=True)
+        if self.skipped:
+            print(f"{self.skipped} skipped")
+        print(f"{self.passed} passed, {self.failed} failed")
+        sys.exit(1 if self.failed else 0)

@@ -1,0 +1,25 @@
+/* make_trace FILE [EVENTS]: a small trace, or a large one with so many events. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "make_trace.h"
+
+int main(int argc, char **argv)
+{
+	struct make_trace t = { 0 };
+
+	if (argc < 2) {
+		fputs("usage: make_trace FILE [EVENTS]\n", stderr);
+		return 2;
+	}
+	if (argc > 2)
+		make_large(&t, strtoull(argv[2], NULL, 10));
+	else
+		make_small(&t);
+	int error = make_write(&t, argv[1]);
+
+	if (error)
+		fprintf(stderr, "make_trace: %s: cannot be written\n", argv[1]);
+	make_free(&t);
+	return error ? 1 : 0;
+}

@@ -1,0 +1,250 @@
+/* The program from outside: exit statuses, error lines, JSON. CTRACE_ANALYZE
+ * can name it. */
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "make_trace.h"
+#include "unit.h"
+
+static char folder[] = "/tmp/test_analyzer_cli.XXXXXX";
+static const char *program;
+static char out[1 << 20], err[4096];
+
+static void slurp(const char *name, char *to, size_t bytes)
+{
+	FILE *f = fopen(name, "r");
+	size_t n = f ? fread(to, 1, bytes - 1, f) : 0;
+
+	to[n] = 0;
+	if (f)
+		fclose(f);
+}
+
+/* Runs it by the shell with %s for the program; the exit status. */
+static int run(const char *arguments)
+{
+	char command[4096];
+
+	snprintf(command, sizeof(command), "cd %s && %s %s >out 2>err", folder, program, arguments);
+	int status = system(command);
+
+	snprintf(command, sizeof(command), "%s/out", folder);
+	slurp(command, out, sizeof(out));
+	snprintf(command, sizeof(command), "%s/err", folder);
+	slurp(command, err, sizeof(err));
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void make_file(const char *name, size_t drop)
+{
+	struct make_trace t = { 0 };
+	char path[256];
+
+	make_small(&t);
+	t.file.size -= drop;
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	ck_assert_int_eq(make_write(&t, path), 0);
+	make_free(&t);
+}
+
+static void setup(void)
+{
+	if (!strstr(folder, "XXXXXX"))
+		return;
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	make_file("small", 0);
+	make_file("cut", 100);
+	char command[256];
+
+	snprintf(command, sizeof(command), "cd %s && : >empty && echo no trace >text", folder);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static int lines(const char *text)
+{
+	int n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+static void expect_failure(const char *arguments, const char *what)
+{
+	int status = run(arguments);
+
+	ck_assert_msg(status == 2, "'%s': %d", arguments, status);
+	ck_assert_msg(strstr(err, what) != NULL, "'%s': %s", arguments, err);
+	ck_assert_msg(!strncmp(err, "ctrace-analyze: ", 16) && lines(err) == 1, "'%s': %s", arguments, err);
+	ck_assert_str_eq(out, "");
+}
+
+START_TEST(wrong_usage_is_one_line)
+{
+	setup();
+	expect_failure("", "no command");
+	expect_failure("dance small", "unknown command 'dance'");
+	expect_failure("blocks", "no trace");
+	expect_failure("blocks --frobnicate small", "unknown option '--frobnicate'");
+	expect_failure("blocks --top", "needs a value");
+	expect_failure("blocks --top many small", "'many' is no value for --top");
+	expect_failure("blocks --from soon small", "--from");
+	expect_failure("blocks --to 101% small", "--to");
+	expect_failure("blocks --color blue small", "--color");
+	expect_failure("blocks --cause love small", "cause");
+	expect_failure("blocks small small", "unexpected argument");
+	expect_failure("blocks nothing-there", "nothing-there: No such file or directory");
+	expect_failure("blocks empty", "empty: empty file");
+	expect_failure("blocks text", "text: not a trace");
+	expect_failure("blocks .", ".: Is a directory");
+}
+END_TEST
+
+START_TEST(help_and_version)
+{
+	setup();
+	ck_assert_int_eq(run("--help"), 0);
+	ck_assert_ptr_nonnull(strstr(out, "blocks"));
+	ck_assert_int_eq(run("blocks --help"), 0);
+	ck_assert_ptr_nonnull(strstr(out, "--top"));
+	ck_assert_int_eq(run("--version"), 0);
+	ck_assert(!strncmp(out, "ctrace-analyze ", 15));
+}
+END_TEST
+
+START_TEST(damage_is_told_and_the_rest_reported)
+{
+	static const char *const commands[] = { "blocks", "threads", "locks", "stats", "dump", "check" };
+	char arguments[64];
+
+	setup();
+	for (size_t i = 0; i < 6; i++) {
+		snprintf(arguments, sizeof(arguments), "%s small", commands[i]);
+		ck_assert_int_eq(run(arguments), 0);
+		ck_assert_str_eq(err, "");
+		ck_assert_str_ne(out, "");
+		snprintf(arguments, sizeof(arguments), "%s cut", commands[i]);
+		ck_assert_int_eq(run(arguments), 1);
+		ck_assert_int_eq(lines(err), 1);
+		ck_assert_ptr_nonnull(strstr(err, "ctrace-analyze: cut: "));
+		ck_assert_str_ne(out, "");
+	}
+}
+END_TEST
+
+START_TEST(text_fits_and_is_plain)
+{
+	setup();
+	ck_assert_int_eq(run("blocks small"), 0);
+	ck_assert_ptr_null(strchr(out, '\033'));
+	for (char *line = strtok(out, "\n"); line; line = strtok(NULL, "\n")) {
+		int width = 0;
+
+		for (char *p = line; *p; p++)
+			width += (*p & 0xc0) != 0x80;
+		ck_assert_msg(width <= 80, "%d columns: %s", width, line);
+		ck_assert_msg(line[strlen(line) - 1] != ' ', "spaces at the end: '%s'", line);
+	}
+	ck_assert_int_eq(run("blocks --color always small"), 0);
+	ck_assert_ptr_nonnull(strchr(out, '\033'));
+	ck_assert_int_eq(run("blocks --color auto small"), 0);
+	ck_assert_ptr_null(strchr(out, '\033'));
+}
+END_TEST
+
+static void expect_keys(const json_t *o, const char *const *keys)
+{
+	ck_assert(json_is_object(o));
+	for (; *keys; keys++)
+		ck_assert_msg(json_object_get(o, *keys) != NULL, "%s", *keys);
+}
+
+START_TEST(json_is_as_agreed)
+{
+	static const char *const commands[] = { "blocks", "threads", "locks", "stats" };
+	static const char *const trace[] = { "format", "duration_ns", "processes", "threads", "events", "lost_events",
+					     "complete", "sched", NULL };
+	static const char *const causes[] = { "cause", "category", "count", "total_ns", "max_ns", "p50_ns", "p99_ns",
+					      NULL };
+	static const char *const sites[] = { "cause", "object", "count", "total_ns", "max_ns", "stack", NULL };
+	static const char *const threads[] = { "pid", "tid", "name", "lifetime_ns", "running_ns", "runnable_ns",
+					       "unexplained_ns", "blocked_ns", "by_cause", NULL };
+	static const char *const locks[] = { "object", "kind", "site", "acquisitions", "contended", "wait_ns",
+					     "max_wait_ns", "hold_ns", "owners", NULL };
+	static const char *const frames[] = { "function", "file", "line", "module", "offset", NULL };
+	char arguments[64];
+
+	setup();
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(arguments, sizeof(arguments), "%s --json small", commands[i]);
+		ck_assert_int_eq(run(arguments), 0);
+		json_t *o = json_loads(out, 0, NULL);
+
+		ck_assert_ptr_nonnull(o);
+		expect_keys(json_object_get(o, "trace"), trace);
+		expect_keys(json_array_get(json_object_get(o, "causes"), 0), causes);
+		expect_keys(json_array_get(json_object_get(o, "sites"), 0), sites);
+		expect_keys(json_array_get(json_object_get(o, "threads"), 0), threads);
+		expect_keys(json_array_get(json_object_get(o, "locks"), 0), locks);
+		/* The site with a stack is the second by time. */
+		expect_keys(json_array_get(json_object_get(json_array_get(json_object_get(o, "sites"), 1), "stack"), 0),
+			    frames);
+		json_decref(o);
+	}
+	ck_assert_int_eq(run("blocks --json --top 2 small"), 0);
+	json_t *o = json_loads(out, 0, NULL);
+
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "sites")), 2);
+	json_decref(o);
+	ck_assert_int_eq(run("dump --json small"), 0);
+	for (char *line = strtok(out, "\n"); line; line = strtok(NULL, "\n")) {
+		o = json_loads(line, 0, NULL);
+		ck_assert_msg(json_is_object(o), "%s", line);
+		json_decref(o);
+	}
+}
+END_TEST
+
+START_TEST(a_closed_pipe_is_no_failure)
+{
+	char command[4096];
+
+	setup();
+	snprintf(command, sizeof(command),
+		 "cd %s && (i=0; while [ $i -lt 30 ]; do %s dump small || echo failed with $? >&2; i=$((i+1)); done) 2>err | true",
+		 folder, program);
+	ck_assert_int_eq(system(command), 0);
+	snprintf(command, sizeof(command), "%s/err", folder);
+	slurp(command, err, sizeof(err));
+	ck_assert_str_eq(err, "");
+	ck_assert_int_eq(run("dump small >/dev/full 2>err #"), 2);
+	ck_assert_ptr_nonnull(strstr(err, "No space left"));
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = { wrong_usage_is_one_line, help_and_version, damage_is_told_and_the_rest_reported,
+				       text_fits_and_is_plain, json_is_as_agreed, a_closed_pipe_is_no_failure };
+
+	static char beside[8192];
+	ssize_t n = readlink("/proc/self/exe", beside, 4096);
+
+	/* In the build folder it stands in analyzer/, beside the tests' folder. */
+	while (n > 0 && beside[n - 1] != '/')
+		n--;
+	strcpy(beside + (n > 0 ? n : 0), "../analyzer/ctrace-analyze");
+	program = getenv("CTRACE_ANALYZE");
+	if (!program)
+		program = beside;
+	if (access(program, X_OK)) {
+		fprintf(stderr, "%s: not built\n", program);
+		return 77;
+	}
+	return unit_run("analyzer command line", tests, sizeof(tests) / sizeof(tests[0]));
+}

@@ -1,0 +1,172 @@
+/* Symbols, read from this very program. Built with -g and without optimisation. */
+#include <link.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "callstacks.h"
+#include "make_trace.h"
+#include "objects.h"
+#include "unit.h"
+
+static const char *program;
+static uint64_t bias;
+
+struct pair {
+	int first, second;
+} symbols_table[4];
+
+static inline __attribute__((always_inline)) void *inlined_one(void)
+{
+	void *here;
+
+	__asm__ volatile("lea 0f(%%rip), %0\n0:" : "=r"(here));
+	return here;
+}
+
+__attribute__((noinline)) static void *place_in_inlined(void)
+{
+	void *here = inlined_one();
+
+	__asm__ volatile("");
+	return here;
+}
+
+static int first_object(struct dl_phdr_info *info, size_t size, void *data)
+{
+	(void)size;
+	*(uint64_t *)data = info->dlpi_addr;
+	return 1;
+}
+
+/* A model with one process, in which this program is mapped where it is. */
+static void make_model(struct ct_model *m, struct ct_reader *r, const char *build_id, const char *path)
+{
+	static const struct ct_options o = { 0 };
+	struct make_trace t = { 0 };
+	uint64_t frames[] = { (uint64_t)(uintptr_t)place_in_inlined(), 0x1234, };
+	char file[] = "/tmp/test_analyzer_symbols.XXXXXX";
+	int fd = mkstemp(file);
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	make_begin(&t);
+	make_process(&t, 1, 100, "self");
+	make_thread(&t, 1, 1, 100, 0, "main");
+	make_record(&t, &(struct ct_record){ .type = CT_RECORD_MODULE, .module = {
+		.module = 1, .process = 1, .start = bias, .end = (uint64_t)(uintptr_t)&symbols_table + 0x100000,
+		.bias = bias, .path = ct_text_of(path), .build_id = ct_text_of(build_id) } });
+	make_stack(&t, 1, 1, frames, 2);
+	make_wait(&t, 1, (struct ct_site){ .cause = CT_CAUSE_MUTEX, .object_kind = CT_OBJECT_ADDRESS, .stack = 1,
+					   .object = (uint64_t)(uintptr_t)&symbols_table[1].second }, 10, 20);
+	make_events_chunk(&t, 1);
+	make_end(&t, 100);
+	ck_assert_int_eq(make_write(&t, file), 0);
+	ck_assert_int_eq(ct_reader_open(r, file), 0);
+	unlink(file);
+	ck_assert_int_eq(ct_model_load(m, r, &o), 0);
+	make_free(&t);
+}
+
+struct all {
+	struct ct_model m;
+	struct ct_reader r;
+	struct ct_symbols s;
+	struct ct_callstacks c;
+	struct ct_frame *frames;
+	uint32_t count;
+};
+
+static void begin(struct all *a, const char *build_id, const char *path)
+{
+	uint32_t callstack;
+
+	memset(a, 0, sizeof(*a));
+	make_model(&a->m, &a->r, build_id, path);
+	ck_assert_int_eq(ct_symbols_open(&a->s, &a->m), 0);
+	ck_assert_int_eq(ct_callstacks_open(&a->c, &a->m), 0);
+	ck_assert_int_eq(ct_callstack_of(&a->c, 0, &callstack), 0);
+	ck_assert_int_eq(ct_callstack_frames(&a->c, &a->s, callstack, &a->frames, &a->count), 0);
+}
+
+static void end(struct all *a)
+{
+	free(a->frames);
+	ct_callstacks_close(&a->c);
+	ct_symbols_close(&a->s);
+	ct_model_free(&a->m);
+	ct_reader_close(&a->r);
+}
+
+START_TEST(inlined_frames_are_expanded)
+{
+	struct all a;
+
+	begin(&a, "", program);
+	ck_assert_uint_eq(a.count, 3);
+	ck_assert_str_eq(a.frames[0].function, "inlined_one");
+	ck_assert(a.frames[0].inlined);
+	ck_assert_str_eq(a.frames[1].function, "place_in_inlined");
+	ck_assert(!a.frames[1].inlined);
+	ck_assert_ptr_nonnull(strstr(a.frames[0].file, "test_analyzer_symbols.c"));
+	ck_assert_int_eq(a.frames[0].file[0], '/');
+	ck_assert_ptr_null(strstr(a.frames[0].file, "/../"));
+	ck_assert_int_lt(a.frames[0].line, a.frames[1].line);
+	/* In no module. */
+	ck_assert_ptr_null(a.frames[2].module);
+	ck_assert_uint_eq(a.frames[2].offset, 0x1234);
+	ck_assert_uint_eq(a.s.note_count, 0);
+	end(&a);
+}
+END_TEST
+
+START_TEST(objects_have_the_names_of_variables)
+{
+	struct all a;
+
+	begin(&a, "", program);
+	char *label = ct_object_label(&a.s, &a.m, &a.m.site[0]);
+
+	ck_assert_str_eq(label, "symbols_table+0xc");
+	free(label);
+	end(&a);
+}
+END_TEST
+
+START_TEST(another_build_has_no_symbols)
+{
+	struct all a;
+
+	begin(&a, "another build-id.....", program);
+	ck_assert_uint_eq(a.count, 2);
+	ck_assert_ptr_null(a.frames[0].function);
+	ck_assert_ptr_nonnull(a.frames[0].module);
+	ck_assert_uint_eq(a.s.note_count, 1);
+	ck_assert_ptr_nonnull(strstr(a.s.note[0], "replaced"));
+	end(&a);
+	begin(&a, "", "/nowhere/program");
+	ck_assert_ptr_null(a.frames[0].function);
+	ck_assert_uint_eq(a.s.note_count, 1);
+	ck_assert_ptr_nonnull(strstr(a.s.note[0], "No such file"));
+	end(&a);
+	begin(&a, "", "/etc/passwd");
+	ck_assert_ptr_null(a.frames[0].function);
+	ck_assert_uint_eq(a.s.note_count, 1);
+	end(&a);
+	begin(&a, "", "[vdso]");
+	ck_assert_uint_eq(a.s.note_count, 0);
+	end(&a);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = { inlined_frames_are_expanded, objects_have_the_names_of_variables,
+				       another_build_has_no_symbols };
+	static char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	program = n > 0 ? self : "";
+	dl_iterate_phdr(first_object, &bias);
+	return unit_run("analyzer symbols", tests, sizeof(tests) / sizeof(tests[0]));
+}
