@@ -50,20 +50,20 @@ static void begin_timed(struct ct_interval *v, uint16_t call, const void *ip)
 	ct_start(v, ip);
 }
 
-static inline bool begin_untimed(uint16_t call, uint64_t bytes)
+static inline bool begin_untimed(uint16_t call, uint64_t bytes, const void **ret_rseq)
 {
 	struct ct_slot *slot = ct_thread.heap_slot;
 
 	if (CT_UNLIKELY(!slot || bytes >= LARGE))
 		return false;
 	ct_inc_local(&slot->calls[call]);
-	ct_rseq_arm();
+	*ret_rseq = ct_rseq_arm();
 	return true;
 }
 
-static inline void end_untimed(uint16_t call, uint64_t bytes)
+static inline void end_untimed(uint16_t call, uint64_t bytes, const void *rseq)
 {
-	if (CT_UNLIKELY(ct_rseq_left()))
+	if (CT_UNLIKELY(ct_rseq_left(rseq)))
 		left_cpu(call, bytes);
 }
 
@@ -80,11 +80,12 @@ static inline void end_untimed(uint16_t call, uint64_t bytes)
 	} \
 	CT_EXPORT type name parameters \
 	{ \
+		const void *rseq; \
 		BOOT; \
-		if (CT_UNLIKELY(!begin_untimed(CT_CALL_##name, (bytes)))) \
+		if (CT_UNLIKELY(!begin_untimed(CT_CALL_##name, (bytes), &rseq))) \
 			return name##_timed arguments; \
 		type r = ct_real.name arguments; \
-		end_untimed(CT_CALL_##name, (bytes)); \
+		end_untimed(CT_CALL_##name, (bytes), rseq); \
 		return r; \
 	}
 
@@ -118,14 +119,16 @@ static CT_COLD void free_timed(void *p)
 
 CT_EXPORT void free(void *p)
 {
+	const void *rseq;
+
 	if (CT_UNLIKELY(ct_boot_owns(p)))
 		return;
-	if (CT_UNLIKELY(!begin_untimed(CT_CALL_free, 0))) {
+	if (CT_UNLIKELY(!begin_untimed(CT_CALL_free, 0, &rseq))) {
 		free_timed(p);
 		return;
 	}
 	ct_real.free(p);
-	end_untimed(CT_CALL_free, 0);
+	end_untimed(CT_CALL_free, 0, rseq);
 }
 
 CT_EXPORT size_t malloc_usable_size(void *p)

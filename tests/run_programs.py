@@ -210,7 +210,9 @@ def check_report(trace, ended, options, moment):
     problems, disturbed = [], []
     for thread, ran in re.findall(r'\{"thread":"(\w+)","ran":(\d+)\}', ended.out):
         running = sum(t["running_ns"] for t in whole["threads"] if t["name"] == thread)
-        if abs(running - int(ran)) > 0.05 * int(ran):
+        # A call in which the thread was preempted counts as blocked as a whole: only context
+        # switch records could tell how much of it ran. So up to a quarter may be missing.
+        if not 0.75 * int(ran) <= running <= 1.05 * int(ran):
             problems.append(f"{thread} ran for {ran} ns, the report says {running} ns")
     expected = expectations(ended.out)
     known = {said["function"] for said in expected}

@@ -1,0 +1,110 @@
+/* stats: the trace itself, and how often which call was made. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+
+static void print_facts(const struct ct_context *c, const struct ct_model *m)
+{
+	const struct ct_out *o = &c->out;
+	const struct ct_reader *r = &c->reader;
+	char a[CT_FORMAT], b[CT_FORMAT];
+
+	ct_print(o, CT_TITLE, "\nThe file\n");
+	fprintf(o->file, "  size      %s in %s chunks", ct_format_bytes(a, r->file_bytes), ct_format_count(b, m->chunks));
+	if (m->events)
+		fprintf(o->file, ", %.2f bytes an event with everything", (double)r->file_bytes / (double)m->events);
+	fprintf(o->file, "\n  records   %s\n", ct_format_count(a, m->records));
+	fprintf(o->file, "  stacks    %s distinct, %s frames\n", ct_format_count(a, m->stack_count),
+		ct_format_count(b, m->frame_count));
+	if (m->clock_pairs)
+		fprintf(o->file, "  clock     %s comparisons, uncertain by at most %s\n", ct_format_count(a, m->clock_pairs),
+			ct_format_ns(b, m->clock_error_ns));
+	if (m->has_end)
+		fprintf(o->file, "  collector %s CPU time\n", ct_format_ns(a, m->end.collector_cpu_ns));
+	if (r->damaged)
+		ct_print(o, CT_BAD, "  damage    %llu places; the first at byte %llu: %s\n", (unsigned long long)r->damaged,
+			 (unsigned long long)r->damage_offset, r->damage);
+	for (uint32_t i = 0; i < m->meta_count; i++)
+		fprintf(o->file, "  %-9s %s\n", m->meta[i].key, m->meta[i].value);
+}
+
+static void print_drops(const struct ct_context *c, const struct ct_model *m)
+{
+	for (uint32_t i = 0; i < m->thread_count; i++)
+		if (m->thread[i].dropped)
+			ct_print(&c->out, CT_BAD, "  LOST      %llu events of thread %s (%llu)\n",
+				 (unsigned long long)m->thread[i].dropped, m->thread[i].name,
+				 (unsigned long long)m->thread[i].tid);
+}
+
+static int by_calls(const void *x, const void *y, void *calls)
+{
+	const struct ct_call_info *a = &((struct ct_call_info *)calls)[*(const uint32_t *)x];
+	const struct ct_call_info *b = &((struct ct_call_info *)calls)[*(const uint32_t *)y];
+
+	if (a->calls != b->calls)
+		return a->calls < b->calls ? 1 : -1;
+	if (a->written != b->written)
+		return a->written < b->written ? 1 : -1;
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+static int print_calls(const struct ct_context *c, const struct ct_model *m)
+{
+	const struct ct_out *o = &c->out;
+	uint32_t *order = calloc(m->call_count + 1u, sizeof(*order)), top = c->options->top, shown = 0, used = 0;
+
+	if (!order)
+		return -1;
+	for (uint32_t i = 0; i < m->call_count; i++)
+		order[i] = i;
+	if (m->call_count)
+		qsort_r(order, m->call_count, sizeof(*order), by_calls, m->call);
+	ct_print(o, CT_TITLE, "\nCalls\n");
+	ct_print(o, CT_FAINT, "  %-28s %10s %10s %9s %9s\n", "call", "made", "written", "blocked", "short");
+	for (uint32_t i = 0; i < m->call_count; i++) {
+		const struct ct_call_info *call = &m->call[order[i]];
+
+		if (!call->calls && !call->written)
+			continue;
+		used++;
+		if (top && shown >= top)
+			continue;
+		shown++;
+		fputs("  ", o->file);
+		ct_column_text(o, CT_PLAIN, 28, call->name);
+		fputc(' ', o->file);
+		ct_column_count(o, CT_PLAIN, -10, call->calls);
+		fputc(' ', o->file);
+		ct_column_count(o, CT_PLAIN, -10, call->written);
+		fputc(' ', o->file);
+		ct_column_ns(o, CT_PLAIN, -9, call->written_ns);
+		fputc(' ', o->file);
+		ct_column_ns(o, CT_PLAIN, -9, call->short_ns);
+		fputc('\n', o->file);
+	}
+	if (used > shown)
+		ct_print(o, CT_FAINT, "  and %u more: --top 0 shows all\n", used - shown);
+	free(order);
+	return 0;
+}
+
+int ct_cmd_stats(struct ct_context *c)
+{
+	struct ct_model m;
+	struct ct_report r = { 0 };
+	int error = ct_command_load(c, &m, c->options->json ? &r : NULL);
+
+	if (!error && c->options->json) {
+		error = ct_print_json(c, &r);
+	} else if (!error) {
+		ct_print_header(c, &m);
+		print_drops(c, &m);
+		print_facts(c, &m);
+		print_calls(c, &m);
+	}
+	ct_report_close(&r);
+	ct_model_free(&m);
+	return error;
+}

@@ -1,0 +1,47 @@
+/* The commands: one file each, cmd_NAME.c. */
+#ifndef CT_COMMANDS_H
+#define CT_COMMANDS_H
+
+#include "model.h"
+#include "report.h"
+#include "text.h"
+
+struct ct_context {
+	const struct ct_options *options;
+	struct ct_reader reader;
+	struct ct_out out;
+	char usage[128];    /* set with -EINVAL: what is wrong with the options */
+	uint64_t violations; /* found by check */
+};
+
+/* Each reads c->reader and writes to c->out. 0; -EINVAL: c->usage says why;
+ * -errno. Damage in the trace is no error: it is counted in c->reader. */
+int ct_cmd_blocks(struct ct_context *c);
+int ct_cmd_threads(struct ct_context *c);
+int ct_cmd_locks(struct ct_context *c);
+int ct_cmd_stats(struct ct_context *c);
+int ct_cmd_dump(struct ct_context *c);
+int ct_cmd_check(struct ct_context *c);
+
+/* Turns -EINVAL of the model's functions into c->usage; returns error. */
+int ct_command_usage(struct ct_context *c, const struct ct_model *m, int error);
+/* Loads the model and makes the report for a command. Both are to be freed in
+ * either case; r may be NULL. */
+int ct_command_load(struct ct_context *c, struct ct_model *m, struct ct_report *r);
+/* Whether the reader of our output is gone: then there is nothing left to do. */
+bool ct_command_stop(const struct ct_context *c);
+
+/* What the trace covers, the first lines of every report. */
+void ct_print_header(const struct ct_context *c, const struct ct_model *m);
+/* The table of threads: how each spent its life. */
+void ct_print_threads(const struct ct_context *c, const struct ct_report *r);
+/* Remarks on files without symbols, the last lines. */
+void ct_print_notes(const struct ct_context *c, const struct ct_report *r);
+/* One object with everything, as docs and tests expect it. 0 or -ENOMEM. */
+int ct_print_json(const struct ct_context *c, struct ct_report *r);
+/* "none", "schedstat": where running and runnable times come from. */
+const char *ct_sched_name(const struct ct_model *m);
+bool ct_is_complete(const struct ct_context *c, const struct ct_model *m);
+enum ct_style ct_style_of(const struct ct_model *m, uint32_t cause);
+
+#endif

@@ -1,0 +1,188 @@
+/*
+ * What a trace says, summed up while it streams by: memory grows with the
+ * threads, objects and distinct stacks in it, not with its events.
+ *
+ * Everything refers to everything by index into the arrays of struct ct_model;
+ * CT_NO is no index. Texts are owned by the model, valid UTF-8 and free of
+ * control characters. Times are ns of CLOCK_MONOTONIC.
+ */
+#ifndef CT_MODEL_H
+#define CT_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "codec.h"
+#include "histogram.h"
+#include "nesting.h"
+#include "options.h"
+#include "reader.h"
+#include "table.h"
+
+#define CT_NO UINT32_MAX
+#define CT_CAUSES 256 /* an event's cause is a byte */
+
+struct ct_cause_info {
+	char *name, *category, *text; /* NULL: not in the trace's table */
+	bool is_wait;                 /* counts as blocked time */
+	bool selected;                /* by --cause */
+	struct ct_histogram *times;   /* of the selected waits; NULL: none */
+};
+
+struct ct_call_info {
+	uint32_t id;
+	char *name, *family;
+	uint64_t calls, short_ns;     /* from COUNTERS of the selected threads */
+	uint64_t written, written_ns; /* intervals in the trace, from the cells */
+};
+
+struct ct_process_info {
+	uint32_t id;
+	uint64_t pid, parent_pid;
+	uint64_t start_ns, end_ns, min_ns;
+	char *executable, *command;   /* "" if not known */
+	int64_t status;
+	uint8_t how;                  /* enum ct_end */
+	bool started, ended;          /* the records were there */
+	bool selected;
+	bool off_cpu_known;           /* its events without CT_EV_OFF_CPU are no waits */
+};
+
+struct ct_thread_info {
+	uint32_t id, process;
+	uint64_t tid, pthread, routine;
+	uint64_t start_ns, end_ns;
+	uint64_t cpu_ns, run_delay_ns;
+	uint64_t dropped;             /* events lost */
+	char *name;                   /* "" if not known */
+	uint8_t how;
+	bool started, ended;
+	bool selected;
+	/* From the events. */
+	uint64_t first_ns, last_ns;   /* UINT64_MAX, 0: none */
+	uint64_t events;
+	struct ct_nesting nesting;
+	uint64_t excluded_ns;         /* blocked, but not selected by --cause, --min */
+	uint64_t in_call_ns;          /* running in calls that were long enough to be written */
+	/* The books, made by ct_model_finish: lifetime is the sum of the others. */
+	uint64_t lifetime_ns, running_ns, runnable_ns, blocked_ns, unexplained_ns;
+};
+
+/* A file that was mapped, whichever the process. */
+struct ct_file_info {
+	char *path;
+	uint8_t build_id[32];
+	uint32_t build_id_bytes;
+};
+
+struct ct_module_info {
+	uint32_t process, file;
+	uint64_t start, end, bias;
+	uint64_t epoch_first, epoch_last;
+};
+
+struct ct_stack_info {
+	uint32_t process, depth;
+	uint64_t epoch;
+	uint64_t first;               /* index into frame */
+};
+
+struct ct_descriptor_info {
+	int64_t fd;
+	uint64_t kind, device, inode;
+	char *label;
+};
+
+/* LOCK records of one lock. */
+struct ct_lock_info {
+	uint32_t process;
+	uint8_t cause;
+	uint64_t address, acquisitions, hold_ns;
+};
+
+/* What events have in common: their chunk's site, in its process. Flags other
+ * than NO_START, OPEN and ABANDONED are dropped. */
+struct ct_site_info {
+	uint32_t process;
+	struct ct_site site;
+};
+
+/* The events of one thread at one site. */
+struct ct_cell {
+	uint32_t thread, site;
+	uint64_t count, total_ns, max_ns; /* time of their own: without nested ones */
+};
+
+struct ct_meta_info {
+	char *key, *value;
+};
+
+struct ct_model {
+	const struct ct_options *options;
+	struct ct_cause_info cause[CT_CAUSES];
+	CT_ARRAY(struct ct_meta_info, meta);
+	CT_ARRAY(struct ct_call_info, call);
+	CT_ARRAY(struct ct_process_info, process);
+	CT_ARRAY(struct ct_thread_info, thread);
+	CT_ARRAY(struct ct_file_info, file);
+	CT_ARRAY(struct ct_module_info, module);
+	CT_ARRAY(struct ct_stack_info, stack);
+	CT_ARRAY(uint64_t, frame);
+	CT_ARRAY(struct ct_descriptor_info, descriptor);
+	CT_ARRAY(struct ct_lock_info, lock);
+	CT_ARRAY(struct ct_site_info, site);
+	CT_ARRAY(struct ct_cell, cell);
+	/* index + 1 by id, for those whose ids are unique in a process by ct_pair */
+	struct ct_table call_by_id, process_by_id, thread_by_id, module_by_id, stack_by_id, descriptor_by_id;
+	/* index + 1 by hash; equal hashes stand at the next free keys */
+	struct ct_table file_by_hash, lock_by_hash, site_by_hash;
+	struct ct_table cell_by_pair;  /* thread, site */
+	uint32_t *module_order;        /* by process and start */
+	/* the last thread that has a tid, or a pthread_t, in a process */
+	struct ct_table thread_by_tid, thread_by_pthread;
+	uint64_t lost[CT_LOSS_KINDS];
+	uint64_t events;               /* in all EVENTS chunks that were read */
+	uint64_t records, chunks;
+	uint64_t bad_events;           /* end before their start */
+	uint64_t clock_pairs, clock_error_ns; /* largest */
+	bool has_end;                  /* the END record was there */
+	struct ct_record_end end;
+	uint64_t header_start_ns;      /* when the file was begun */
+	uint64_t start_ns, end_ns;     /* what the trace covers */
+	uint64_t from_ns, to_ns;       /* what was asked for of it */
+	bool window;                   /* --from or --to was given */
+	const char *unknown_cause;     /* what ct_model_load's -EINVAL is about */
+	bool has_sched;                /* CPU times and run delays are there and apply */
+};
+
+/* Reads a whole trace: its records, then its events, as far as the options
+ * select them, and makes the books. 0, -EINVAL: --cause names none, -ENOMEM,
+ * -errno. Damage is counted in r. Free with ct_model_free in either case. */
+int ct_model_load(struct ct_model *m, struct ct_reader *r, const struct ct_options *o);
+void ct_model_free(struct ct_model *m);
+
+/* Only the first pass: all records, then window and selection. */
+int ct_model_load_records(struct ct_model *m, struct ct_reader *r, const struct ct_options *o);
+
+/* Finds or makes what an id stands for: the index, or CT_NO without memory. */
+uint32_t ct_model_process(struct ct_model *m, uint64_t id);
+uint32_t ct_model_thread(struct ct_model *m, uint64_t id, uint32_t process);
+/* CT_NO: not known. process is an index, the other an id. */
+uint32_t ct_model_stack(const struct ct_model *m, uint32_t process, uint32_t stack);
+uint32_t ct_model_descriptor(const struct ct_model *m, uint32_t process, uint64_t descriptor);
+/* The module that holds an address in an epoch; epoch UINT64_MAX: the last that did. */
+uint32_t ct_model_module_at(const struct ct_model *m, uint32_t process, uint64_t address, uint64_t epoch);
+/* The thread of a process that has a tid (the last one, if it was reused). */
+uint32_t ct_model_tid(const struct ct_model *m, uint32_t process, uint64_t tid);
+/* The thread that a pthread_t means. */
+uint32_t ct_model_pthread(const struct ct_model *m, uint32_t process, uint64_t pthread);
+const char *ct_model_cause_name(const struct ct_model *m, uint32_t cause);
+const char *ct_model_category(const struct ct_model *m, uint32_t cause);
+const char *ct_model_call_name(const struct ct_model *m, uint32_t call);
+/* Events lost, of every kind. */
+uint64_t ct_model_lost_events(const struct ct_model *m);
+
+/* Flags of a site that say that its events have no known duration. */
+#define CT_EV_NO_TIME (CT_EV_NO_START | CT_EV_ABANDONED)
+
+#endif

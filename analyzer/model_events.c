@@ -1,0 +1,243 @@
+/* The inner loop. See model_events.h. */
+#include "model_events.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "columns.h"
+
+enum mode {
+	SKIP,     /* not a wait, or not selected */
+	WAIT,
+	EXCLUDED, /* a wait that --cause does not select: it is blocked time, but not shown */
+	NO_TIME,
+	RAN,      /* was in a call, but never left the CPU: no wait */
+	HOLD,
+};
+
+/* A site of the chunk, for the thread whose batch is read. */
+struct ct_resolved {
+	uint32_t site;
+	uint32_t thread;  /* for which cell and mode are valid; CT_NO: none yet */
+	uint32_t cell;
+	enum mode mode;
+	struct ct_histogram *times;
+};
+
+void ct_event_pass_free(struct ct_event_pass *pass)
+{
+	ct_events_close(&pass->decoder);
+	free(pass->resolved);
+	*pass = (struct ct_event_pass){ 0 };
+}
+
+static bool same_site(const struct ct_site *a, const struct ct_site *b)
+{
+	return a->object == b->object && a->stack == b->stack && a->call == b->call && a->owner == b->owner &&
+	       a->aux == b->aux && a->kind == b->kind && a->cause == b->cause && a->flags == b->flags &&
+	       a->object_kind == b->object_kind;
+}
+
+/* The model's site for one of a chunk, or CT_NO without memory. */
+static uint32_t find_site(struct ct_model *m, uint32_t process, struct ct_site site)
+{
+	uint32_t at;
+
+	site.flags &= CT_EV_NO_TIME | CT_EV_OPEN;
+	uint64_t key = ct_mix(site.object ^ ct_mix(ct_pair(site.stack, process)));
+
+	key = ct_mix(key ^ ct_pair(site.owner, site.call) ^ (uint64_t)site.cause << 56 ^
+		     (uint64_t)site.flags << 48 ^ (uint64_t)site.kind << 24 ^ site.aux);
+	for (; (at = ct_table_get(&m->site_by_hash, key)); key++) {
+		const struct ct_site_info *s = &m->site[at - 1];
+
+		if (s->process == process && same_site(&s->site, &site))
+			return at - 1;
+	}
+	struct ct_site_info *s = CT_APPEND(m, site);
+
+	if (!s || ct_table_put(&m->site_by_hash, key, m->site_count))
+		return CT_NO;
+	*s = (struct ct_site_info){ process, site };
+	return m->site_count - 1;
+}
+
+static uint32_t find_cell(struct ct_model *m, uint32_t thread, uint32_t site)
+{
+	uint64_t key = ct_pair(thread, site);
+	uint32_t at = ct_table_get(&m->cell_by_pair, key);
+
+	if (at)
+		return at - 1;
+	struct ct_cell *c = CT_APPEND(m, cell);
+
+	if (!c || ct_table_put(&m->cell_by_pair, key, m->cell_count))
+		return CT_NO;
+	c->thread = thread;
+	c->site = site;
+	return m->cell_count - 1;
+}
+
+/* Holds are wanted whoever is selected: they say who kept the waiters waiting. */
+static enum mode mode_of(const struct ct_model *m, const struct ct_thread_info *t, const struct ct_site *s)
+{
+	const struct ct_cause_info *cause = &m->cause[s->cause];
+
+	if (s->kind == CT_EVENT_HOLD)
+		return HOLD;
+	if (s->kind != CT_EVENT_INTERVAL || !t->selected || !cause->is_wait)
+		return SKIP;
+	if (s->flags & CT_EV_NO_TIME)
+		return cause->selected && !m->options->min_ns ? NO_TIME : SKIP;
+	if (m->process[t->process].off_cpu_known && !(s->flags & (CT_EV_OFF_CPU | CT_EV_OPEN)))
+		return RAN;
+	return cause->selected ? WAIT : EXCLUDED;
+}
+
+/* Fills in r for a thread. 0 or -ENOMEM. */
+static int resolve(struct ct_model *m, struct ct_resolved *r, const struct ct_site *s, uint32_t process,
+		   uint32_t thread)
+{
+	r->thread = thread;
+	r->mode = mode_of(m, &m->thread[thread], s);
+	if (r->mode == SKIP || r->mode == EXCLUDED || r->mode == RAN)
+		return 0;
+	if (r->site == CT_NO)
+		r->site = find_site(m, process, *s);
+	r->cell = r->site == CT_NO ? CT_NO : find_cell(m, thread, r->site);
+	if (r->mode == WAIT) {
+		struct ct_cause_info *cause = &m->cause[s->cause];
+
+		if (!cause->times)
+			cause->times = calloc(1, sizeof(*cause->times));
+		r->times = cause->times;
+	}
+	return r->cell == CT_NO || (r->mode == WAIT && !r->times) ? -ENOMEM : 0;
+}
+
+static void add(struct ct_cell *cell, uint64_t ns)
+{
+	cell->count++;
+	cell->total_ns += ns;
+	if (ns > cell->max_ns)
+		cell->max_ns = ns;
+}
+
+/* An event that is not clipped away: start and end in the window. */
+static inline void take(struct ct_model *m, const struct ct_resolved *r, struct ct_thread_info *t,
+			uint64_t start_ns, uint64_t end_ns, uint64_t min_ns)
+{
+	uint64_t own_ns;
+
+	switch (r->mode) {
+	case WAIT:
+		own_ns = ct_nesting_add(&t->nesting, start_ns, end_ns);
+		if (own_ns < min_ns) {
+			t->excluded_ns += own_ns;
+			break;
+		}
+		add(&m->cell[r->cell], own_ns);
+		ct_histogram_add(r->times, own_ns);
+		break;
+	case EXCLUDED:
+		t->excluded_ns += ct_nesting_add(&t->nesting, start_ns, end_ns);
+		break;
+	case RAN:
+		t->in_call_ns += ct_nesting_add(&t->nesting, start_ns, end_ns);
+		break;
+	case HOLD:
+		add(&m->cell[r->cell], end_ns - start_ns);
+		break;
+	case NO_TIME:
+		m->cell[r->cell].count++;
+		break;
+	case SKIP:
+		break;
+	}
+}
+
+static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_columns *columns,
+		      uint32_t events, uint32_t process, uint32_t thread)
+{
+	const uint64_t from_ns = m->from_ns, to_ns = m->to_ns, min_ns = m->options->min_ns;
+	struct ct_thread_info *t = &m->thread[thread];
+	struct ct_columns c = *columns;
+	uint64_t first_ns = UINT64_MAX, last_ns = 0;
+
+	c.end_ns = pass->decoder.base_ns;
+	for (uint32_t i = 0; i < events; i++) {
+		uint64_t site = ct_column_next(&c.site, c.limit);
+		uint64_t start_ns = c.end_ns + (uint64_t)ct_unzigzag(ct_column_next(&c.gap, c.limit));
+		uint64_t end_ns = start_ns + ct_column_next(&c.duration, c.limit);
+		struct ct_resolved *r = &pass->resolved[site];
+
+		c.end_ns = end_ns;
+		if (__builtin_expect(r->thread != thread, 0) &&
+		    resolve(m, r, &pass->decoder.site[site], process, thread))
+			return -ENOMEM;
+		if (start_ns < first_ns)
+			first_ns = start_ns;
+		if (end_ns > last_ns)
+			last_ns = end_ns;
+		if (__builtin_expect(end_ns < start_ns || start_ns > INT64_MAX, 0)) {
+			m->bad_events++;
+			continue;
+		}
+		if (m->window) {
+			if (end_ns < from_ns || start_ns >= to_ns || (end_ns == from_ns && start_ns < end_ns))
+				continue;
+			start_ns = start_ns < from_ns ? from_ns : start_ns;
+			end_ns = end_ns > to_ns ? to_ns : end_ns;
+		}
+		take(m, r, t, start_ns, end_ns, min_ns);
+	}
+	if (first_ns < t->first_ns)
+		t->first_ns = first_ns;
+	if (last_ns > t->last_ns)
+		t->last_ns = last_ns;
+	if (first_ns < pass->first_ns)
+		pass->first_ns = first_ns;
+	if (last_ns > pass->last_ns)
+		pass->last_ns = last_ns;
+	t->events += events;
+	*columns = c;
+	return 0;
+}
+
+int ct_model_events(struct ct_model *m, struct ct_event_pass *pass, struct ct_span payload, uint32_t process,
+		    const struct ct_chunk_header *header)
+{
+	struct ct_events_decoder *d = &pass->decoder;
+	struct ct_columns columns;
+	int error = ct_events_open(d, payload);
+
+	if (error)
+		return error;
+	if (!ct_columns_sound(d))
+		return -EBADMSG;
+	struct ct_resolved *resolved =
+		ct_grow(pass->resolved, &pass->resolved_capacity, d->site_count, sizeof(*resolved));
+
+	if (!resolved)
+		return -ENOMEM;
+	pass->resolved = resolved;
+	for (uint32_t i = 0; i < d->site_count; i++)
+		resolved[i] = (struct ct_resolved){ .site = CT_NO, .thread = CT_NO };
+	pass->first_ns = UINT64_MAX;
+	pass->last_ns = 0;
+	ct_columns_begin(&columns, d);
+	for (uint32_t i = 0; i < d->batch_count && !error; i++) {
+		uint32_t thread = ct_model_thread(m, d->batch[i].thread, process);
+
+		error = thread == CT_NO ? -ENOMEM :
+			read_batch(m, pass, &columns, d->batch[i].events, process, thread);
+	}
+	if (error)
+		return error;
+	m->events += d->count;
+	bool right = d->count == header->count &&
+		     (!d->count || (pass->first_ns == header->first_ns && pass->last_ns == header->last_ns));
+
+	return right ? 0 : -EBADMSG;
+}

@@ -1,0 +1,175 @@
+/* Reads a trace into the model, in two passes: records, then events. See model.h. */
+#include <errno.h>
+#include <string.h>
+
+#include "model_events.h"
+#include "model_parts.h"
+
+/* Whether to go on after an error in a chunk's payload; it is counted. */
+static int forgive(struct ct_reader *r, const struct ct_chunk *c, int error, const char *what)
+{
+	if (error == -EBADMSG)
+		ct_reader_damage(r, c->offset, what);
+	return error == -EBADMSG || error == -ENOTSUP ? 0 : error;
+}
+
+static bool all_ended(const struct ct_model *m)
+{
+	for (uint32_t i = 0; i < m->process_count; i++)
+		if (!m->process[i].ended)
+			return false;
+	return m->process_count > 0;
+}
+
+/* What the index should say, as a hash: the entries themselves would take memory. */
+static void hash_entry(uint64_t *hash, const struct ct_index_entry *e)
+{
+	uint64_t words[sizeof(*e) / sizeof(uint64_t)];
+
+	memcpy(words, e, sizeof(words));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		*hash = ct_mix(*hash ^ words[i]) + i;
+}
+
+struct index_check {
+	uint64_t hash, end; /* of the chunks so far; where the INDEX chunk ends, 0: none was there */
+	uint64_t offset;
+	uint32_t count;
+};
+
+static int check_index(struct index_check *k, struct ct_reader *r, const struct ct_chunk *c)
+{
+	struct ct_span payload;
+	struct ct_index_entry e;
+	uint64_t hash = 0;
+	int error = ct_reader_payload(r, c, &payload);
+
+	k->offset = c->offset;
+	k->end = r->offset;
+	if (error)
+		return error == -EBADMSG || error == -ENOTSUP ? 0 : error;
+	bool right = c->header.count == k->count && (size_t)(payload.end - payload.p) == k->count * sizeof(e);
+
+	for (; right && payload.p < payload.end; payload.p += sizeof(e)) {
+		memcpy(&e, payload.p, sizeof(e));
+		hash_entry(&hash, &e);
+	}
+	if (!right || hash != k->hash)
+		ct_reader_damage(r, c->offset, "the index is not what the chunks say");
+	return 0;
+}
+
+static void note_chunk(struct index_check *k, const struct ct_chunk *c)
+{
+	const struct ct_chunk_header *h = &c->header;
+
+	hash_entry(&k->hash, &(struct ct_index_entry){ .offset = c->offset, .kind = h->kind, .process = h->process,
+						       .count = h->count, .raw_bytes = h->raw_bytes,
+						       .first_ns = h->first_ns, .last_ns = h->last_ns });
+	k->count++;
+}
+
+static int take_records(struct ct_model *m, struct ct_reader *r, const struct ct_chunk *c)
+{
+	struct ct_span payload;
+	uint64_t before = m->records;
+	int error = ct_reader_payload(r, c, &payload);
+
+	if (error)
+		return error == -EBADMSG || error == -ENOTSUP ? 0 : error;
+	error = ct_model_records(m, payload);
+	if (!error && m->records - before != c->header.count)
+		error = -EBADMSG;
+	return forgive(r, c, error, "the records of a chunk make no sense");
+}
+
+static int load_records(struct ct_model *m, struct ct_reader *r)
+{
+	struct ct_chunk c;
+	struct index_check index = { 0 };
+	uint64_t last_ns = 0, last_event_ns = 0;
+	int found;
+
+	while ((found = ct_reader_next(r, &c)) > 0) {
+		int error = 0;
+
+		m->chunks++;
+		if (c.header.kind == CT_CHUNK_EVENTS && c.header.last_ns > last_event_ns)
+			last_event_ns = c.header.last_ns;
+		if (c.header.last_ns > last_ns)
+			last_ns = c.header.last_ns;
+		if (c.header.kind == CT_CHUNK_INDEX)
+			error = check_index(&index, r, &c);
+		else
+			note_chunk(&index, &c);
+		if (c.header.kind == CT_CHUNK_RECORDS)
+			error = take_records(m, r, &c);
+		if (error)
+			return error;
+	}
+	if (r->has_trailer && (index.offset != r->index_offset || index.end != r->limit))
+		ct_reader_damage(r, r->limit, "the file's end does not point to its index");
+	/* The collector goes on for a while after the last process: what counts is
+	 * the processes' time, unless some were alive, or the end is missing. */
+	if (!m->has_end)
+		last_event_ns = last_ns;
+	else if (!all_ended(m))
+		last_event_ns = m->end.end_ns;
+	if (last_event_ns > m->end_ns)
+		m->end_ns = last_event_ns;
+	if (r->header.start_ns > m->end_ns)
+		m->end_ns = r->header.start_ns;
+	return found;
+}
+
+static int load_events(struct ct_model *m, struct ct_reader *r)
+{
+	struct ct_event_pass pass = { 0 };
+	struct ct_chunk c;
+	struct ct_span payload;
+	int found = 0, error = 0;
+
+	ct_reader_rewind(r);
+	while (!error && (found = ct_reader_next(r, &c)) > 0) {
+		if (c.header.kind != CT_CHUNK_EVENTS)
+			continue;
+		uint32_t process = ct_model_process(m, c.header.process);
+
+		if (process == CT_NO) {
+			error = -ENOMEM;
+			break;
+		}
+		if (!m->process[process].selected) {
+			m->events += c.header.count;
+			continue;
+		}
+		error = ct_reader_payload(r, &c, &payload);
+		if (!error)
+			error = forgive(r, &c, ct_model_events(m, &pass, payload, process, &c.header),
+					"the events of a chunk make no sense");
+		else if (error == -EBADMSG || error == -ENOTSUP)
+			error = 0;
+	}
+	ct_event_pass_free(&pass);
+	return error ? error : found;
+}
+
+int ct_model_load_records(struct ct_model *m, struct ct_reader *r, const struct ct_options *o)
+{
+	ct_model_init(m, o);
+	m->header_start_ns = r->header.start_ns;
+	int error = load_records(m, r);
+
+	return error ? error : ct_model_select(m);
+}
+
+int ct_model_load(struct ct_model *m, struct ct_reader *r, const struct ct_options *o)
+{
+	int error = ct_model_load_records(m, r, o);
+
+	if (!error)
+		error = load_events(m, r);
+	if (!error)
+		ct_model_finish(m);
+	return error;
+}

@@ -1,0 +1,259 @@
+/* Takes in the records of a trace. See model.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+#include "model_parts.h"
+
+static int take_meta(struct ct_model *m, const struct ct_record_meta *r)
+{
+	struct ct_meta_info *meta = NULL;
+
+	for (uint32_t i = 0; i < m->meta_count; i++)
+		if (m->meta[i].key && strlen(m->meta[i].key) == r->key.n &&
+		    !memcmp(m->meta[i].key, r->key.p, r->key.n))
+			meta = &m->meta[i];
+	if (!meta && m->meta_count < 1024)
+		meta = CT_APPEND(m, meta);
+	if (!meta)
+		return m->meta_count < 1024 ? -ENOMEM : 0;
+	return ct_model_text(&meta->key, r->key) || ct_model_text(&meta->value, r->value) ? -ENOMEM : 0;
+}
+
+static int take_cause(struct ct_model *m, const struct ct_record_cause *r)
+{
+	if (r->id >= CT_CAUSES)
+		return -EBADMSG;
+	struct ct_cause_info *c = &m->cause[r->id];
+
+	if (ct_model_text(&c->name, r->name) || ct_model_text(&c->category, r->category) || ct_model_text(&c->text, r->text))
+		return -ENOMEM;
+	/* The category cpu is for what is not a wait. */
+	c->is_wait = strcmp(c->category, "cpu") != 0;
+	return 0;
+}
+
+static int take_call(struct ct_model *m, const struct ct_record_call *r)
+{
+	if (!r->id || r->id > UINT32_MAX)
+		return -EBADMSG;
+	uint32_t at = ct_table_get(&m->call_by_id, r->id);
+	struct ct_call_info *c = at ? &m->call[at - 1] : CT_APPEND(m, call);
+
+	if (!c || (!at && ct_table_put(&m->call_by_id, r->id, m->call_count)))
+		return -ENOMEM;
+	c->id = (uint32_t)r->id;
+	return ct_model_text(&c->name, r->name) || ct_model_text(&c->family, r->family) ? -ENOMEM : 0;
+}
+
+uint32_t ct_model_process(struct ct_model *m, uint64_t id)
+{
+	uint32_t at = ct_table_get(&m->process_by_id, id);
+
+	if (at)
+		return at - 1;
+	struct ct_process_info *p = CT_APPEND(m, process);
+
+	if (!p || ct_table_put(&m->process_by_id, id, m->process_count))
+		return CT_NO;
+	p->id = (uint32_t)id;
+	p->executable = strdup("");
+	p->command = strdup("");
+	p->status = -1;
+	p->selected = !m->options->process;
+	return p->executable && p->command ? m->process_count - 1 : CT_NO;
+}
+
+uint32_t ct_model_thread(struct ct_model *m, uint64_t id, uint32_t process)
+{
+	uint32_t at = ct_table_get(&m->thread_by_id, id);
+
+	if (at)
+		return at - 1;
+	struct ct_thread_info *t = CT_APPEND(m, thread);
+
+	if (!t || ct_table_put(&m->thread_by_id, id, m->thread_count))
+		return CT_NO;
+	t->id = (uint32_t)id;
+	t->process = process;
+	t->first_ns = UINT64_MAX;
+	t->selected = !m->options->thread && !m->options->process;
+	t->name = strdup("");
+	return t->name ? m->thread_count - 1 : CT_NO;
+}
+
+static int take_process_start(struct ct_model *m, const struct ct_record_process_start *r)
+{
+	uint32_t at = r->process && r->process <= UINT32_MAX ? ct_model_process(m, r->process) : CT_NO;
+
+	if (at == CT_NO)
+		return r->process && r->process <= UINT32_MAX ? -ENOMEM : -EBADMSG;
+	struct ct_process_info *p = &m->process[at];
+
+	p->started = true;
+	p->pid = r->pid;
+	p->parent_pid = r->parent_pid;
+	p->start_ns = r->start_ns;
+	p->min_ns = r->min_ns;
+	p->off_cpu_known = r->features & CT_FEATURE_OFF_CPU;
+	return ct_model_text(&p->executable, r->executable) || ct_model_text(&p->command, r->command) ? -ENOMEM : 0;
+}
+
+static int take_process_end(struct ct_model *m, const struct ct_record_process_end *r)
+{
+	uint32_t at = ct_table_get(&m->process_by_id, r->process);
+
+	if (!at)
+		return 0;
+	struct ct_process_info *p = &m->process[at - 1];
+
+	p->ended = true;
+	p->end_ns = r->end_ns;
+	p->how = (uint8_t)r->how;
+	p->status = r->status;
+	if (r->end_ns > m->end_ns)
+		m->end_ns = r->end_ns;
+	return 0;
+}
+
+static int take_thread_start(struct ct_model *m, const struct ct_record_thread_start *r)
+{
+	if (!r->thread || r->thread > UINT32_MAX || r->process > UINT32_MAX)
+		return -EBADMSG;
+	uint32_t process = ct_model_process(m, r->process);
+	uint32_t at = process == CT_NO ? CT_NO : ct_model_thread(m, r->thread, process);
+
+	if (at == CT_NO)
+		return -ENOMEM;
+	struct ct_thread_info *t = &m->thread[at];
+
+	t->started = true;
+	t->process = process;
+	t->tid = r->tid;
+	t->pthread = r->pthread;
+	t->routine = r->routine;
+	t->start_ns = r->start_ns;
+	return ct_model_text(&t->name, r->name);
+}
+
+static int take_thread_name(struct ct_model *m, const struct ct_record_thread_name *r)
+{
+	uint32_t at = ct_table_get(&m->thread_by_id, r->thread);
+
+	return at ? ct_model_text(&m->thread[at - 1].name, r->name) : 0;
+}
+
+static int take_thread_end(struct ct_model *m, const struct ct_record_thread_end *r)
+{
+	uint32_t at = ct_table_get(&m->thread_by_id, r->thread);
+
+	if (!at)
+		return 0;
+	struct ct_thread_info *t = &m->thread[at - 1];
+
+	t->ended = true;
+	t->end_ns = r->end_ns;
+	t->cpu_ns = r->cpu_ns;
+	t->run_delay_ns = r->run_delay_ns;
+	t->how = (uint8_t)r->how;
+	if (r->end_ns > m->end_ns)
+		m->end_ns = r->end_ns;
+	return 0;
+}
+
+static int take_counters(struct ct_model *m, const struct ct_record_counters *r)
+{
+	uint32_t call = ct_table_get(&m->call_by_id, r->call);
+
+	if (!call)
+		return 0;
+	m->call[call - 1].calls += r->calls;
+	m->call[call - 1].short_ns += r->short_ns;
+	return 0;
+}
+
+static int take_lock(struct ct_model *m, const struct ct_record_lock *r)
+{
+	uint32_t at, process = r->process <= UINT32_MAX ? ct_model_process(m, r->process) : CT_NO;
+	uint64_t key = ct_mix(r->address ^ ct_mix(process));
+
+	if (process == CT_NO || r->cause >= CT_CAUSES)
+		return r->process <= UINT32_MAX && r->cause < CT_CAUSES ? -ENOMEM : -EBADMSG;
+	struct ct_lock_info *l = NULL;
+
+	for (; (at = ct_table_get(&m->lock_by_hash, key)); key++) {
+		l = &m->lock[at - 1];
+		if (l->process == process && l->address == r->address)
+			break;
+		l = NULL;
+	}
+	if (!l) {
+		l = CT_APPEND(m, lock);
+		if (!l || ct_table_put(&m->lock_by_hash, key, m->lock_count))
+			return -ENOMEM;
+		l->process = process;
+		l->address = r->address;
+	}
+	l->cause = (uint8_t)r->cause;
+	l->acquisitions += r->acquisitions;
+	l->hold_ns += r->hold_ns;
+	return 0;
+}
+
+static int take_loss(struct ct_model *m, const struct ct_record_loss *r)
+{
+	uint32_t at = ct_table_get(&m->thread_by_id, r->thread);
+
+	if (r->what < CT_LOSS_KINDS)
+		m->lost[r->what] += r->count;
+	if (at && (r->what == CT_LOSS_EVENTS || r->what == CT_LOSS_DAMAGED))
+		m->thread[at - 1].dropped += r->count;
+	return 0;
+}
+
+static int take_clock(struct ct_model *m, const struct ct_record_clock *r)
+{
+	m->clock_pairs++;
+	if (r->error_ns > m->clock_error_ns)
+		m->clock_error_ns = r->error_ns;
+	return 0;
+}
+
+static int take_end(struct ct_model *m, const struct ct_record_end *r)
+{
+	m->has_end = true;
+	m->end = *r;
+	return 0;
+}
+
+#define take_module     ct_model_take_module
+#define take_stack      ct_model_take_stack
+#define take_descriptor ct_model_take_descriptor
+
+static int take_record(struct ct_model *m, const struct ct_record *record)
+{
+	switch (record->type) {
+#define CT_RECORD(NAME, name, number) \
+	case CT_RECORD_##NAME: \
+		return take_##name(m, &record->name);
+#include "records.def"
+#undef CT_RECORD
+	}
+	return 0;
+}
+
+int ct_model_records(struct ct_model *m, struct ct_span payload)
+{
+	struct ct_record record;
+	int found;
+
+	while ((found = ct_get_record(&payload, &record)) > 0) {
+		int error = take_record(m, &record);
+
+		if (error)
+			return error;
+		m->records++;
+	}
+	return found;
+}

@@ -1,0 +1,20 @@
+/* What threads wait for, by name. */
+#ifndef CT_OBJECTS_H
+#define CT_OBJECTS_H
+
+#include "symbols.h"
+
+/* The label of a site's object, such as "g_lock", "mutex 0x7f12...", "fd 5
+ * (pipe)", "/etc/passwd", "thread worker (123)", as a text that the caller
+ * frees; "" if the site has no object; NULL without memory. s may be NULL:
+ * addresses are then not looked up. */
+char *ct_object_label(struct ct_symbols *s, const struct ct_model *m, const struct ct_site_info *site);
+/* The same for a lock alone; stack is one that used it, or CT_NO. */
+char *ct_lock_label(struct ct_symbols *s, const struct ct_model *m, uint32_t process, uint32_t cause,
+		    uint64_t address, uint32_t stack);
+/* "name (tid)"; without a name "thread tid". NULL without memory. */
+char *ct_thread_label(const struct ct_model *m, uint32_t process, uint64_t tid);
+/* Of enum ct_fd_kind. */
+const char *ct_fd_kind_name(uint64_t kind);
+
+#endif

@@ -1,0 +1,48 @@
+/* The command line. */
+#ifndef CT_OPTIONS_H
+#define CT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CT_OPTIONS_CAUSES 64
+
+/* A moment: ns after the begin of the trace, or a share of its duration. */
+struct ct_moment {
+	bool given;
+	bool is_share;
+	uint64_t ns;
+	double share; /* 0 to 1 */
+};
+
+enum ct_color {
+	CT_COLOR_AUTO,
+	CT_COLOR_ALWAYS,
+	CT_COLOR_NEVER,
+};
+
+struct ct_options {
+	const char *command;  /* NULL: none was given */
+	const char *file;     /* NULL: none was given */
+	bool help, version;
+	bool json;
+	enum ct_color color;
+	uint32_t top;         /* 0: all */
+	struct ct_moment from, to;
+	const char *thread;   /* glob or tid; NULL: all */
+	uint64_t process;     /* pid; 0: all */
+	const char *cause[CT_OPTIONS_CAUSES]; /* point into the copy below */
+	uint32_t cause_count; /* 0: all */
+	uint64_t min_ns;
+	char *causes;         /* owned */
+};
+
+/* Reads argv; texts point into it. 0, or -EINVAL with one line in error that
+ * says what is wrong. Free with ct_options_free in either case. */
+int ct_options_parse(struct ct_options *o, int argc, char **argv, char *error, int error_bytes);
+void ct_options_free(struct ct_options *o);
+
+/* "1.5s", "200ms", "10us", "3" (seconds, or as unit_ns says). 0 or -EINVAL. */
+int ct_parse_duration(const char *text, uint64_t unit_ns, uint64_t *ret_ns);
+
+#endif

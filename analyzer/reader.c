@@ -1,0 +1,236 @@
+/* Chunks of a trace file. See reader.h and docs/trace-format.md. */
+#include "reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#define SEARCH_BYTES (64u << 10)
+
+/* Reads n bytes at offset. 0, -EBADMSG where the file ends before, -errno. */
+static int read_at(int fd, uint64_t offset, void *data, size_t n)
+{
+	char *p = data;
+
+	while (n) {
+		ssize_t done = pread(fd, p, n, (off_t)offset);
+
+		if (done < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (!done)
+			return -EBADMSG;
+		p += done;
+		offset += (uint64_t)done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+void ct_reader_damage(struct ct_reader *r, uint64_t offset, const char *what)
+{
+	if (!r->damaged++ || offset < r->damage_offset) {
+		r->damage_offset = offset;
+		r->damage = what;
+	}
+}
+
+static int read_trailer(struct ct_reader *r)
+{
+	struct ct_trailer t;
+
+	if (r->file_bytes < r->header.header_bytes + sizeof(t))
+		return 0;
+	uint64_t offset = r->file_bytes - sizeof(t);
+	int error = read_at(r->fd, offset, &t, sizeof(t));
+
+	if (error)
+		return error == -EBADMSG ? 0 : error;
+	if (t.magic != CT_TRAILER_MAGIC || t.file_bytes != r->file_bytes ||
+	    t.crc != ct_crc32c(&t, offsetof(struct ct_trailer, crc)))
+		return 0;
+	r->has_trailer = true;
+	r->index_offset = t.index_offset;
+	r->limit = offset;
+	return 0;
+}
+
+static int read_header(struct ct_reader *r)
+{
+	struct ct_file_header *h = &r->header;
+	struct stat st;
+
+	if (fstat(r->fd, &st))
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return CT_READER_KIND;
+	r->file_bytes = r->limit = (uint64_t)st.st_size;
+	if (!st.st_size)
+		return CT_READER_EMPTY;
+	int error = read_at(r->fd, 0, h, sizeof(*h));
+
+	if (error)
+		return error == -EBADMSG ? CT_READER_NO_TRACE : error;
+	if (h->magic != CT_TRACE_MAGIC || h->crc != ct_crc32c(h, offsetof(struct ct_file_header, crc)) ||
+	    h->header_bytes < sizeof(*h))
+		return CT_READER_NO_TRACE;
+	if (h->version != CT_TRACE_VERSION || h->must_know)
+		return CT_READER_VERSION;
+	return read_trailer(r);
+}
+
+int ct_reader_open(struct ct_reader *r, const char *path)
+{
+	*r = (struct ct_reader){ .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) };
+	if (r->fd < 0)
+		return -errno;
+	int error = read_header(r);
+
+	if (!error) {
+		r->zstd = ZSTD_createDCtx();
+		if (!r->zstd)
+			error = -ENOMEM;
+	}
+	if (error) {
+		close(r->fd);
+		r->fd = -1;
+		return error;
+	}
+	posix_fadvise(r->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	ct_reader_rewind(r);
+	return 0;
+}
+
+void ct_reader_close(struct ct_reader *r)
+{
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = -1;
+	ct_buf_free(&r->stored);
+	ct_buf_free(&r->raw);
+	ZSTD_freeDCtx(r->zstd);
+	r->zstd = NULL;
+}
+
+void ct_reader_rewind(struct ct_reader *r)
+{
+	r->offset = r->header.header_bytes;
+}
+
+/* A valid chunk header at offset whose bytes are all there: 1, otherwise 0, or -errno. */
+static int chunk_at(const struct ct_reader *r, uint64_t offset, struct ct_chunk *ret)
+{
+	struct ct_chunk_header h;
+
+	if (offset > r->limit || r->limit - offset < sizeof(h))
+		return 0;
+	int error = read_at(r->fd, offset, &h, sizeof(h));
+
+	if (error)
+		return error == -EBADMSG ? 0 : error;
+	if (h.magic != CT_CHUNK_MAGIC || h.crc != ct_crc32c(&h, offsetof(struct ct_chunk_header, crc)) ||
+	    h.raw_bytes > CT_CHUNK_RAW_MAX || h.stored_bytes > CT_CHUNK_RAW_MAX ||
+	    h.stored_bytes > r->limit - offset - sizeof(h))
+		return 0;
+	*ret = (struct ct_chunk){ .header = h, .offset = offset };
+	return 1;
+}
+
+/* The first valid chunk at or after offset: 1, 0 if there is none, -errno. */
+static int search(const struct ct_reader *r, uint64_t offset, struct ct_chunk *ret)
+{
+	static const uint32_t magic = CT_CHUNK_MAGIC;
+	uint8_t block[SEARCH_BYTES];
+
+	while (offset < r->limit && r->limit - offset >= sizeof(struct ct_chunk_header)) {
+		size_t n = r->limit - offset < sizeof(block) ? (size_t)(r->limit - offset) : sizeof(block);
+		int error = read_at(r->fd, offset, block, n);
+
+		if (error)
+			return error == -EBADMSG ? 0 : error;
+		const uint8_t *p = block;
+
+		while ((p = memmem(p, (size_t)(block + n - p), &magic, sizeof(magic)))) {
+			int found = chunk_at(r, offset + (uint64_t)(p - block), ret);
+
+			if (found)
+				return found;
+			p++;
+		}
+		/* A magic that the block's end cuts is seen in the next one. */
+		offset += n - (sizeof(magic) - 1);
+	}
+	return 0;
+}
+
+int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret)
+{
+	struct ct_chunk c;
+
+	if (r->offset >= r->limit) {
+		/* A header that says to begin beyond the end. */
+		if (r->offset > r->limit && r->walked <= r->limit)
+			ct_reader_damage(r, r->limit, "the first chunk would begin beyond the end of the file");
+		r->walked = r->offset + 1;
+		return 0;
+	}
+	int found = chunk_at(r, r->offset, &c);
+
+	if (!found) {
+		if (r->offset >= r->walked)
+			ct_reader_damage(r, r->offset, r->limit - r->offset < sizeof(struct ct_chunk_header) ?
+					 "a chunk is cut" : "no valid chunk begins here");
+		r->walked = r->offset + 1;
+		found = search(r, r->offset + 1, &c);
+	}
+	if (found <= 0) {
+		r->offset = r->limit;
+		return found;
+	}
+	r->offset = c.offset + sizeof(c.header) + c.header.stored_bytes;
+	if (r->walked < r->offset)
+		r->walked = r->offset;
+	*ret = c;
+	return 1;
+}
+
+int ct_reader_payload(struct ct_reader *r, const struct ct_chunk *c, struct ct_span *ret)
+{
+	const struct ct_chunk_header *h = &c->header;
+
+	if (h->codec != CT_CODEC_RAW && h->codec != CT_CODEC_ZSTD)
+		return -ENOTSUP;
+	ct_buf_clear(&r->stored);
+	ct_buf_clear(&r->raw);
+	/* One byte more: an empty payload has an address too. */
+	if (!ct_buf_reserve(&r->stored, h->stored_bytes + 1u) || !ct_buf_reserve(&r->raw, h->raw_bytes + 1u))
+		return -ENOMEM;
+	int error = read_at(r->fd, c->offset + sizeof(*h), r->stored.data, h->stored_bytes);
+
+	if (error && error != -EBADMSG)
+		return error;
+	if (error || ct_crc32c(r->stored.data, h->stored_bytes) != h->stored_crc) {
+		ct_reader_damage(r, c->offset, "a chunk's checksum is wrong");
+		return -EBADMSG;
+	}
+	const struct ct_buf *from = &r->stored;
+	size_t n = h->stored_bytes;
+
+	if (h->codec == CT_CODEC_ZSTD) {
+		from = &r->raw;
+		n = ZSTD_decompressDCtx(r->zstd, r->raw.data, h->raw_bytes, r->stored.data, h->stored_bytes);
+	}
+	if (n != h->raw_bytes) {
+		ct_reader_damage(r, c->offset, "a chunk does not decompress to its size");
+		return -EBADMSG;
+	}
+	*ret = (struct ct_span){ from->data, from->data + n };
+	return 0;
+}

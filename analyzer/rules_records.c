@@ -1,0 +1,189 @@
+/* Checks of records. See rules.h. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "rules.h"
+
+void ct_violation(struct ct_check *k, const char *format, ...)
+{
+	char *text;
+	va_list args;
+
+	if (k->violations++ >= CT_CHECK_SHOWN)
+		return;
+	va_start(args, format);
+	int n = vasprintf(&text, format, args);
+
+	va_end(args);
+	if (n < 0)
+		return;
+	char **place = CT_APPEND(k, violation);
+
+	if (!place || asprintf(place, "chunk at %llu: %s", (unsigned long long)k->place, text) < 0)
+		k->violation_count -= place != NULL;
+	free(text);
+}
+
+void ct_check_free(struct ct_check *k)
+{
+	struct ct_table *tables[] = { &k->causes,  &k->calls,  &k->processes,  &k->threads,
+				      &k->modules, &k->stacks, &k->descriptors };
+
+	for (uint32_t i = 0; i < k->violation_count; i++)
+		free(k->violation[i]);
+	free(k->violation);
+	free(k->thread);
+	free(k->entry);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		ct_table_free(tables[i]);
+	ct_events_close(&k->decoder);
+}
+
+/* Defines an id that must be new. */
+static int define(struct ct_check *k, struct ct_table *table, const char *what, uint64_t process, uint64_t id)
+{
+	if (!id || id > UINT32_MAX || process > UINT32_MAX) {
+		ct_violation(k, "%s %llu: no such id can be", what, (unsigned long long)id);
+		return 0;
+	}
+	uint64_t key = ct_pair((uint32_t)process, (uint32_t)id);
+
+	if (ct_table_get(table, key)) {
+		ct_violation(k, "%s %llu is defined a second time", what, (unsigned long long)id);
+		return 0;
+	}
+	return ct_table_put(table, key, 1);
+}
+
+static void need_process(struct ct_check *k, const char *what, uint64_t process)
+{
+	if (!ct_table_get(&k->processes, process))
+		ct_violation(k, "%s names process %llu, which is not defined before it", what,
+			     (unsigned long long)process);
+}
+
+static struct ct_check_thread *need_thread(struct ct_check *k, const char *what, uint64_t id)
+{
+	uint32_t at = ct_table_get(&k->threads, id);
+
+	if (!at)
+		ct_violation(k, "%s names thread %llu, which is not defined before it", what, (unsigned long long)id);
+	return at ? &k->thread[at - 1] : NULL;
+}
+
+static int check_thread_start(struct ct_check *k, const struct ct_record_thread_start *r)
+{
+	need_process(k, "THREAD_START", r->process);
+	if (!r->thread || r->thread > UINT32_MAX || ct_table_get(&k->threads, r->thread)) {
+		ct_violation(k, "thread %llu is defined a second time, or cannot be", (unsigned long long)r->thread);
+		return 0;
+	}
+	struct ct_check_thread *t = CT_APPEND(k, thread);
+
+	if (!t)
+		return -ENOMEM;
+	*t = (struct ct_check_thread){ (uint32_t)r->thread, (uint32_t)r->process, r->start_ns, 0, 0 };
+	return ct_table_put(&k->threads, r->thread, k->thread_count);
+}
+
+static void check_thread_end(struct ct_check *k, const struct ct_record_thread_end *r)
+{
+	struct ct_check_thread *t = need_thread(k, "THREAD_END", r->thread);
+
+	if (!t)
+		return;
+	if (t->end_ns)
+		ct_violation(k, "thread %u ends a second time", t->id);
+	if (r->end_ns < t->start_ns)
+		ct_violation(k, "thread %u ends before it begins", t->id);
+	if (r->end_ns < t->last_end_ns)
+		ct_violation(k, "thread %u ends %llu ns before its last event", t->id,
+			     (unsigned long long)(t->last_end_ns - r->end_ns));
+	t->end_ns = r->end_ns ? r->end_ns : 1;
+}
+
+static int check_module(struct ct_check *k, const struct ct_record_module *r)
+{
+	need_process(k, "MODULE", r->process);
+	if (r->start >= r->end || r->epoch_first > r->epoch_last)
+		ct_violation(k, "module %llu is empty", (unsigned long long)r->module);
+	/* A module may come again: its last epoch has grown. */
+	return ct_table_put(&k->modules, r->module, 1);
+}
+
+static int check_record(struct ct_check *k, const struct ct_record *r)
+{
+	if (k->end_seen)
+		ct_violation(k, "a record stands behind END");
+	switch (r->type) {
+	case CT_RECORD_CAUSE:
+		return ct_table_put(&k->causes, r->cause.id, 1);
+	case CT_RECORD_CALL:
+		if (!ct_table_get(&k->causes, r->call.cause))
+			ct_violation(k, "call %llu has an unknown cause", (unsigned long long)r->call.id);
+		return define(k, &k->calls, "call", 0, r->call.id);
+	case CT_RECORD_PROCESS_START:
+		return define(k, &k->processes, "process", 0, r->process_start.process);
+	case CT_RECORD_PROCESS_END:
+		need_process(k, "PROCESS_END", r->process_end.process);
+		break;
+	case CT_RECORD_THREAD_START:
+		return check_thread_start(k, &r->thread_start);
+	case CT_RECORD_THREAD_NAME:
+		need_thread(k, "THREAD_NAME", r->thread_name.thread);
+		break;
+	case CT_RECORD_THREAD_END:
+		check_thread_end(k, &r->thread_end);
+		break;
+	case CT_RECORD_MODULE:
+		return check_module(k, &r->module);
+	case CT_RECORD_STACK:
+		need_process(k, "STACK", r->stack.process);
+		return define(k, &k->stacks, "stack", r->stack.process, r->stack.stack);
+	case CT_RECORD_DESCRIPTOR:
+		need_process(k, "DESCRIPTOR", r->descriptor.process);
+		return define(k, &k->descriptors, "descriptor", r->descriptor.process, r->descriptor.descriptor);
+	case CT_RECORD_COUNTERS:
+		need_thread(k, "COUNTERS", r->counters.thread);
+		if (!ct_table_get(&k->calls, r->counters.call))
+			ct_violation(k, "COUNTERS names call %llu, which is not defined before it",
+				     (unsigned long long)r->counters.call);
+		break;
+	case CT_RECORD_LOCK:
+		need_process(k, "LOCK", r->lock.process);
+		break;
+	case CT_RECORD_LOSS:
+		if (r->loss.thread)
+			need_thread(k, "LOSS", r->loss.thread);
+		if (r->loss.what == CT_LOSS_EVENTS)
+			k->lost_events += r->loss.count;
+		break;
+	case CT_RECORD_END:
+		k->end_seen = true;
+		k->end = r->end;
+		break;
+	}
+	return 0;
+}
+
+int ct_check_records(struct ct_check *k, struct ct_span payload, uint32_t count)
+{
+	struct ct_record record;
+	uint32_t n = 0;
+	int found;
+
+	while ((found = ct_get_record(&payload, &record)) > 0) {
+		int error = check_record(k, &record);
+
+		if (error)
+			return error;
+		n++;
+	}
+	if (found < 0)
+		ct_violation(k, "record %u cannot be read", n + 1);
+	else if (n != count)
+		ct_violation(k, "the header says %u records, there are %u", count, n);
+	return 0;
+}
