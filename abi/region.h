@@ -5,7 +5,7 @@
  *   struct ct_region (mapped sparse; pages cost memory only when touched)
  *   +-----------------+ header: identity, clock, settings, counters of loss
  *   | slot_state[]    | one word a thread slot: free, claimed, live, ended
- *   | hot_filter[]    | one byte: may a lock hashing here be hot?
+ *   | hot_filter[]    | two bytes: may a lock hashing here be hot, or suspect?
  *   | hot[]           | locks that threads wait for
  *   | modules[]       | shared objects that stacks point into
  *   | descriptors[]   | what a descriptor was when a thread blocked on it
@@ -163,6 +163,13 @@ _Static_assert(offsetof(struct ct_slot, reserved_events) == 128, "layout of ct_s
 _Static_assert(offsetof(struct ct_slot, consumed) == 192, "the collector writes a line of its own");
 _Static_assert(offsetof(struct ct_slot, calls) == 256, "layout of ct_slot");
 
+/* What is known of all locks with one hash: see ct_hot_hash. */
+struct ct_hot_filter {
+	uint8_t hot;      /* entries of hot[] with it; app and collector, by atomic addition */
+	uint8_t suspect;  /* app: acquisitions that are still to be tried first; no order */
+};
+_Static_assert(sizeof(struct ct_hot_filter) == 2, "both are read at once");
+
 /* A lock that somebody waited for lately. word is address << 16 | waiters, 0:
  * free; waiters are changed by compare-and-swap. The collector clears an entry
  * without waiters whose last_wait is old: it takes and zeroes the other fields,
@@ -243,7 +250,7 @@ struct ct_region {
 	_Alignas(64) uint32_t slot_hint;
 
 	_Alignas(64) uint32_t slot_state[CT_SLOTS_MAX];
-	uint8_t  hot_filter[CT_HOT_FILTER];
+	_Alignas(64) struct ct_hot_filter hot_filter[CT_HOT_FILTER];
 	_Alignas(64) struct ct_hot hot[CT_HOT_LOCKS];
 	struct ct_module modules[CT_MODULES];
 	_Alignas(64) struct ct_descriptor descriptors[CT_DESCRIPTORS];

@@ -86,7 +86,7 @@ void ct_counters_thread(struct ct_trace *t, struct ct_process *p, struct ct_thre
 
 static void uncount_filter(struct ct_region *r, uint64_t address)
 {
-	uint8_t *entry = &r->hot_filter[ct_hot_hash(address)];
+	uint8_t *entry = &r->hot_filter[ct_hot_hash(address)].hot;
 	uint8_t n = ct_load(entry);
 
 	/* One that was full once has forgotten its count. */
@@ -129,6 +129,7 @@ static void lock_pass(struct ct_trace *t, struct ct_process *p, uint32_t i)
 	 * next lock's counters are not ours even before its owner clears them. */
 	ct_store(&hot->acquisitions, 0);
 	ct_store(&hot->hold_ticks, 0);
+	ct_store(&hot->acquired, 0);
 	*seen = (struct ct_lock_seen){ 0 };
 	if (ct_cas(&hot->word, &word, 0))
 		uncount_filter(p->region, address);
@@ -141,7 +142,7 @@ void ct_counters_locks(struct ct_trace *t, struct ct_process *p)
 	uint64_t any = 0;
 
 	/* No lock is hot: leave the table's memory untouched. */
-	for (uint32_t i = 0; i < CT_HOT_FILTER / 8; i++)
+	for (uint32_t i = 0; i < sizeof(p->region->hot_filter) / (sizeof(word)); i++)
 		any |= ct_load(&filter[i]);
 	if (!any)
 		return;

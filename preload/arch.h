@@ -63,30 +63,26 @@ static inline uint64_t ct_rdtsc(void)
 extern ptrdiff_t ct_rseq_offset __attribute__((visibility("hidden"))); /* of the rseq_cs field, from the thread pointer */
 extern const char ct_rseq_descriptor[] __attribute__((visibility("hidden")));
 
-/* Returns what was in the field, for ct_rseq_left. */
-static inline const void *ct_rseq_arm(void)
+static inline void ct_rseq_arm(void)
 {
-	const void *before;
-
-	__asm__ volatile("movq %%fs:(%2), %0\n\tmovq %1, %%fs:(%2)"
-			 : "=&r"(before)
-			 : "r"(ct_rseq_descriptor), "r"(ct_rseq_offset)
-			 : "memory");
-	return before;
+	__asm__ volatile("movq %0, %%fs:(%1)" : : "r"(ct_rseq_descriptor), "r"(ct_rseq_offset) : "memory");
 }
 
 /* Whether the thread has left the CPU since ct_rseq_arm. A descriptor of the
- * program's own in the field hides the answer: then it is no. A field that was
- * clear before is left clear: in a signal handler that is the answer for the
- * call which the signal interrupted. */
-static inline int ct_rseq_left(const void *before)
+ * program's own in the field hides the answer: then it is no. */
+static inline int ct_rseq_left(void)
 {
 	const void *now;
 
 	__asm__ volatile("movq %%fs:(%1), %0" : "=r"(now) : "r"(ct_rseq_offset) : "memory");
-	if (CT_UNLIKELY(!before))
-		__asm__ volatile("movq $0, %%fs:(%0)" : : "r"(ct_rseq_offset) : "memory");
 	return now == NULL;
+}
+
+/* What the kernel would do. A wrapper in a signal handler ends with it, so that
+ * the interrupted call, whose field it used, learns of the signal. */
+static inline void ct_rseq_clear(void)
+{
+	__asm__ volatile("movq $0, %%fs:(%0)" : : "r"(ct_rseq_offset) : "memory");
 }
 
 #endif

@@ -50,20 +50,21 @@ static void begin_timed(struct ct_interval *v, uint16_t call, const void *ip)
 	ct_start(v, ip);
 }
 
-static inline bool begin_untimed(uint16_t call, uint64_t bytes, const void **ret_rseq)
+static inline bool begin_untimed(uint16_t call, uint64_t bytes)
 {
 	struct ct_slot *slot = ct_thread.heap_slot;
 
-	if (CT_UNLIKELY(!slot || bytes >= LARGE))
+	/* In a handler that interrupted a call its rseq field is not ours. */
+	if (CT_UNLIKELY(!slot || bytes >= LARGE || slot->wait.call))
 		return false;
 	ct_inc_local(&slot->calls[call]);
-	*ret_rseq = ct_rseq_arm();
+	ct_rseq_arm();
 	return true;
 }
 
-static inline void end_untimed(uint16_t call, uint64_t bytes, const void *rseq)
+static inline void end_untimed(uint16_t call, uint64_t bytes)
 {
-	if (CT_UNLIKELY(ct_rseq_left(rseq)))
+	if (CT_UNLIKELY(ct_rseq_left()))
 		left_cpu(call, bytes);
 }
 
@@ -80,12 +81,11 @@ static inline void end_untimed(uint16_t call, uint64_t bytes, const void *rseq)
 	} \
 	CT_EXPORT type name parameters \
 	{ \
-		const void *rseq; \
 		BOOT; \
-		if (CT_UNLIKELY(!begin_untimed(CT_CALL_##name, (bytes), &rseq))) \
+		if (CT_UNLIKELY(!begin_untimed(CT_CALL_##name, (bytes)))) \
 			return name##_timed arguments; \
 		type r = ct_real.name arguments; \
-		end_untimed(CT_CALL_##name, (bytes), rseq); \
+		end_untimed(CT_CALL_##name, (bytes)); \
 		return r; \
 	}
 
@@ -119,16 +119,14 @@ static CT_COLD void free_timed(void *p)
 
 CT_EXPORT void free(void *p)
 {
-	const void *rseq;
-
 	if (CT_UNLIKELY(ct_boot_owns(p)))
 		return;
-	if (CT_UNLIKELY(!begin_untimed(CT_CALL_free, 0, &rseq))) {
+	if (CT_UNLIKELY(!begin_untimed(CT_CALL_free, 0))) {
 		free_timed(p);
 		return;
 	}
 	ct_real.free(p);
-	end_untimed(CT_CALL_free, 0, rseq);
+	end_untimed(CT_CALL_free, 0);
 }
 
 CT_EXPORT size_t malloc_usable_size(void *p)

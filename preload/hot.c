@@ -57,7 +57,7 @@ CT_COLD struct ct_hot *ct_hot_wait_begin(const void *lock, enum ct_cause kind)
 		/* The collector left the counters zero. */
 		h->kind = kind;
 		ct_store(&h->last_wait, ct_ticks());
-		__atomic_fetch_add(&ct_state.region->hot_filter[ct_hot_hash(address)], 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&ct_state.region->hot_filter[ct_hot_hash(address)].hot, 1, __ATOMIC_RELAXED);
 		return h;
 	}
 	return NULL;

@@ -13,7 +13,7 @@
 /* May the lock be hot? */
 static inline bool ct_hot_maybe(const void *lock)
 {
-	return ct_load(&ct_state.region->hot_filter[ct_hot_hash((uint64_t)lock)]) != 0;
+	return ct_load(&ct_state.region->hot_filter[ct_hot_hash((uint64_t)lock)].hot) != 0;
 }
 
 /* A thread begins to wait for the lock: it becomes hot. Returns its entry for

@@ -1,6 +1,13 @@
 /*
- * Mutexes and reader-writer locks. The lock is tried first: what succeeds
- * costs a count and a look whether the lock is hot, and no time stamp.
+ * Mutexes and reader-writer locks. What need not wait costs a count and a look
+ * whether the lock is hot, and no time stamp.
+ *
+ * A lock is tried before it is waited for. Even that is too much for a mutex
+ * that is free and that nobody waited for lately, since glibc's trylock is
+ * slower than its lock: such a one is locked at once. It may be taken in the
+ * few nanoseconds between; then rseq tells that the thread left the CPU, in
+ * this call or by preemption, and the lock is suspect: it is tried first the
+ * next time and the times after.
  */
 #include "hot.h"
 #include "real.h"
@@ -103,18 +110,60 @@ static inline bool valid(clockid_t clock, const struct timespec *until)
 	       until->tv_nsec < 1000000000;
 }
 
-CT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
-{
-	struct ct_slot *slot = ct_thread.slot;
+#define SUSPECT 200u /* acquisitions for which a lock stays suspect */
 
-	if (CT_UNLIKELY(!slot) && !(slot = ct_self()))
+static inline struct ct_hot_filter *filter_of(const pthread_mutex_t *m)
+{
+	return &ct_state.region->hot_filter[ct_hot_hash((uint64_t)m)];
+}
+
+/* Neither hot nor suspect, of a kind that may be tried, and free; and we are in
+ * no handler that interrupted a call, whose rseq field is not ours. */
+static inline bool is_easy(const struct ct_slot *slot, const pthread_mutex_t *m)
+{
+	uint16_t both;
+
+	__builtin_memcpy(&both, filter_of(m), sizeof(both));
+	return !(both | ct_load(&m->__data.__lock) | slot->wait.call) && may_try(m) && ct_state.rseq;
+}
+
+static CT_COLD int mutex_lock_carefully(pthread_mutex_t *m)
+{
+	struct ct_slot *slot = ct_self();
+
+	if (!slot)
 		return ct_real.pthread_mutex_lock(m);
-	if (CT_LIKELY(may_try(m)) && CT_LIKELY(ct_real.pthread_mutex_trylock(m) == 0)) {
+	struct ct_hot_filter *f = filter_of(m);
+	uint8_t suspect = ct_load(&f->suspect);
+
+	if (suspect)
+		ct_store(&f->suspect, (uint8_t)(suspect - 1));
+	if (may_try(m) && ct_real.pthread_mutex_trylock(m) == 0) {
 		got_mutex(slot, CT_CALL_pthread_mutex_lock, m);
 		return 0;
 	}
 	/* Busy, or something that the real call knows how to report. */
 	return mutex_lock_contended(m);
+}
+
+static CT_COLD void suspect(const pthread_mutex_t *m)
+{
+	ct_store(&filter_of(m)->suspect, SUSPECT);
+}
+
+CT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
+{
+	struct ct_slot *slot = ct_thread.slot;
+
+	if (CT_UNLIKELY(!slot) || CT_UNLIKELY(!is_easy(slot, m)))
+		return mutex_lock_carefully(m);
+	ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_lock]);
+	ct_rseq_arm();
+	int r = ct_real.pthread_mutex_lock(m);
+
+	if (CT_UNLIKELY(ct_rseq_left()))
+		suspect(m);
+	return r;
 }
 
 /* Tries TRY where that is possible, else does WAIT. */

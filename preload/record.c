@@ -124,6 +124,7 @@ CT_COLD void ct_end_nested(struct ct_interval *v)
 {
 	struct ct_wait *w = &v->slot->wait;
 
+	ct_rseq_clear();
 	ct_store(&w->seq, (w->seq + 1) | 1);
 	ct_store(&w->call, CT_CALL_NONE);
 	ct_fence_write();

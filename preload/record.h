@@ -23,7 +23,6 @@ struct ct_interval {
 	struct ct_slot *slot; /* NULL: not traced */
 	uint64_t start;
 	uint64_t object, aux;
-	const void *rseq; /* of ct_rseq_arm */
 	uint32_t stack, owner;
 	uint16_t call;
 	uint8_t cause, object_kind, nested;
@@ -95,7 +94,7 @@ static inline void ct_start(struct ct_interval *v, const void *ip)
 {
 	v->start = ct_ticks();
 	ct_publish(v, ip);
-	v->rseq = ct_rseq_arm();
+	ct_rseq_arm();
 }
 
 #define ct_begin(v, call, cause, object_kind, object) \
@@ -133,7 +132,7 @@ static inline void ct_end(struct ct_interval *v, int64_t result)
 
 	if (CT_UNLIKELY(!slot))
 		return;
-	int left = ct_rseq_left(v->rseq);
+	int left = ct_rseq_left();
 	uint64_t end = ct_ticks();
 
 	if (CT_UNLIKELY(v->nested))

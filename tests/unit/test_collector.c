@@ -818,12 +818,12 @@ START_TEST(hot_locks_cool_down)
 		*cold = (struct ct_hot){ .word = 0x1000ull << 16, .acquisitions = 5, .hold_ticks = 2000000,
 					 .last_wait = tc_ticks(), .kind = CT_CAUSE_MUTEX };
 		*hot = (struct ct_hot){ .word = 0x2000ull << 16 | 1, .last_wait = tc_ticks() };
-		ct_fetch_add(&region->hot_filter[ct_hot_hash(0x1000)], 1);
-		ct_fetch_add(&region->hot_filter[ct_hot_hash(0x2000)], 1);
+		ct_fetch_add(&region->hot_filter[ct_hot_hash(0x1000)].hot, 1);
+		ct_fetch_add(&region->hot_filter[ct_hot_hash(0x2000)].hot, 1);
 		for (int k = 0; k < 500 && ct_load(&cold->word); k++)
 			sleep_ms(10);
-		_exit(cold->word || !hot->word || region->hot_filter[ct_hot_hash(0x1000)] ||
-		      region->hot_filter[ct_hot_hash(0x2000)] != 1);
+		_exit(cold->word || !hot->word || region->hot_filter[ct_hot_hash(0x1000)].hot ||
+		      region->hot_filter[ct_hot_hash(0x2000)].hot != 1);
 	}
 	join_child(pid);
 	tc_stop(&c);
