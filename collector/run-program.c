@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -64,12 +65,22 @@ _Noreturn static void become(const char *path, const struct ct_environment *env,
 	_exit(127);
 }
 
+/* A program that ctrace-run is exec'ed in place of would be what it is: the one
+ * attribute that exec keeps and fork does not. */
+static int is_subreaper(void)
+{
+	int is = 0;
+
+	return prctl(PR_GET_CHILD_SUBREAPER, &is) == 0 && is;
+}
+
 int ct_program_fork(const char *path, const struct ct_environment *env, struct ct_program *ret)
 {
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
+	int subreaper = is_subreaper();
 	pid_t pid = fork();
 
 	if (pid < 0) {
@@ -81,6 +92,8 @@ int ct_program_fork(const char *path, const struct ct_environment *env, struct c
 	}
 	if (!pid) {
 		close(pair[0]);
+		if (subreaper)
+			prctl(PR_SET_CHILD_SUBREAPER, 1);
 		become(path, env, pair[1]);
 	}
 	close(pair[1]);

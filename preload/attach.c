@@ -188,7 +188,7 @@ void ct_forked(void)
 	if (!r || !r->slot_count)
 		return;
 	uint64_t bytes = r->region_bytes;
-	uint32_t slots = r->slot_count, fit = slots_that_fit(), epoch = r->epoch;
+	uint32_t slots = r->slot_count, epoch = r->epoch;
 
 	if (ct_state.no_syscalls || ct_thread.no_clock) {
 		/* Even this may be forbidden: leave everything, be silent. */
@@ -201,6 +201,8 @@ void ct_forked(void)
 		return;
 	ct_sys(SYS_madvise, r, bytes, MADV_DONTDUMP);
 	*ct_state.alive = 1;
+	uint32_t fit = slots_that_fit();
+
 	if (create(r, fit < slots ? fit : slots, &what)) {
 		ct_sys(SYS_mmap, r, bytes, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);

@@ -78,7 +78,7 @@ static void write_left(struct ct_slot *slot, uint64_t end, uint8_t flags)
 		.object = w->object,
 		.aux = w->aux,
 		.result = -EINTR,
-		.stack = w->stack,
+		.stack = w->stack ? w->stack : ct_stack_of(w->ip),
 		.owner = w->owner,
 		.call = w->call,
 		.kind = CT_EVENT_INTERVAL,

@@ -106,6 +106,8 @@ static inline void ct_start(struct ct_interval *v, const void *ip)
 /* For calls that wait by their nature: with the stack, so that a snapshot of a
  * program that hangs in it shows where. */
 uint32_t ct_stack(struct ct_slot *slot);
+/* The stack of which only the innermost frame is known. */
+uint32_t ct_stack_of(uint64_t ip);
 #define ct_begin_wait(v, call, cause, object_kind, object) \
 	do { \
 		if (CT_LIKELY(ct_prepare((v), (call), (cause), (object_kind), (uint64_t)(object)))) { \

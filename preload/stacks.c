@@ -268,3 +268,13 @@ __attribute__((noinline)) uint32_t ct_stack(struct ct_slot *slot)
 		return 0;
 	return walk_stack(slot, memo, ip, sp, fp, epoch);
 }
+
+uint32_t ct_stack_of(uint64_t ip)
+{
+	uint32_t epoch = ct_load(&ct_state.region->epoch);
+
+	if (ct_state.stacks == CT_STACKS_OFF || ct_stack_is_tight())
+		return 0;
+	ct_rule_at(ip - 1, epoch); /* notes the module */
+	return intern(ct_state.region, &ip, 1, epoch);
+}

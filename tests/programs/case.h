@@ -26,7 +26,8 @@
 
 /* One kind of wait of one thread. */
 struct said {
-	const char *thread, *cause, *call, *function;
+	const char *thread, *cause, *call;
+	const char *function; /* NULL: in none of those that the program names */
 	const char *object; /* a part of the object's name, NULL: not compared */
 	const char *owner;  /* name of the thread that held it, NULL: nobody */
 	uint64_t count, ns;
@@ -64,8 +65,9 @@ static inline long preemptions(void)
 
 static inline void say(const struct said *s)
 {
-	printf("{\"thread\":\"%s\",\"cause\":\"%s\",\"call\":\"%s\",\"function\":\"%s\"", s->thread, s->cause, s->call,
-	       s->function);
+	printf("{\"thread\":\"%s\",\"cause\":\"%s\",\"call\":\"%s\"", s->thread, s->cause, s->call);
+	if (s->function)
+		printf(",\"function\":\"%s\"", s->function);
 	if (s->object)
 		printf(",\"object\":\"%s\"", s->object);
 	if (s->owner)

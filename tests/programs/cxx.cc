@@ -1,11 +1,15 @@
 // The same in C++: std::thread, std::mutex, std::condition_variable, exceptions through wrapped calls.
+// With an argument: threads that exceptions and pthread_exit unwind, or end with the program.
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <cstring>
+#include <future>
 #include <mutex>
 #include <pthread.h>
 #include <stdexcept>
 #include <thread>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 
@@ -64,10 +68,119 @@ class Customer
 };
 }
 
-int main()
+namespace ends
+{
+// Waits while the stack is unwound.
+struct Frame {
+	const char *name;
+
+	~Frame()
+	{
+		usleep(1000);
+		std::printf("~%s\n", name);
+	}
+};
+
+NOINLINE void throw_below(int frames)
+{
+	Frame frame{ "thrown through" };
+
+	if (!frames)
+		throw std::runtime_error("from below");
+	throw_below(frames - 1);
+}
+
+void (*volatile exit_thread)(void *) = pthread_exit;
+
+NOINLINE void exit_below(int frames)
+{
+	Frame frame{ "exited through" };
+
+	if (!frames) {
+		exit_thread(reinterpret_cast<void *>(5));
+		return; // never, but the compiler may not know
+	}
+	exit_below(frames - 1);
+}
+
+void *exits(void *)
+{
+	exit_below(3);
+	return nullptr;
+}
+
+void leave() noexcept
+{
+	pthread_exit(nullptr);
+}
+
+void *exits_through_noexcept(void *)
+{
+	leave();
+	return nullptr;
+}
+
+void *last(void *)
+{
+	std::this_thread::sleep_for(20ms);
+	std::printf("last\n");
+	return nullptr;
+}
+
+void join(void *(*routine)(void *))
+{
+	pthread_t t;
+	void *result;
+
+	pthread_create(&t, nullptr, routine, nullptr);
+	pthread_join(t, &result);
+	std::printf("result %p\n", result);
+}
+
+int run(const char *how)
+{
+	pthread_t t;
+
+	std::setvbuf(stdout, nullptr, _IONBF, 0);
+	if (!std::strcmp(how, "caught")) {
+		std::thread([] {
+			thread_local Frame local{ "thread_local" };
+
+			try {
+				throw_below(3);
+			} catch (const std::exception &e) {
+				std::printf("caught %s by %s\n", e.what(), local.name);
+			}
+		}).join();
+		join(exits);
+		try {
+			std::async(std::launch::async, [] {
+				std::this_thread::sleep_for(1ms);
+				throw 5;
+			}).get();
+		} catch (int i) {
+			std::printf("caught %d\n", i);
+		}
+		return 0;
+	}
+	if (!std::strcmp(how, "uncaught"))
+		std::thread(throw_below, 3).join();
+	if (!std::strcmp(how, "noexcept"))
+		join(exits_through_noexcept);
+	if (!std::strcmp(how, "last")) {
+		pthread_create(&t, nullptr, last, nullptr);
+		pthread_exit(nullptr);
+	}
+	return 2;
+}
+}
+
+int main(int argc, char **argv)
 {
 	using namespace shop;
 	pthread_setname_np(pthread_self(), "main");
+	if (argc > 1)
+		return ends::run(argv[1]);
 	Said mutex = { "customer", "mutex", "pthread_mutex_lock", "shop::Customer::queue_up", "counter_mutex", 0, 0ns };
 	Said cond = { "listener", "cond", "pthread_cond_wait", "shop::Customer::wait_for_bell", "bell", 0, 0ns };
 
