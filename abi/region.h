@@ -176,7 +176,7 @@ _Static_assert(sizeof(struct ct_hot_filter) == 2, "both are read at once");
  * which else only the lock's holder writes, then swaps the whole word for 0. */
 struct ct_hot {
 	uint64_t word;
-	uint64_t acquired;     /* ticks of the last acquisition, 0: not known */
+	uint64_t acquired;     /* ticks of the last acquisition, or when its first waiter came; 0: not known */
 	uint64_t acquisitions; /* while hot */
 	uint64_t hold_ticks;   /* while hot */
 	uint64_t last_wait;    /* ticks; app */

@@ -54,9 +54,13 @@ CT_COLD struct ct_hot *ct_hot_wait_begin(const void *lock, enum ct_cause kind)
 				return h;
 			continue;
 		}
-		/* The collector left the counters zero. */
+		/* The collector left the counters zero. When the holder got the lock
+		 * is not known; that it has it now is. */
+		uint64_t now = ct_ticks(), unknown = 0;
+
 		h->kind = kind;
-		ct_store(&h->last_wait, ct_ticks());
+		ct_cas(&h->acquired, &unknown, now);
+		ct_store(&h->last_wait, now);
 		__atomic_fetch_add(&ct_state.region->hot_filter[ct_hot_hash(address)].hot, 1, __ATOMIC_RELAXED);
 		return h;
 	}
