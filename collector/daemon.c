@@ -1,7 +1,9 @@
 /* What a process must let go of to live on its own. */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,6 +43,16 @@ void ct_daemon_clean(int keep)
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	unsetenv("LD_PRELOAD");
+
+	/* The CPU that the program was pinned to is the program's, and so is a
+	 * real-time class. Where this is refused the program's own holds. */
+	cpu_set_t all;
+	struct sched_param normal = { 0 };
+
+	memset(&all, 0xff, sizeof(all));
+	sched_setaffinity(0, sizeof(all), &all);
+	if (sched_getscheduler(0) != SCHED_OTHER)
+		sched_setscheduler(0, SCHED_OTHER, &normal);
 }
 
 /* Holding the writing end of a pipe would keep its reader from seeing the end. */

@@ -197,7 +197,8 @@ void ct_descriptor(struct ct_event *event)
 	/* A call that succeeds on epoll descriptors only vouches for the kind. */
 	bool epoll = event->call == CT_CALL_epoll_wait || event->call == CT_CALL_epoll_pwait ||
 		     event->call == CT_CALL_epoll_pwait2;
-	uint64_t id_kind = identify(fd, epoll && event->result >= 0);
+	/* After close the number may be another's already. */
+	uint64_t id_kind = event->call == CT_CALL_close ? 0 : identify(fd, epoll && event->result >= 0);
 
 	event->object |= id_kind >> 8 << 32;
 	if (event->cause == CT_CAUSE_FILE)

@@ -294,3 +294,33 @@ CT_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *l)
 	}
 	return ct_real.pthread_rwlock_unlock(l);
 }
+
+/* --- spin locks: a waiter burns its CPU until the holder gets another --- */
+
+CT_EXPORT int pthread_spin_lock(pthread_spinlock_t *l)
+{
+	struct ct_slot *slot = ct_self();
+	struct ct_interval v;
+
+	if (CT_LIKELY(slot && ct_real.pthread_spin_trylock(l) == 0)) {
+		ct_inc_local(&slot->calls[CT_CALL_pthread_spin_lock]);
+		return 0;
+	}
+	ct_begin(&v, CT_CALL_pthread_spin_lock, CT_CAUSE_SPIN, CT_OBJECT_ADDRESS, l);
+	int r = ct_real.pthread_spin_lock(l);
+
+	ct_end(&v, -r);
+	return r;
+}
+
+CT_EXPORT int pthread_spin_trylock(pthread_spinlock_t *l)
+{
+	ct_count(CT_CALL_pthread_spin_trylock);
+	return ct_real.pthread_spin_trylock(l);
+}
+
+CT_EXPORT int pthread_spin_unlock(pthread_spinlock_t *l)
+{
+	ct_count(CT_CALL_pthread_spin_unlock);
+	return ct_real.pthread_spin_unlock(l);
+}

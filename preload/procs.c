@@ -24,6 +24,28 @@ WAIT(wait3, wait3, pid_t, 0, (int *status, int options, struct rusage *usage), s
 WAIT(wait4, wait4, pid_t, ONE(pid), (pid_t pid, int *status, int options, struct rusage *usage), pid, status,
      options, usage)
 
+CT_EXPORT int system(const char *command)
+{
+	struct ct_interval v;
+
+	ct_begin_wait(&v, CT_CALL_system, CT_CAUSE_CHILD, CT_OBJECT_NONE, 0);
+	int r = ct_real.system(command);
+
+	ct_end(&v, CT_RESULT(r));
+	return r;
+}
+
+CT_EXPORT int pclose(FILE *stream)
+{
+	struct ct_interval v;
+
+	ct_begin_wait(&v, CT_CALL_pclose, CT_CAUSE_CHILD, CT_OBJECT_NONE, 0);
+	int r = ct_real.pclose(stream);
+
+	ct_end(&v, CT_RESULT(r));
+	return r;
+}
+
 CT_EXPORT pid_t _Fork(void)
 {
 	ct_count(CT_CALL__Fork);

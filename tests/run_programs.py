@@ -69,6 +69,23 @@ def little_memory(trace, whole, plain, out):
     must(after <= before + 120 * 1024, f"{after} kB in memory, untraced {before} kB")
 
 
+def only_waiters(trace, whole, plain, out):
+    """Who runs an initialiser does not wait for it, even if it calls what is wrapped and is preempted."""
+    waited = sum(t["by_cause"].get("once", 0) for t in whole["threads"] if t["name"] == "first")
+    must(waited < 1e6, f"the threads that ran the initialisers waited for them for {waited} ns")
+
+
+def victims_end(trace, whole, plain, out):
+    """A cancelled wait ends with its thread."""
+    found = list(trace.intervals(thread_name="victim"))
+    must(found and not any(e["flags"] & 4 for e in found), f"{len(found)} waits of victims, some open at the end")
+
+
+def message_queues(trace, whole, plain, out):
+    if "no message queues" in plain:
+        raise Skip(f"no POSIX message queues here: {short(plain)}")
+
+
 CASES = [
     ("locks", ["mutex"], {"preload": True}),
     ("locks", ["errorcheck"], {}),
@@ -156,6 +173,26 @@ CASES = [
     ("restricted", ["address-space"], {"through": "address-space", "preload": True}),
     ("restricted", ["lock-memory"], {"preload": True, "then": little_memory}),
     ("restricted", ["closed"], {"through": "closed", "preload": True, "then": processes(1)}),
+    ("calls", ["mtx"], {"preload": True}),
+    ("calls", ["cnd"], {}),
+    ("calls", ["thrd"], {}),
+    ("calls", ["once"], {"then": only_waiters}),
+    ("calls", ["once-cancel"], {"then": nothing_open}),
+    ("calls", ["spin"], {}),
+    ("calls", ["semop"], {}),
+    ("calls", ["msg"], {}),
+    ("calls", ["mq"], {"then": message_queues}),
+    ("calls", ["filelock"], {"preload": True}),
+    ("calls", ["fifo"], {}),
+    ("calls", ["eventfd"], {}),
+    ("calls", ["splice"], {}),
+    ("calls", ["sendfile"], {}),
+    ("calls", ["shell"], {}),
+    ("calls", ["names"], {}),
+    ("calls", ["opens"], {}),
+    ("calls", ["mapping"], {}),
+    ("calls", ["cancel"], {"preload": True, "then": victims_end}),
+    ("calls", ["cancel-not"], {"then": victims_end}),
     ("hostile", ["mutex-kinds"], {"preload": True}),
     ("hostile", ["recursive"], {"preload": True, "then": whole_holds}),
     ("hostile", ["signal-first"], {"preload": True, "then": own_sleeps}),

@@ -1,0 +1,132 @@
+/*
+ * C11 threads. glibc's versions do not pass through the pthread functions that
+ * a preload can see; mtx_t and cnd_t are pthread_mutex_t and pthread_cond_t.
+ */
+#include "real.h"
+#include "record.h"
+
+#define OWNER(m) ((uint32_t)ct_load(&((const pthread_mutex_t *)(m))->__data.__owner))
+
+/* A lock that is free, or ours already, costs a count. */
+#define LOCK(call, LOCK_) \
+	do { \
+		struct ct_interval v; \
+		struct ct_slot *slot = ct_self(); \
+		if (slot && ct_real.mtx_trylock(m) == thrd_success) { \
+			ct_inc_local(&slot->calls[CT_CALL_##call]); \
+			return thrd_success; \
+		} \
+		if (ct_prepare(&v, CT_CALL_##call, CT_CAUSE_MUTEX, CT_OBJECT_ADDRESS, (uint64_t)m)) { \
+			v.owner = OWNER(m); \
+			v.stack = ct_stack(v.slot); \
+			ct_start(&v, __builtin_return_address(0)); \
+		} \
+		int r = LOCK_; \
+		ct_end(&v, r); \
+		return r; \
+	} while (0)
+
+CT_EXPORT int mtx_lock(mtx_t *m)
+{
+	LOCK(mtx_lock, ct_real.mtx_lock(m));
+}
+
+CT_EXPORT int mtx_timedlock(mtx_t *m, const struct timespec *until)
+{
+	LOCK(mtx_timedlock, ct_real.mtx_timedlock(m, until));
+}
+
+CT_EXPORT int mtx_trylock(mtx_t *m)
+{
+	ct_count(CT_CALL_mtx_trylock);
+	return ct_real.mtx_trylock(m);
+}
+
+CT_EXPORT int mtx_unlock(mtx_t *m)
+{
+	ct_count(CT_CALL_mtx_unlock);
+	return ct_real.mtx_unlock(m);
+}
+
+#define WAIT(call, cause, object_kind, object, WAIT_) \
+	do { \
+		struct ct_interval v; \
+		ct_begin_wait(&v, CT_CALL_##call, cause, object_kind, object); \
+		int r = WAIT_; \
+		ct_end(&v, r); \
+		return r; \
+	} while (0)
+
+CT_EXPORT int cnd_wait(cnd_t *c, mtx_t *m)
+{
+	WAIT(cnd_wait, CT_CAUSE_COND, CT_OBJECT_ADDRESS, c, ct_real.cnd_wait(c, m));
+}
+
+CT_EXPORT int cnd_timedwait(cnd_t *c, mtx_t *m, const struct timespec *until)
+{
+	WAIT(cnd_timedwait, CT_CAUSE_COND, CT_OBJECT_ADDRESS, c, ct_real.cnd_timedwait(c, m, until));
+}
+
+CT_EXPORT int cnd_signal(cnd_t *c)
+{
+	ct_count(CT_CALL_cnd_signal);
+	return ct_real.cnd_signal(c);
+}
+
+CT_EXPORT int cnd_broadcast(cnd_t *c)
+{
+	ct_count(CT_CALL_cnd_broadcast);
+	return ct_real.cnd_broadcast(c);
+}
+
+CT_EXPORT int thrd_join(thrd_t thread, int *result)
+{
+	WAIT(thrd_join, CT_CAUSE_JOIN, CT_OBJECT_THREAD, thread, ct_real.thrd_join(thread, result));
+}
+
+CT_EXPORT int thrd_sleep(const struct timespec *want, struct timespec *left)
+{
+	WAIT(thrd_sleep, CT_CAUSE_SLEEP, CT_OBJECT_NONE, 0, ct_real.thrd_sleep(want, left));
+}
+
+/*
+ * --- once: whoever comes while another thread runs the initialiser waits. Who
+ * runs it does not: its own time is the initialiser's. So a wait begins only
+ * where one is running already; glibc counts in the word (nptl/pthread_once.c):
+ * bit 0 running, bit 1 done.
+ */
+#define ONCE_RUNNING 1
+
+static inline bool runs(const int *once)
+{
+	return (ct_load_acquire(once) & 3) == ONCE_RUNNING;
+}
+
+CT_EXPORT void call_once(once_flag *once, void (*routine)(void))
+{
+	struct ct_interval v;
+
+	if (CT_LIKELY(!runs(&once->__data))) {
+		ct_count(CT_CALL_call_once);
+		ct_real.call_once(once, routine);
+		return;
+	}
+	ct_begin_wait(&v, CT_CALL_call_once, CT_CAUSE_ONCE, CT_OBJECT_ADDRESS, once);
+	ct_real.call_once(once, routine);
+	ct_end(&v, 0);
+}
+
+CT_EXPORT int pthread_once(pthread_once_t *once, void (*routine)(void))
+{
+	struct ct_interval v;
+
+	if (CT_LIKELY(!runs(once))) {
+		ct_count(CT_CALL_pthread_once);
+		return ct_real.pthread_once(once, routine);
+	}
+	ct_begin_wait(&v, CT_CALL_pthread_once, CT_CAUSE_ONCE, CT_OBJECT_ADDRESS, once);
+	int r = ct_real.pthread_once(once, routine);
+
+	ct_end(&v, r);
+	return r;
+}
