@@ -1,13 +1,8 @@
 /* A reader of .eh_frame. See cfi.h. */
 #include "cfi.h"
 
-#include <dlfcn.h>
-#include <link.h>
 #include <stdbool.h>
 #include <string.h>
-
-#include "modules.h"
-#include "state.h"
 
 /* DWARF register numbers on x86-64. */
 #define REG_FP 6
@@ -395,7 +390,7 @@ static struct ct_rule rule_of(const struct row *row, bool signal)
 	return rule;
 }
 
-static struct ct_rule read_fde(const uint8_t *p, uint64_t pc)
+struct ct_rule ct_cfi_read(const uint8_t *p, uint64_t pc)
 {
 	const struct ct_rule unknown = { 0 };
 	struct reader r = { p, p + 4, false };
@@ -424,7 +419,7 @@ static struct ct_rule read_fde(const uint8_t *p, uint64_t pc)
 
 /* Binary search in .eh_frame_hdr, whose table is of pairs of 32-bit offsets
  * from its own start (the only form that linkers write). */
-static const uint8_t *find_fde(const uint8_t *header, uint64_t pc)
+const uint8_t *ct_cfi_find(const uint8_t *header, uint64_t pc)
 {
 	struct reader r = { header + 4, header + 4 + 32, false };
 	uint64_t base = (uint64_t)header;
@@ -449,52 +444,4 @@ static const uint8_t *find_fde(const uint8_t *header, uint64_t pc)
 	if (base + (uint64_t)(int64_t)table[2 * low] > pc)
 		return NULL;
 	return header + table[2 * low + 1];
-}
-
-static struct ct_rule look_up(uint64_t pc)
-{
-	struct ct_rule unknown = { 0 };
-	struct dl_find_object object;
-
-	if (_dl_find_object((void *)pc, &object))
-		return unknown;
-	ct_module_seen(&object);
-	if (!object.dlfo_eh_frame)
-		return unknown;
-	const uint8_t *fde = find_fde(object.dlfo_eh_frame, pc);
-
-	return fde ? read_fde(fde, pc) : unknown;
-}
-
-/*
- * The cache is shared by all threads without a lock: an entry stores its rule
- * and the exclusive or of rule and key, so that a torn entry, half of one rule
- * and half of another, does not match any key (Hyatt, "A lockless transposition
- * table").
- */
-#define CACHE 8192u
-
-static struct {
-	uint64_t check, rule;
-} cache[CACHE];
-
-struct ct_rule ct_rule_at(uint64_t pc, uint32_t epoch)
-{
-	/* User addresses have 47 bits; an empty entry is the key of address 0. */
-	uint64_t key = pc ^ (uint64_t)epoch << 47;
-	__typeof__(cache[0]) *e = &cache[(pc * 0x9e3779b97f4a7c15ull) >> 51];
-	uint64_t bits = ct_load(&e->rule);
-	struct ct_rule rule;
-
-	_Static_assert(sizeof(rule) == sizeof(bits), "a rule is a word");
-	_Static_assert(CACHE == 1u << (64 - 51), "the hash above");
-	if ((ct_load(&e->check) ^ bits) == key) {
-		memcpy(&rule, &bits, sizeof(rule));
-		return rule;
-	}
-	rule = look_up(pc);
-	memcpy(&bits, &rule, sizeof(bits));
-	ct_store(&e->check, key ^ bits);
-	ct_store(&e->rule, bits);
-	return rule;
 }

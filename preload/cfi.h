@@ -35,6 +35,11 @@ struct ct_rule {
 	uint8_t reserved;
 };
 
+/* The FDE for pc in an .eh_frame_hdr section as it is mapped; NULL: none. */
+const uint8_t *ct_cfi_find(const uint8_t *header, uint64_t pc);
+/* The rule that the FDE gives for pc. */
+struct ct_rule ct_cfi_read(const uint8_t *fde, uint64_t pc);
+
 /* The rule at code address pc, by way of a cache, in which it holds for the
  * epoch of shared objects. pc is inside the call instruction, not behind it. */
 struct ct_rule ct_rule_at(uint64_t pc, uint32_t epoch);

@@ -72,7 +72,13 @@ static __attribute__((noinline)) void with_alloca(int n, void (*leaf)(void))
 	p[1] = 2;
 }
 
-static __attribute__((noinline, optimize("no-omit-frame-pointer"))) void with_fp(void (*leaf)(void))
+#ifdef __clang__ /* has no attribute for it */
+#define KEEPS_FP
+#else
+#define KEEPS_FP __attribute__((optimize("no-omit-frame-pointer")))
+#endif
+
+static __attribute__((noinline)) KEEPS_FP void with_fp(void (*leaf)(void))
 {
 	leaf();
 	__asm__ volatile("" : : : "memory");
