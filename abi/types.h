@@ -68,6 +68,7 @@ enum ct_object_kind {
 	CT_OBJECT_FD,      /* shared memory: descriptor id << 32 | fd; trace: descriptor id (0: fd unknown) */
 	CT_OBJECT_THREAD,  /* a pthread_t (as in THREAD_START.pthread) */
 	CT_OBJECT_PID,     /* a process id; 0: any child */
+	CT_OBJECT_ID,      /* a System V semaphore set's or message queue's identifier */
 	CT_OBJECT_KINDS
 };
 

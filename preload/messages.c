@@ -11,8 +11,7 @@
 		ct_end(&v, CT_RESULT(r)); \
 		return r; \
 	}
-/* A System V identifier is no address, but names the object as well. */
-#define SYSV CT_OBJECT_ADDRESS
+#define SYSV CT_OBJECT_ID
 #define QUEUE CT_CAUSE_MSGQUEUE
 
 WAIT(semop, CT_CAUSE_SEMAPHORE, SYSV, (uint32_t)id, int, (int id, struct sembuf *list, size_t n), id, list, n)
