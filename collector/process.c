@@ -10,6 +10,9 @@
 #include "atomics.h"
 #include "proc.h"
 
+/* Less than the clocks' own uncertainty; what lies below it is noise, which does
+ * not compress. */
+#define GRAIN_NS     16u
 #define CHUNK_EVENTS 32768u
 #define CHUNK_NS     1000000000ull
 #define COUNTERS_NS  1000000000ull
@@ -26,7 +29,10 @@ void ct_trace_sync(struct ct_trace *t)
 
 uint64_t ct_process_ns(struct ct_trace *t, struct ct_process *p, uint64_t ticks)
 {
-	return p->clock == CT_CLOCK_TSC ? ct_clock_ns(&t->clock, &p->base, ticks) : ticks;
+	uint64_t ns = p->clock == CT_CLOCK_TSC ? ct_clock_ns(&t->clock, &p->base, ticks) : ticks;
+
+	/* Rounding all times alike keeps their order, and what is nested stays so. */
+	return ns & ~(uint64_t)(GRAIN_NS - 1);
 }
 
 uint64_t ct_process_latest(struct ct_trace *t, const struct ct_process *p)
