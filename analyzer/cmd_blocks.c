@@ -130,10 +130,10 @@ static void print_owners(const struct ct_out *o, const struct ct_site_row *row)
 		return;
 	ct_print(o, CT_FAINT, "      held by   ");
 	for (uint32_t i = 0; i < t->item_count && i < 3; i++)
-		ct_print(o, CT_PLAIN, "%s%s %llu of %llu times", i ? ", " : "", t->item[i].label,
+		ct_print(o, CT_PLAIN, "%s%s %llu of %llu times", i ? "\n                " : "", t->item[i].label,
 			 (unsigned long long)t->item[i].count, (unsigned long long)row->count);
 	if (t->item_count > 3)
-		ct_print(o, CT_FAINT, " and %u more", t->item_count - 3);
+		ct_print(o, CT_FAINT, ", and %u more", t->item_count - 3);
 	fputc('\n', o->file);
 }
 

@@ -59,7 +59,7 @@ static void print_place(struct ct_report *r, const struct ct_out *o, const struc
 	if (ct_callstack_of(&r->callstacks, row->stack, &callstack) ||
 	    ct_callstack_frames(&r->callstacks, &r->symbols, callstack, &frames, &count) || !count)
 		return;
-	ct_print(o, CT_FAINT, "      mostly in ");
+	ct_print(o, CT_FAINT, "      waited in ");
 	if (frames[0].function)
 		fputs(frames[0].function, o->file);
 	else

@@ -227,6 +227,9 @@ int ct_options_parse(struct ct_options *o, int argc, char **argv, char *error, i
 	}
 	if (split_causes(o))
 		return complain(c, "too many or no causes for --cause");
+	if (o->from.given && o->to.given && o->from.is_share == o->to.is_share &&
+	    (o->from.is_share ? o->from.share > o->to.share : o->from.ns > o->to.ns))
+		return complain(c, "--from is after --to");
 	if (optind < argc)
 		o->command = argv[optind++];
 	if (optind < argc)

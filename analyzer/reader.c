@@ -143,6 +143,24 @@ static int chunk_at(const struct ct_reader *r, uint64_t offset, struct ct_chunk 
 	return 1;
 }
 
+/* Whether the file ends in what was to become a chunk: it was cut, or is still
+ * being written, which is no damage. */
+static bool is_cut(const struct ct_reader *r, uint64_t offset)
+{
+	struct ct_chunk_header h = { 0 };
+	uint64_t rest = r->limit - offset;
+	size_t n = rest < sizeof(h) ? (size_t)rest : sizeof(h);
+
+	if (r->has_trailer || read_at(r->fd, offset, &h, n))
+		return false;
+	uint32_t magic = CT_CHUNK_MAGIC;
+
+	if (n < sizeof(h))
+		return !memcmp(&h, &magic, n < sizeof(magic) ? n : sizeof(magic));
+	return h.magic == magic && h.crc == ct_crc32c(&h, offsetof(struct ct_chunk_header, crc)) &&
+	       h.stored_bytes <= CT_CHUNK_RAW_MAX && h.stored_bytes > rest - sizeof(h);
+}
+
 /* The first valid chunk at or after offset: 1, 0 if there is none, -errno. */
 static int search(const struct ct_reader *r, uint64_t offset, struct ct_chunk *ret)
 {
@@ -184,11 +202,10 @@ int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret)
 	int found = chunk_at(r, r->offset, &c);
 
 	if (!found) {
-		if (r->offset >= r->walked)
-			ct_reader_damage(r, r->offset, r->limit - r->offset < sizeof(struct ct_chunk_header) ?
-					 "a chunk is cut" : "no valid chunk begins here");
-		r->walked = r->offset + 1;
 		found = search(r, r->offset + 1, &c);
+		if (r->offset >= r->walked && (found || !is_cut(r, r->offset)))
+			ct_reader_damage(r, r->offset, "no valid chunk begins here");
+		r->walked = r->offset + 1;
 	}
 	if (found <= 0) {
 		r->offset = r->limit;

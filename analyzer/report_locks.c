@@ -164,7 +164,7 @@ static void drop_others(struct ct_report *r)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < r->lock_count; i++) {
-		if (r->lock[i].contended || !r->model->options->thread) {
+		if (r->lock[i].contended) {
 			r->lock[n++] = r->lock[i];
 			continue;
 		}

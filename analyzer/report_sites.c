@@ -217,7 +217,7 @@ static int merge_alike(struct ct_report *r, uint32_t *group, uint32_t top)
 	return error ? error : sort_sites(r, group);
 }
 
-/* Rows without events were merged into others: they are the last of their kind. */
+/* Rows without events: merged into others, or all of theirs were filtered out. */
 static void drop_empty(struct ct_report *r, uint32_t *group)
 {
 	uint32_t n = 0;
@@ -226,7 +226,7 @@ static void drop_empty(struct ct_report *r, uint32_t *group)
 	if (!to)
 		return; /* they stay, and show nothing */
 	for (uint32_t i = 0; i < r->site_count; i++) {
-		to[i] = n;
+		to[i] = r->site[i].count ? n : CT_NO;
 		if (r->site[i].count)
 			r->site[n++] = r->site[i];
 	}
@@ -330,7 +330,7 @@ int ct_report_sites(struct ct_report *r, uint32_t top)
 	for (uint32_t i = 0; i < m->cell_count && !error; i++) {
 		uint32_t at = group[m->cell[i].site];
 
-		if (at != CT_NO && wanted[at])
+		if (at != CT_NO && wanted[at] && m->cell[i].count)
 			error = add_details(&r->site[at], m, &m->cell[i]);
 	}
 	for (uint32_t i = 0; i < r->site_count && !error; i++)

@@ -51,8 +51,11 @@ static int by_blocked(const void *x, const void *y)
 {
 	const struct group *a = x, *b = y;
 
-	if (a->blocked_ns != b->blocked_ns)
-		return a->blocked_ns < b->blocked_ns ? 1 : -1;
+	/* What is off the CPU for a reason that we do not see is no less off it. */
+	uint64_t off_a = a->blocked_ns + a->unexplained_ns, off_b = b->blocked_ns + b->unexplained_ns;
+
+	if (off_a != off_b)
+		return off_a < off_b ? 1 : -1;
 	return (a->first > b->first) - (a->first < b->first);
 }
 

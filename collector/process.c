@@ -15,6 +15,7 @@
 #define GRAIN_NS     16u
 #define CHUNK_EVENTS 32768u
 #define CHUNK_NS     1000000000ull
+#define FIRST_CHUNK_NS 100000000ull /* whoever looks at once, or kills us, finds something */
 #define COUNTERS_NS  1000000000ull
 #define AFTER_BYTES  (256u << 10)
 #define COMMAND      4096
@@ -159,13 +160,14 @@ void ct_process_flush(struct ct_trace *t, struct ct_process *p)
 	ct_buf_clear(&p->after);
 	p->after_count = 0;
 	p->events_since_ns = 0;
+	p->flushed = true;
 }
 
 /* With many processes chunks are written less often, or headers and index
  * entries would be most of the file. */
 static void flush_if_due(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
 {
-	uint64_t age_ns = CHUNK_NS * (1 + t->processes / 8);
+	uint64_t age_ns = p->flushed ? CHUNK_NS * (1 + t->processes / 8) : FIRST_CHUNK_NS;
 
 	if (age_ns > 15 * CHUNK_NS)
 		age_ns = 15 * CHUNK_NS;

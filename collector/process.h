@@ -82,6 +82,7 @@ struct ct_process {
 	uint64_t *consumed;    /* slot_count: where the next life of a slot goes on; owned */
 	uint32_t thread_count;
 	struct ct_events_encoder encoder;
+	bool flushed;
 	uint64_t events_since_ns;
 	struct ct_buf after;   /* records that must stand behind the events gathered so far */
 	uint32_t after_count;

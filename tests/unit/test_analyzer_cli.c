@@ -95,6 +95,7 @@ START_TEST(wrong_usage_is_one_line)
 	expect_failure("blocks --top many small", "'many' is no value for --top");
 	expect_failure("blocks --from soon small", "--from");
 	expect_failure("blocks --to 101% small", "--to");
+	expect_failure("blocks --from 2s --to 1s small", "--from is after --to");
 	expect_failure("blocks --color blue small", "--color");
 	expect_failure("blocks --cause love small", "cause");
 	expect_failure("blocks small small", "unexpected argument");
@@ -210,6 +211,30 @@ START_TEST(json_is_as_agreed)
 }
 END_TEST
 
+/* Sites of which the window shows nothing leave nothing on those that it shows. */
+START_TEST(a_window_hides_whole_sites)
+{
+	setup();
+	ck_assert_int_eq(run("blocks --json --top 0 --from 70ms --to 80ms small"), 0);
+	json_t *o = json_loads(out, 0, NULL), *sites = json_object_get(o, "sites");
+	int sleeps = 0;
+
+	for (size_t i = 0; i < json_array_size(sites); i++) {
+		json_t *site = json_array_get(sites, i);
+
+		ck_assert_int_gt(json_integer_value(json_object_get(site, "count")), 0);
+		if (strcmp(json_string_value(json_object_get(site, "cause")), "sleep"))
+			continue;
+		sleeps++;
+		ck_assert_str_eq(json_string_value(json_object_get(site, "object")), "");
+		ck_assert_uint_eq(json_array_size(json_object_get(site, "owners")), 0);
+		ck_assert_uint_eq(json_array_size(json_object_get(site, "waiters")), 1);
+	}
+	ck_assert_int_eq(sleeps, 1);
+	json_decref(o);
+}
+END_TEST
+
 START_TEST(a_closed_pipe_is_no_failure)
 {
 	char command[4096];
@@ -230,7 +255,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { wrong_usage_is_one_line, help_and_version, damage_is_told_and_the_rest_reported,
-				       text_fits_and_is_plain, json_is_as_agreed, a_closed_pipe_is_no_failure };
+				       text_fits_and_is_plain, json_is_as_agreed, a_window_hides_whole_sites,
+				       a_closed_pipe_is_no_failure };
 
 	static char beside[8192];
 	ssize_t n = readlink("/proc/self/exe", beside, 4096);
