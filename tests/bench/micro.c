@@ -53,12 +53,14 @@ static void ready_read(long n)
 			abort();
 }
 
-static int deeper(int depth, long n)
+/* Each level a frame of its own: the compiler must neither loop nor inline. */
+static __attribute__((noinline)) void deeper(int depth, long n)
 {
 	if (depth > 0)
-		return deeper(depth - 1, n) + 1;
-	ready_poll(n);
-	return 0;
+		deeper(depth - 1, n);
+	else
+		ready_poll(n);
+	__asm__ volatile("" : : : "memory"); /* no tail call */
 }
 
 static void poll_10_deep(long n)
