@@ -53,7 +53,7 @@
 #define CT_SHORT_BUCKETS   26u
 #define CT_NAME            16u
 #define CT_STACK_CACHE     16u
-#define CT_STACK_CHECKS    100u
+#define CT_STACK_CHECKS    192u /* two words a frame: return address and frame pointer */
 
 /* One event, one cache line. seq is written last (release) and is the number
  * of the event in its ring plus one; the collector reads it first (acquire).
