@@ -5,7 +5,11 @@
 #ifndef CT_TYPES_H
 #define CT_TYPES_H
 
+#include <features.h>
 #include <stdint.h>
+
+/* 236 is glibc 2.36: some rows of symbols.def depend on it. */
+#define CT_GLIBC (__GLIBC__ * 100 + __GLIBC_MINOR__)
 
 enum ct_cause {
 #define CT_CAUSE(id, name, category, text) CT_CAUSE_##id,

@@ -79,6 +79,52 @@ CT_EXPORT int cnd_broadcast(cnd_t *c)
 	return ct_real.cnd_broadcast(c);
 }
 
+CT_EXPORT void cnd_destroy(cnd_t *c)
+{
+	struct ct_interval v;
+
+	ct_begin(&v, CT_CALL_cnd_destroy, CT_CAUSE_COND, CT_OBJECT_ADDRESS, c);
+	ct_real.cnd_destroy(c);
+	ct_end(&v, 0);
+}
+
+static int thread_main(void *argument)
+{
+	struct ct_slot *slot = argument;
+	int (*routine)(void *) = (int (*)(void *))slot->routine;
+	void *routine_argument = (void *)slot->argument;
+
+	ct_thread_enter(slot, (uint64_t)__builtin_frame_address(0));
+	int result = routine(routine_argument);
+
+	ct_thread_leave();
+	return result;
+}
+
+CT_EXPORT int thrd_create(thrd_t *thread, thrd_start_t routine, void *argument)
+{
+	ct_count(CT_CALL_thrd_create);
+	struct ct_slot *slot = ct_slot_reserve();
+
+	if (!slot)
+		return ct_real.thrd_create(thread, routine, argument);
+	slot->routine = (uint64_t)routine;
+	slot->argument = (uint64_t)argument;
+	slot->stack_bytes = ct_state.default_stack_bytes;
+	int r = ct_real.thrd_create(thread, thread_main, slot);
+
+	if (r != thrd_success)
+		ct_slot_release(slot);
+	return r;
+}
+
+CT_EXPORT void thrd_exit(int result)
+{
+	ct_thread_exits(CT_CALL_thrd_exit);
+	ct_real.thrd_exit(result);
+	__builtin_unreachable();
+}
+
 CT_EXPORT int thrd_join(thrd_t thread, int *result)
 {
 	WAIT(thrd_join, CT_CAUSE_JOIN, CT_OBJECT_THREAD, thread, ct_real.thrd_join(thread, result));

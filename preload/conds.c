@@ -35,29 +35,25 @@ static inline void end(struct ct_interval *v, const void *mutex, int r)
 		return r_; \
 	} while (0)
 
-#define EXPORT_VERSION(function, symbol, version) \
-	CT_EXPORT __typeof__(symbol) function; \
-	__asm__(".symver " #function ", " #symbol version);
-
-EXPORT_VERSION(ct_cond_wait, pthread_cond_wait, "@@GLIBC_2.3.2")
+CT_EXPORT_VERSION(ct_cond_wait, pthread_cond_wait, "@@GLIBC_2.3.2")
 int ct_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
 {
 	WAIT(pthread_cond_wait, m, ct_real.pthread_cond_wait(c, m));
 }
 
-EXPORT_VERSION(ct_cond_wait_compat, pthread_cond_wait, "@GLIBC_2.2.5")
+CT_EXPORT_VERSION(ct_cond_wait_compat, pthread_cond_wait, "@GLIBC_2.2.5")
 int ct_cond_wait_compat(pthread_cond_t *c, pthread_mutex_t *m)
 {
 	WAIT(pthread_cond_wait, m, ct_real.pthread_cond_wait_compat(c, m));
 }
 
-EXPORT_VERSION(ct_cond_timedwait, pthread_cond_timedwait, "@@GLIBC_2.3.2")
+CT_EXPORT_VERSION(ct_cond_timedwait, pthread_cond_timedwait, "@@GLIBC_2.3.2")
 int ct_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until)
 {
 	WAIT(pthread_cond_timedwait, m, ct_real.pthread_cond_timedwait(c, m, until));
 }
 
-EXPORT_VERSION(ct_cond_timedwait_compat, pthread_cond_timedwait, "@GLIBC_2.2.5")
+CT_EXPORT_VERSION(ct_cond_timedwait_compat, pthread_cond_timedwait, "@GLIBC_2.2.5")
 int ct_cond_timedwait_compat(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until)
 {
 	WAIT(pthread_cond_timedwait, m, ct_real.pthread_cond_timedwait_compat(c, m, until));
@@ -69,30 +65,52 @@ CT_EXPORT int pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, cloc
 	WAIT(pthread_cond_clockwait, m, ct_real.pthread_cond_clockwait(c, m, clock, until));
 }
 
-EXPORT_VERSION(ct_cond_signal, pthread_cond_signal, "@@GLIBC_2.3.2")
+CT_EXPORT_VERSION(ct_cond_signal, pthread_cond_signal, "@@GLIBC_2.3.2")
 int ct_cond_signal(pthread_cond_t *c)
 {
 	ct_count(CT_CALL_pthread_cond_signal);
 	return ct_real.pthread_cond_signal(c);
 }
 
-EXPORT_VERSION(ct_cond_signal_compat, pthread_cond_signal, "@GLIBC_2.2.5")
+CT_EXPORT_VERSION(ct_cond_signal_compat, pthread_cond_signal, "@GLIBC_2.2.5")
 int ct_cond_signal_compat(pthread_cond_t *c)
 {
 	ct_count(CT_CALL_pthread_cond_signal);
 	return ct_real.pthread_cond_signal_compat(c);
 }
 
-EXPORT_VERSION(ct_cond_broadcast, pthread_cond_broadcast, "@@GLIBC_2.3.2")
+CT_EXPORT_VERSION(ct_cond_broadcast, pthread_cond_broadcast, "@@GLIBC_2.3.2")
 int ct_cond_broadcast(pthread_cond_t *c)
 {
 	ct_count(CT_CALL_pthread_cond_broadcast);
 	return ct_real.pthread_cond_broadcast(c);
 }
 
-EXPORT_VERSION(ct_cond_broadcast_compat, pthread_cond_broadcast, "@GLIBC_2.2.5")
+CT_EXPORT_VERSION(ct_cond_broadcast_compat, pthread_cond_broadcast, "@GLIBC_2.2.5")
 int ct_cond_broadcast_compat(pthread_cond_t *c)
 {
 	ct_count(CT_CALL_pthread_cond_broadcast);
 	return ct_real.pthread_cond_broadcast_compat(c);
+}
+
+/* To destroy one is to wait until the last waiter has left it. */
+#define DESTROY(cond, DESTROY_) \
+	do { \
+		struct ct_interval v; \
+		ct_begin(&v, CT_CALL_pthread_cond_destroy, CT_CAUSE_COND, CT_OBJECT_ADDRESS, cond); \
+		int r_ = DESTROY_; \
+		ct_end(&v, -r_); \
+		return r_; \
+	} while (0)
+
+CT_EXPORT_VERSION(ct_cond_destroy, pthread_cond_destroy, "@@GLIBC_2.3.2")
+int ct_cond_destroy(pthread_cond_t *c)
+{
+	DESTROY(c, ct_real.pthread_cond_destroy(c));
+}
+
+CT_EXPORT_VERSION(ct_cond_destroy_compat, pthread_cond_destroy, "@GLIBC_2.2.5")
+int ct_cond_destroy_compat(pthread_cond_t *c)
+{
+	DESTROY(c, ct_real.pthread_cond_destroy_compat(c));
 }

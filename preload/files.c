@@ -85,6 +85,34 @@ ON_FD(lockf64, lockf, CT_CAUSE_FILELOCK, int, (int fd, int command, off64_t n), 
 ON_FD(eventfd_read, eventfd_read, CT_CAUSE_EVENTFD, int, (int fd, eventfd_t *value), fd, value)
 ON_FD(eventfd_write, eventfd_write, CT_CAUSE_EVENTFD, int, (int fd, eventfd_t value), fd, value)
 
+ON_FD(lseek, lseek, CT_CAUSE_FILE, off_t, (int fd, off_t at, int whence), fd, at, whence)
+ON_FD(lseek64, lseek, CT_CAUSE_FILE, off64_t, (int fd, off64_t at, int whence), fd, at, whence)
+ON_FD(__lseek, lseek, CT_CAUSE_FILE, off_t, (int fd, off_t at, int whence), fd, at, whence)
+/* These close what stood under the number before. */
+ON_FD(dup2, dup2, CT_CAUSE_FILE, int, (int from, int fd), from, fd)
+ON_FD(__dup2, dup2, CT_CAUSE_FILE, int, (int from, int fd), from, fd)
+ON_FD(dup3, dup2, CT_CAUSE_FILE, int, (int from, int fd, int flags), from, fd, flags)
+
+CT_EXPORT int close_range(unsigned first, unsigned last, int flags)
+{
+	struct ct_interval v;
+
+	ct_begin(&v, CT_CALL_close_range, CT_CAUSE_FILE, CT_OBJECT_NONE, 0);
+	int r = ct_real.close_range(first, last, flags);
+
+	ct_end(&v, CT_RESULT(r));
+	return r;
+}
+
+CT_EXPORT void closefrom(int first)
+{
+	struct ct_interval v;
+
+	ct_begin(&v, CT_CALL_close_range, CT_CAUSE_FILE, CT_OBJECT_NONE, 0);
+	ct_real.closefrom(first);
+	ct_end(&v, 0);
+}
+
 CT_EXPORT void sync(void)
 {
 	struct ct_interval v;
@@ -131,6 +159,7 @@ static bool locks(int command)
 
 FCNTL(fcntl)
 FCNTL(fcntl64)
+FCNTL(__fcntl)
 
 CT_EXPORT int ioctl(int fd, unsigned long request, ...)
 {

@@ -20,21 +20,9 @@ static CT_COLD void left_cpu(uint16_t call, uint64_t bytes)
 	/* A handler may have forked meanwhile. */
 	if (!slot)
 		return;
-	uint64_t now = ct_ticks();
-	struct ct_event e = {
-		.start = now,
-		.end = now,
-		.result = (int64_t)bytes,
-		.call = call,
-		.kind = CT_EVENT_INTERVAL,
-		.cause = CT_CAUSE_MALLOC,
-		.flags = CT_EV_OFF_CPU | CT_EV_NO_START,
-		.stack = ct_stack(slot),
-	};
-
 	ct_thread.heap_timed = TIMED_CALLS;
 	ct_thread.heap_slot = NULL;
-	ct_write_event(slot, &e);
+	ct_write_left(slot, call, CT_CAUSE_MALLOC, CT_OBJECT_NONE, 0, (int64_t)bytes);
 }
 
 /* For the timed way: a thread without a slot yet, or without rseq, or that is
@@ -107,6 +95,9 @@ HEAP(void *, realloc, n, (void *p, size_t n), (p, n), if (CT_UNLIKELY(ct_boot_ow
 HEAP(int, posix_memalign, n, (void **ret, size_t alignment, size_t n), (ret, alignment, n), )
 HEAP(void *, aligned_alloc, n, (size_t alignment, size_t n), (alignment, n), )
 HEAP(void *, memalign, n, (size_t alignment, size_t n), (alignment, n), )
+
+HEAP(void *, valloc, n, (size_t n), (n), )
+HEAP(void *, pvalloc, n, (size_t n), (n), )
 
 static CT_COLD void free_timed(void *p)
 {

@@ -2,6 +2,7 @@
 #include "real.h"
 
 #include <stdarg.h>
+#include <sys/shm.h>
 
 #include "record.h"
 
@@ -24,6 +25,20 @@ MAPPING(munmap, munmap, int, CT_RESULT(r), (void *p, size_t n), p, n)
 MAPPING(mprotect, mprotect, int, CT_RESULT(r), (void *p, size_t n, int protection), p, n, protection)
 MAPPING(madvise, madvise, int, CT_RESULT(r), (void *p, size_t n, int advice), p, n, advice)
 MAPPING(malloc_trim, malloc_trim, int, r, (size_t pad), pad)
+
+MAPPING(pkey_mprotect, mprotect, int, CT_RESULT(r), (void *p, size_t n, int protection, int key), p, n, protection, key)
+MAPPING(posix_madvise, madvise, int, -(int64_t)r, (void *p, size_t n, int advice), p, n, advice)
+MAPPING(remap_file_pages, mremap, int, CT_RESULT(r), (void *p, size_t n, int protection, size_t page, int flags), p, n,
+	protection, page, flags)
+MAPPING(mlock, mlock, int, CT_RESULT(r), (const void *p, size_t n), p, n)
+MAPPING(mlock2, mlock, int, CT_RESULT(r), (const void *p, size_t n, unsigned flags), p, n, flags)
+MAPPING(munlock, munlock, int, CT_RESULT(r), (const void *p, size_t n), p, n)
+MAPPING(mlockall, mlock, int, CT_RESULT(r), (int flags), flags)
+MAPPING(munlockall, munlock, int, CT_RESULT(r), (void))
+MAPPING(brk, brk, int, CT_RESULT(r), (void *end), end)
+MAPPING(sbrk, brk, void *, POINTER, (intptr_t n), n)
+MAPPING(shmat, shmat, void *, POINTER, (int id, const void *p, int flags), id, p, flags)
+MAPPING(shmdt, shmat, int, CT_RESULT(r), (const void *p), p)
 
 CT_EXPORT void *mremap(void *p, size_t old, size_t n, int flags, ...)
 {

@@ -46,6 +46,35 @@ CT_EXPORT int pclose(FILE *stream)
 	return r;
 }
 
+/* Returns when the child has called exec, or failed to. Version 2.2.5 runs a
+ * file without a known format through the shell. */
+#define SPAWN(function, real) \
+	int function(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions, \
+		     const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]) \
+	{ \
+		struct ct_interval v; \
+		pid_t pid = 0; \
+		ct_begin(&v, CT_CALL_posix_spawn, CT_CAUSE_CHILD, CT_OBJECT_NONE, 0); \
+		int r = ct_real.real(&pid, path, actions, attributes, argv, envp); \
+		if (!r) { \
+			if (child) \
+				*child = pid; \
+			v.object_kind = CT_OBJECT_PID; \
+			v.object = (uint32_t)pid; \
+		} \
+		ct_end(&v, -(int64_t)r); \
+		return r; \
+	}
+
+CT_EXPORT_VERSION(ct_posix_spawn, posix_spawn, "@@GLIBC_2.15")
+SPAWN(ct_posix_spawn, posix_spawn)
+CT_EXPORT_VERSION(ct_posix_spawn_compat, posix_spawn, "@GLIBC_2.2.5")
+SPAWN(ct_posix_spawn_compat, posix_spawn_compat)
+CT_EXPORT_VERSION(ct_posix_spawnp, posix_spawnp, "@@GLIBC_2.15")
+SPAWN(ct_posix_spawnp, posix_spawnp)
+CT_EXPORT_VERSION(ct_posix_spawnp_compat, posix_spawnp, "@GLIBC_2.2.5")
+SPAWN(ct_posix_spawnp_compat, posix_spawnp_compat)
+
 CT_EXPORT pid_t _Fork(void)
 {
 	ct_count(CT_CALL__Fork);

@@ -1,6 +1,6 @@
 /*
- * syscall(): how Rust's standard library, libstdc++'s atomic wait and many own
- * locks reach the futex. Anything but a futex call is passed on by a jump: a
+ * syscall(): how Rust's standard library, libstdc++'s atomic wait, libuv and many
+ * own locks reach the kernel. Calls that cannot wait are passed on by a jump: a
  * child that clone() or vfork() returns in must find the stack as it was.
  */
 #include "real.h"
@@ -11,24 +11,64 @@
 #include "record.h"
 #include "seccomp.h"
 
-long ct_syscall_futex(long number, uint32_t *word, long op, long value, const struct timespec *timeout,
-		      uint32_t *word2, long value3);
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449
+#endif
 
-long ct_syscall_seccomp(long number, long a, long b, long c, long d, long e);
+#define CALLS 512u
+
+enum { PASS, WAITS, FUTEX, SECCOMP };
+
+/* What to do with a system call, and for WAITS: why it waits, and what its first argument is. */
+#define ON_FD(name, cause) [SYS_##name] = { WAITS, CT_CAUSE_##cause, CT_OBJECT_FD, 0 }
+#define PLAIN(name, cause) [SYS_##name] = { WAITS, CT_CAUSE_##cause, CT_OBJECT_NONE, 0 }
+__attribute__((visibility("hidden"))) const struct ct_raw {
+	uint8_t what, cause, object_kind, fill;
+} ct_raw[CALLS] = {
+	[SYS_futex] = { FUTEX, CT_CAUSE_FUTEX, CT_OBJECT_ADDRESS, 0 },
+	[SYS_seccomp] = { .what = SECCOMP },
+	[SYS_prctl] = { .what = SECCOMP },
+	PLAIN(futex_waitv, FUTEX),
+	ON_FD(io_uring_enter, POLL),
+	PLAIN(io_getevents, POLL),
+	PLAIN(io_pgetevents, POLL),
+	PLAIN(io_submit, FILE),
+	ON_FD(read, FILE), ON_FD(pread64, FILE), ON_FD(readv, FILE), ON_FD(preadv, FILE), ON_FD(preadv2, FILE),
+	ON_FD(write, FILE), ON_FD(pwrite64, FILE), ON_FD(writev, FILE), ON_FD(pwritev, FILE), ON_FD(pwritev2, FILE),
+	ON_FD(fsync, FILE), ON_FD(fdatasync, FILE), ON_FD(syncfs, FILE), ON_FD(sync_file_range, FILE), PLAIN(sync, FILE),
+	ON_FD(sendfile, FILE), ON_FD(splice, FILE), ON_FD(tee, FILE), ON_FD(vmsplice, FILE),
+	ON_FD(copy_file_range, FILE), ON_FD(fallocate, FILE), ON_FD(getdents64, FILE), 
+	PLAIN(close, FILE), PLAIN(open, FILE), PLAIN(openat, FILE), PLAIN(openat2, FILE), PLAIN(statx, FILE), PLAIN(getrandom, FILE),
+	ON_FD(flock, FILELOCK),
+	ON_FD(recvfrom, SOCKET), ON_FD(recvmsg, SOCKET), ON_FD(recvmmsg, SOCKET),
+	ON_FD(sendto, SOCKET), ON_FD(sendmsg, SOCKET), ON_FD(sendmmsg, SOCKET),
+	ON_FD(accept, ACCEPT), ON_FD(accept4, ACCEPT), ON_FD(connect, CONNECT),
+	PLAIN(poll, POLL), PLAIN(ppoll, POLL), PLAIN(select, POLL), PLAIN(pselect6, POLL),
+	ON_FD(epoll_wait, POLL), ON_FD(epoll_pwait, POLL), ON_FD(epoll_pwait2, POLL),
+	PLAIN(nanosleep, SLEEP), PLAIN(clock_nanosleep, SLEEP),
+	PLAIN(wait4, CHILD), PLAIN(waitid, CHILD),
+	PLAIN(rt_sigtimedwait, SIGNAL), PLAIN(rt_sigsuspend, SIGNAL), PLAIN(pause, SIGNAL),
+	PLAIN(semop, SEMAPHORE), PLAIN(semtimedop, SEMAPHORE), PLAIN(msgsnd, MSGQUEUE), PLAIN(msgrcv, MSGQUEUE),
+	ON_FD(mq_timedsend, MSGQUEUE), ON_FD(mq_timedreceive, MSGQUEUE),
+	PLAIN(mmap, MMAP), PLAIN(munmap, MMAP), PLAIN(mremap, MMAP), PLAIN(mprotect, MMAP), PLAIN(madvise, MMAP),
+	PLAIN(msync, FILE),
+};
+
+long ct_syscall_other(long number, long a, long b, long c, long d, long e, long f);
 
 __attribute__((naked)) CT_EXPORT long syscall(__attribute__((unused)) long number, ...)
 {
-	__asm__("cmpl %0, %%edi\n\t"
-		"je ct_syscall_futex\n\t"
-		"cmpl %2, %%edi\n\t"
-		"je ct_syscall_seccomp\n\t"
-		"cmpl %3, %%edi\n\t"
-		"je ct_syscall_seccomp\n\t"
-		"lea ct_real(%%rip), %%r11\n\t"
+	__asm__("cmp %0, %%rdi\n\t"
+		"jae 1f\n\t"
+		"lea ct_raw(%%rip), %%r11\n\t"
+		"cmpb $0, (%%r11, %%rdi, 4)\n\t"
+		"jne ct_syscall_other\n\t"
+		"1: lea ct_real(%%rip), %%r11\n\t"
 		"jmp *%c1(%%r11)"
 		:
-		: "i"(SYS_futex), "i"(offsetof(struct ct_real, syscall)), "i"(SYS_seccomp), "i"(SYS_prctl));
+		: "i"(CALLS), "i"(offsetof(struct ct_real, syscall)));
 }
+_Static_assert(sizeof(struct ct_raw) == 4, "as syscall indexes it");
 
 void ct_before_seccomp(bool strict)
 {
@@ -38,7 +78,7 @@ void ct_before_seccomp(bool strict)
 }
 
 /* seccomp(operation, ...) or prctl(option, mode, ...), as libseccomp calls them. */
-__attribute__((visibility("hidden"))) long ct_syscall_seccomp(long number, long a, long b, long c, long d, long e)
+static void before(long number, long a, long b)
 {
 	if (number == SYS_seccomp && (a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER))
 		ct_before_seccomp(a == SECCOMP_SET_MODE_STRICT);
@@ -46,11 +86,9 @@ __attribute__((visibility("hidden"))) long ct_syscall_seccomp(long number, long 
 		ct_before_seccomp(b == SECCOMP_MODE_STRICT);
 	else if (number == SYS_prctl && a == PR_SET_TSC && b == PR_TSC_SIGSEGV)
 		ct_thread_stop();
-	return ct_real.syscall(number, a, b, c, d, e);
 }
 
-
-static bool waits(long op)
+static bool futex_waits(long op)
 {
 	switch (op & FUTEX_CMD_MASK) {
 	case FUTEX_WAIT:
@@ -63,19 +101,30 @@ static bool waits(long op)
 	return false;
 }
 
-__attribute__((visibility("hidden"))) long ct_syscall_futex(long number, uint32_t *word, long op, long value,
-							     const struct timespec *timeout, uint32_t *word2,
-							     long value3)
+/* Arguments that the call does not have are passed on as they stand there, as
+ * glibc itself does. */
+__attribute__((visibility("hidden"))) long ct_syscall_other(long number, long a, long b, long c, long d, long e,
+							     long f)
 {
+	const struct ct_raw *raw = &ct_raw[number];
 	struct ct_interval v;
+	long r;
 
-	if (!waits(op)) {
+	if (raw->what == SECCOMP || (raw->what == FUTEX && !futex_waits(b))) {
+		if (raw->what == SECCOMP)
+			before(number, a, b);
 		ct_count(CT_CALL_syscall);
-		return ct_real.syscall(number, word, op, value, timeout, word2, value3);
+		return ct_real.syscall(number, a, b, c, d, e, f);
 	}
-	ct_begin_wait(&v, CT_CALL_syscall, CT_CAUSE_FUTEX, CT_OBJECT_ADDRESS, word);
-	long r = ct_real.syscall(number, word, op, value, timeout, word2, value3);
+	uint64_t object = raw->object_kind == CT_OBJECT_FD	  ? (uint32_t)a
+			  : raw->object_kind == CT_OBJECT_ADDRESS ? (uint64_t)a
+								  : 0;
 
+	if (raw->cause == CT_CAUSE_FILE || raw->cause == CT_CAUSE_MMAP)
+		ct_begin(&v, CT_CALL_syscall, raw->cause, raw->object_kind, object);
+	else
+		ct_begin_wait(&v, CT_CALL_syscall, raw->cause, raw->object_kind, object);
+	r = ct_real.syscall(number, a, b, c, d, e, f);
 	ct_end(&v, CT_RESULT(r));
 	return r;
 }

@@ -7,11 +7,24 @@
 #ifndef CT_REAL_H
 #define CT_REAL_H
 
+#include <aio.h>
+#include <dirent.h>
+#include <fts.h>
+#include <grp.h>
+#include <iconv.h>
+#include <ifaddrs.h>
+#include <link.h>
+#include <locale.h>
+#include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <semaphore.h>
 #include <setjmp.h>
+#include <shadow.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -30,15 +43,31 @@
 #include <sys/select.h>
 #include <sys/sem.h>
 #include <sys/sendfile.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/time.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
+#include <syslog.h>
+#include <termios.h>
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
+#include <utime.h>
+#include <wchar.h>
+
+#include "types.h"
 
 #define CT_EXPORT __attribute__((visibility("default")))
+/* Exports function as a version of symbol: "@@GLIBC_2.3" the current, "@..." an older one. */
+#define CT_EXPORT_VERSION(function, symbol, version) \
+	CT_EXPORT __typeof__(symbol) function; \
+	__asm__(".symver " #function ", " #symbol version);
 
 /* Exported by glibc without a declaration in its headers. */
 ssize_t __read(int, void *, size_t);
@@ -68,6 +97,78 @@ pid_t __wait(int *);
 pid_t __waitpid(pid_t, int *, int);
 int __sigsuspend(const sigset_t *);
 void __longjmp_chk(struct __jmp_buf_tag[1], int) __attribute__((noreturn));
+
+struct __res_state; /* <resolv.h> has macros named as the fields of ELF structures */
+int res_query(const char *, int, int, unsigned char *, int);
+int res_search(const char *, int, int, unsigned char *, int);
+int res_querydomain(const char *, const char *, int, int, unsigned char *, int);
+int res_send(const unsigned char *, int, unsigned char *, int);
+int res_nquery(struct __res_state *, const char *, int, int, unsigned char *, int);
+int res_nsearch(struct __res_state *, const char *, int, int, unsigned char *, int);
+int res_nquerydomain(struct __res_state *, const char *, const char *, int, int, unsigned char *, int);
+int res_nsend(struct __res_state *, const unsigned char *, int, unsigned char *, int);
+int __fcntl(int, int, ...);
+off_t __lseek(int, off_t, int);
+int __dup2(int, int);
+int __sched_yield(void);
+int __sigpause(int, int);
+int __xpg_sigpause(int);
+ssize_t __readlink_chk(const char *, char *, size_t, size_t);
+ssize_t __readlinkat_chk(int, const char *, char *, size_t, size_t);
+char *__realpath_chk(const char *, char *, size_t);
+char *__getcwd_chk(char *, size_t, size_t);
+int __xstat(int, const char *, struct stat *);
+int __xstat64(int, const char *, struct stat64 *);
+int __lxstat(int, const char *, struct stat *);
+int __lxstat64(int, const char *, struct stat64 *);
+int __fxstat(int, int, struct stat *);
+int __fxstat64(int, int, struct stat64 *);
+int __fxstatat(int, int, const char *, struct stat *, int);
+int __fxstatat64(int, int, const char *, struct stat64 *, int);
+void __syslog_chk(int, int, const char *, ...);
+void __vsyslog_chk(int, int, const char *, va_list);
+int _IO_getc(FILE *);
+int _IO_putc(int, FILE *);
+int __underflow(FILE *);
+char *gets(char *);
+char *__gets_chk(char *, size_t);
+char *__fgets_chk(char *, size_t, int, FILE *);
+char *__fgets_unlocked_chk(char *, size_t, int, FILE *);
+wchar_t *__fgetws_chk(wchar_t *, size_t, int, FILE *);
+wchar_t *__fgetws_unlocked_chk(wchar_t *, size_t, int, FILE *);
+size_t __fread_chk(void *, size_t, size_t, size_t, FILE *);
+size_t __fread_unlocked_chk(void *, size_t, size_t, size_t, FILE *);
+wint_t __wuflow(FILE *);
+wint_t __wunderflow(FILE *);
+wint_t __woverflow(FILE *, wint_t);
+int __printf_chk(int, const char *, ...);
+int __vprintf_chk(int, const char *, va_list);
+int __fprintf_chk(FILE *, int, const char *, ...);
+int __vfprintf_chk(FILE *, int, const char *, va_list);
+int __dprintf_chk(int, int, const char *, ...);
+int __vdprintf_chk(int, int, const char *, va_list);
+int __wprintf_chk(int, const wchar_t *, ...);
+int __vwprintf_chk(int, const wchar_t *, va_list);
+int __fwprintf_chk(FILE *, int, const wchar_t *, ...);
+int __vfwprintf_chk(FILE *, int, const wchar_t *, va_list);
+int __isoc99_scanf(const char *, ...);
+int __isoc99_vscanf(const char *, va_list);
+int __isoc99_fscanf(FILE *, const char *, ...);
+int __isoc99_vfscanf(FILE *, const char *, va_list);
+int __isoc99_wscanf(const wchar_t *, ...);
+int __isoc99_vwscanf(const wchar_t *, va_list);
+int __isoc99_fwscanf(FILE *, const wchar_t *, ...);
+int __isoc99_vfwscanf(FILE *, const wchar_t *, va_list);
+#if CT_GLIBC >= 238
+int __isoc23_scanf(const char *, ...);
+int __isoc23_vscanf(const char *, va_list);
+int __isoc23_fscanf(FILE *, const char *, ...);
+int __isoc23_vfscanf(FILE *, const char *, va_list);
+int __isoc23_wscanf(const wchar_t *, ...);
+int __isoc23_vwscanf(const wchar_t *, va_list);
+int __isoc23_fwscanf(FILE *, const wchar_t *, ...);
+int __isoc23_vfwscanf(FILE *, const wchar_t *, va_list);
+#endif
 
 /* A compatibility version lives beside the current one under another member. */
 #define CT_COMPAT_NAME(symbol) symbol##_compat

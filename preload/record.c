@@ -68,6 +68,31 @@ CT_COLD void ct_write(struct ct_interval *v, uint64_t end, int left, int64_t res
 	ct_write_event(v->slot, &e);
 }
 
+CT_COLD void ct_write_left(struct ct_slot *slot, uint16_t call, uint8_t cause, uint8_t object_kind, uint64_t object,
+			   int64_t result)
+{
+	/* A handler may have forked meanwhile. */
+	if (slot != ct_thread.slot)
+		return;
+	uint64_t now = ct_ticks();
+	struct ct_event e = {
+		.start = now,
+		.end = now,
+		.object = object,
+		.result = result,
+		.call = call,
+		.kind = CT_EVENT_INTERVAL,
+		.cause = cause,
+		.flags = CT_EV_OFF_CPU | CT_EV_NO_START,
+		.object_kind = object_kind,
+		.stack = ct_stack(slot),
+	};
+
+	if (object_kind == CT_OBJECT_FD)
+		ct_descriptor(&e);
+	ct_write_event(slot, &e);
+}
+
 /* Writes the published wait, which its wrapper will not. */
 static void write_left(struct ct_slot *slot, uint64_t end, uint8_t flags)
 {

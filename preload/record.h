@@ -37,6 +37,9 @@ void ct_leave_wait(struct ct_slot *slot);
 void ct_end_nested(struct ct_interval *v);
 /* Writes the interval, with its stack, and with its descriptor if it has one. */
 void ct_write(struct ct_interval *v, uint64_t end, int left, int64_t result);
+/* Writes a call that was not timed but left the CPU: all that is known is that it ended now. */
+void ct_write_left(struct ct_slot *slot, uint16_t call, uint8_t cause, uint8_t object_kind, uint64_t object,
+		   int64_t result);
 /* Writes a record of a kind of its own. */
 void ct_write_event(struct ct_slot *slot, const struct ct_event *event);
 
@@ -146,6 +149,20 @@ static inline void ct_end(struct ct_interval *v, int64_t result)
 		return;
 	}
 	ct_write(v, end, left, result);
+}
+
+/* For calls that seldom block and are too short to be timed: counts the call and
+ * lets rseq watch it. NULL where that can't be done: to be timed instead. */
+static inline struct ct_slot *ct_begin_quick(uint16_t call)
+{
+	struct ct_slot *slot = ct_thread.slot;
+
+	/* In a handler that interrupted a call its rseq field is not ours. */
+	if (CT_UNLIKELY(!slot || !ct_state.rseq || slot->wait.call))
+		return NULL;
+	ct_inc_local(&slot->calls[call]);
+	ct_rseq_arm();
+	return slot;
 }
 
 /* A call that is only counted. */

@@ -61,10 +61,13 @@ static long missing(void)
 	return -1;
 }
 
+/* dlsym is one of our own; dlvsym is not. It stood in libdl before glibc 2.34. */
+static void *(*next_dlsym)(void *, const char *);
+
 static void *find(const char *symbol, const char *version)
 {
 	/* Not a tail call: RTLD_NEXT is relative to the object of the caller. */
-	void *volatile p = version ? dlvsym(RTLD_NEXT, symbol, version) : dlsym(RTLD_NEXT, symbol);
+	void *volatile p = version ? dlvsym(RTLD_NEXT, symbol, version) : next_dlsym(RTLD_NEXT, symbol);
 
 	return p ? p : (void *)missing;
 }
@@ -81,6 +84,9 @@ void ct_resolve(void)
 	ct_real.calloc = ct_boot_calloc;
 	ct_real.realloc = ct_boot_realloc;
 	ct_real.free = ct_boot_free;
+	next_dlsym = (void *(*)(void *, const char *))find("dlsym", "GLIBC_2.34");
+	if ((void *)next_dlsym == (void *)missing)
+		next_dlsym = (void *(*)(void *, const char *))find("dlsym", "GLIBC_2.2.5");
 #define CT_CALL(name, family, cause, flags) r.name = (__typeof__(&name))find(#name, NULL);
 #define CT_ALIAS(symbol, name)              r.symbol = (__typeof__(&symbol))find(#symbol, NULL);
 #define CT_COMPAT(symbol, version, name) \

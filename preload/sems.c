@@ -50,3 +50,15 @@ CT_EXPORT int pthread_barrier_wait(pthread_barrier_t *b)
 	ct_end(&v, r);
 	return r;
 }
+
+/* Returns when the last of those that were released has left. */
+CT_EXPORT int pthread_barrier_destroy(pthread_barrier_t *b)
+{
+	struct ct_interval v;
+
+	ct_begin(&v, CT_CALL_pthread_barrier_destroy, CT_CAUSE_BARRIER, CT_OBJECT_ADDRESS, b);
+	int r = ct_real.pthread_barrier_destroy(b);
+
+	ct_end(&v, -r);
+	return r;
+}

@@ -41,3 +41,4 @@ ON_SOCKET(connect, connect, ct_begin_wait, CT_CAUSE_CONNECT, int,
 	  (int fd, const struct sockaddr *to, socklen_t size), fd, to, size)
 ON_SOCKET(__connect, connect, ct_begin_wait, CT_CAUSE_CONNECT, int,
 	  (int fd, const struct sockaddr *to, socklen_t size), fd, to, size)
+TRANSFER(shutdown, shutdown, int, (int fd, int how), fd, how)

@@ -71,6 +71,13 @@ void ct_slot_enter(struct ct_slot *slot);
 void ct_slot_end(struct ct_slot *slot);
 void ct_slot_name(struct ct_slot *slot, const char *name);
 
+/* A new thread, in its first function, whose frame is at here: takes the slot
+ * that its creator reserved. Its counterpart when the start routine returned. */
+void ct_thread_enter(struct ct_slot *slot, uint64_t here);
+void ct_thread_leave(void);
+/* The calling thread is about to end itself by call. */
+void ct_thread_exits(uint16_t call);
+
 static inline struct ct_slot *ct_self(void)
 {
 	struct ct_slot *slot = ct_thread.slot;

@@ -7,14 +7,9 @@
 #include "record.h"
 #include "seccomp.h"
 
-/* Where a traced thread starts. Its slot was reserved by its creator, so that
- * nothing is allocated for the hand-over. */
-static void *thread_main(void *argument)
+void ct_thread_enter(struct ct_slot *slot, uint64_t here)
 {
-	struct ct_slot *slot = argument;
-	uint64_t here = (uint64_t)__builtin_frame_address(0), self = (uint64_t)pthread_self();
-	void *(*routine)(void *) = (void *(*)(void *))slot->routine;
-	void *routine_argument = (void *)slot->argument;
+	uint64_t self = (uint64_t)pthread_self();
 
 	/* A signal handler that runs before we have entered our slot claims none;
 	 * one that ran before this line has claimed one, which we keep. */
@@ -36,11 +31,39 @@ static void *thread_main(void *argument)
 		ct_slot_enter(slot);
 	}
 	ct_thread.refused = 0;
-	void *result = routine(routine_argument);
+}
 
+void ct_thread_leave(void)
+{
 	/* Our slot may have changed hands if the thread forked. */
 	if (ct_thread.slot)
 		ct_slot_end(ct_thread.slot);
+}
+
+void ct_thread_exits(uint16_t call)
+{
+	struct ct_slot *slot = ct_self();
+
+	if (!slot)
+		return;
+	ct_inc_local(&slot->calls[call]);
+	/* The main thread may go on for others to end: its slot stays. */
+	if (slot->routine)
+		ct_slot_end(slot);
+}
+
+/* Where a traced thread starts. Its slot was reserved by its creator, so that
+ * nothing is allocated for the hand-over. */
+static void *thread_main(void *argument)
+{
+	struct ct_slot *slot = argument;
+	void *(*routine)(void *) = (void *(*)(void *))slot->routine;
+	void *routine_argument = (void *)slot->argument;
+
+	ct_thread_enter(slot, (uint64_t)__builtin_frame_address(0));
+	void *result = routine(routine_argument);
+
+	ct_thread_leave();
 	return result;
 }
 
@@ -73,14 +96,7 @@ CT_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes
 
 CT_EXPORT void pthread_exit(void *result)
 {
-	struct ct_slot *slot = ct_self();
-
-	if (slot) {
-		ct_inc_local(&slot->calls[CT_CALL_pthread_exit]);
-		/* The main thread may go on for others to end: its slot stays. */
-		if (slot->routine)
-			ct_slot_end(slot);
-	}
+	ct_thread_exits(CT_CALL_pthread_exit);
 	ct_real.pthread_exit(result);
 	__builtin_unreachable();
 }
@@ -108,6 +124,12 @@ CT_EXPORT int pthread_clockjoin_np(pthread_t thread, void **result, clockid_t cl
 				   const struct timespec *until)
 {
 	JOIN(pthread_clockjoin_np, ct_real.pthread_clockjoin_np(thread, result, clock, until));
+}
+
+CT_EXPORT int pthread_tryjoin_np(pthread_t thread, void **result)
+{
+	ct_count(CT_CALL_pthread_tryjoin_np);
+	return ct_real.pthread_tryjoin_np(thread, result);
 }
 
 CT_EXPORT int pthread_setname_np(pthread_t thread, const char *name)
