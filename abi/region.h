@@ -36,7 +36,8 @@
 #define CT_REGION_MAGIC   0x6e6f696765727463ull /* "ctregion" */
 #define CT_REGION_VERSION 1u
 
-#define CT_SLOTS_MAX       2048u  /* threads at once */
+#define CT_SLOTS_MAX       16384u /* threads at once */
+#define CT_SLOT_GROUP      32u    /* slots that the app maps at a time */
 #define CT_SLOTS_MIN       16u    /* below that (address space limit) the process is not traced */
 #define CT_RING_EVENTS     4096u  /* a power of two */
 #define CT_RING_SLACK      16u    /* room for signal handlers that write between check and reservation */
@@ -144,7 +145,8 @@ struct ct_slot {
 	uint64_t dropped;       /* owner: events that found the ring full */
 	char     name[CT_NAME]; /* owner; NUL-terminated unless torn */
 	uint64_t memo_seq;      /* private to the owner */
-	uint64_t fill[3];
+	uint64_t index;         /* private to the app: which slot this is */
+	uint64_t fill[2];
 
 	/* line 3. Collector: events before this number are consumed. */
 	uint64_t consumed;
@@ -261,6 +263,8 @@ struct ct_region {
 _Static_assert(offsetof(struct ct_region, stack_words) == 384, "layout of ct_region");
 _Static_assert(offsetof(struct ct_region, slot_state) == 512, "layout of ct_region");
 
+/* The app maps the fixed part with the first group of slots, and other groups
+ * as they are needed, anywhere. */
 #define CT_REGION_BYTES(count) \
 	(offsetof(struct ct_region, slots) + (uint64_t)(count) * sizeof(struct ct_slot))
 

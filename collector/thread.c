@@ -33,9 +33,15 @@ static bool take_token(struct ct_trace *t)
 /* A tid that comes again while we think its thread alive: that one has ended. */
 static void finish_namesakes(struct ct_trace *t, struct ct_process *p, uint32_t slot, pid_t tid)
 {
-	for (uint32_t i = 0; i < p->slot_count; i++)
-		if (i != slot && p->threads[i] && p->threads[i]->tid == tid)
+	uint32_t left = p->thread_count;
+
+	for (uint32_t i = 0; left && i < p->slot_count; i++) {
+		if (!p->threads[i])
+			continue;
+		left--;
+		if (i != slot && p->threads[i]->tid == tid)
 			ct_thread_finish(t, p, i, -1, 0);
+	}
 }
 
 /* The thread that has newly claimed a slot; NULL without memory. */

@@ -99,18 +99,54 @@ static long send_hello(int memfd, const struct ct_region *r)
 	return r2;
 }
 
-/* Maps the region: the fixed part accessible, the slots not yet. */
+#define GROUP_BYTES (CT_SLOT_GROUP * sizeof(struct ct_slot))
+#define PAGE        4096u
+
+/* What is mapped from the beginning: the fixed part and the first group. All of
+ * the slots at once would be gigabytes of address space, which mlockall() fills
+ * and RLIMIT_AS counts. */
+static uint64_t base_bytes(uint32_t slots)
+{
+	return CT_REGION_BYTES(slots < CT_SLOT_GROUP ? slots : CT_SLOT_GROUP);
+}
+
 static long map(int fd, void *at, uint64_t bytes)
 {
 	int fixed = at ? MAP_FIXED : 0;
-	long r = ct_sys(SYS_mmap, at, bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE | fixed, fd, 0);
+	long r = ct_sys(SYS_mmap, at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | fixed, fd, 0);
 
-	if (failed(r))
-		return r;
-	ct_sys(SYS_madvise, r, bytes, MADV_DONTDUMP);
-	long r2 = ct_sys(SYS_mprotect, r, offsetof(struct ct_region, slots), PROT_READ | PROT_WRITE);
+	if (!failed(r))
+		ct_sys(SYS_madvise, r, bytes, MADV_DONTDUMP);
+	return r;
+}
 
-	return failed(r2) ? r2 : r;
+/*
+ * Maps a group without the memfd, which we do not keep: mremap of no bytes at
+ * the last page of the group before makes a second mapping of the file from
+ * there on, as long as we like.
+ */
+static struct ct_slot *map_group(const struct ct_slot *before)
+{
+	char *last = (char *)(before + CT_SLOT_GROUP) - PAGE;
+	long r = ct_sys(SYS_mremap, last, 0, PAGE + GROUP_BYTES, MREMAP_MAYMOVE, NULL);
+
+	return failed(r) ? NULL : (struct ct_slot *)(r + PAGE);
+}
+
+bool ct_map_slot(uint32_t i)
+{
+	for (uint32_t g = 1; g <= i / CT_SLOT_GROUP; g++) {
+		struct ct_slot *none = NULL, *fresh;
+
+		if (ct_load_acquire(&ct_state.group[g]))
+			continue;
+		if (ct_state.no_syscalls || !(fresh = map_group(ct_state.group[g - 1])))
+			return false;
+		/* Another thread may have been faster. */
+		if (!ct_cas(&ct_state.group[g], &none, fresh))
+			ct_sys(SYS_munmap, (char *)fresh - PAGE, PAGE + GROUP_BYTES);
+	}
+	return true;
 }
 
 /* Creates a region of the size that fits, at the place of an earlier one if
@@ -125,8 +161,8 @@ static long create(struct ct_region *at, uint32_t slots, const char **ret_what)
 
 	if (failed(fd))
 		return fd;
-	uint64_t bytes = CT_REGION_BYTES(slots);
-	long r = ct_sys(SYS_ftruncate, fd, bytes);
+	uint64_t bytes = base_bytes(slots);
+	long r = ct_sys(SYS_ftruncate, fd, CT_REGION_BYTES(slots));
 
 	if (!failed(r))
 		r = ct_sys(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
@@ -137,7 +173,9 @@ static long create(struct ct_region *at, uint32_t slots, const char **ret_what)
 	if (!failed(r)) {
 		struct ct_region *region = (struct ct_region *)r;
 
-		ct_state.slots_open = 0;
+		for (uint32_t g = 1; g < CT_SLOTS_MAX / CT_SLOT_GROUP && ct_state.group[g]; g++)
+			ct_state.group[g] = NULL;
+		ct_state.group[0] = region->slots;
 		fill_header(region, slots);
 		*ret_what = CT_NO_ANSWER;
 		r = send_hello((int)fd, region);
@@ -171,6 +209,16 @@ const char *ct_attach(void)
 	return map_alive() && !create(NULL, slots_that_fit(), &what) ? NULL : what;
 }
 
+/* Puts memory of our own, filled with zeros, in place of shared memory. */
+static bool blank(void *p, uint64_t bytes)
+{
+	if (failed(ct_sys(SYS_mmap, p, bytes, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0)))
+		return false;
+	ct_sys(SYS_madvise, p, bytes, MADV_DONTDUMP);
+	return true;
+}
+
 /*
  * Wrappers that were interrupted by the fork, and handlers above them, still
  * hold pointers into the parent's region. So the addresses stay in use: first
@@ -187,7 +235,6 @@ void ct_forked(void)
 	ct_thread.refused = 0;
 	if (!r || !r->slot_count)
 		return;
-	uint64_t bytes = r->region_bytes;
 	uint32_t slots = r->slot_count, epoch = r->epoch;
 
 	if (ct_state.no_syscalls || ct_thread.no_clock) {
@@ -196,16 +243,16 @@ void ct_forked(void)
 		*ct_state.alive = 1;
 		return;
 	}
-	if (failed(ct_sys(SYS_mmap, r, bytes, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0)))
+	for (uint32_t g = 1; g < CT_SLOTS_MAX / CT_SLOT_GROUP && ct_state.group[g]; g++)
+		if (!blank(ct_state.group[g], GROUP_BYTES))
+			return;
+	if (!blank(r, base_bytes(slots)))
 		return;
-	ct_sys(SYS_madvise, r, bytes, MADV_DONTDUMP);
 	*ct_state.alive = 1;
 	uint32_t fit = slots_that_fit();
 
 	if (create(r, fit < slots ? fit : slots, &what)) {
-		ct_sys(SYS_mmap, r, bytes, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+		blank(r, base_bytes(slots));
 		return;
 	}
 	/* What was remembered of code addresses would keep the modules from

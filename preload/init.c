@@ -247,7 +247,10 @@ __attribute__((destructor)) static void fini(void)
 	uint32_t used = r && !ct_state.no_syscalls ? ct_load(&r->slots_used) : 0;
 
 	for (uint32_t i = 0; i < used && i < EXIT_THREADS; i++) {
-		struct ct_slot *slot = &r->slots[i];
+		struct ct_slot *slot = ct_slot_at(i);
+
+		if (!slot)
+			continue;
 		/* The clock of a thread by its number, as pthread_getcpuclockid has it. */
 		long clock = (long)~slot->tid << 3 | 6;
 

@@ -3,42 +3,18 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define GROUP 32u /* slots that are made accessible at a time */
+#define NONE_FREE UINT32_MAX /* as slot_hint */
 
 __thread struct ct_thread ct_thread;
-
-/*
- * Slots are mapped without access until they are needed: mlockall() would fill
- * all of them with memory otherwise.
- */
-static bool open_slot(struct ct_region *r, uint32_t i)
-{
-	uint32_t end = (i / GROUP + 1) * GROUP;
-
-	if (i < ct_load_acquire(&ct_state.slots_open))
-		return true;
-	if (end > r->slot_count)
-		end = r->slot_count;
-	if (ct_state.no_syscalls ||
-	    ct_sys(SYS_mprotect, &r->slots[0], end * sizeof(r->slots[0]), PROT_READ | PROT_WRITE))
-		return false;
-	/* Another thread may have opened more meanwhile: do not go back. */
-	uint32_t open = ct_load(&ct_state.slots_open);
-
-	while (open < end && !ct_cas(&ct_state.slots_open, &open, end))
-		;
-	return true;
-}
 
 static struct ct_slot *take(struct ct_region *r, uint32_t i)
 {
 	uint32_t free = CT_SLOT_FREE, used = ct_load(&r->slots_used);
 
-	if (ct_load(&r->slot_state[i]) != CT_SLOT_FREE || !open_slot(r, i) ||
+	if (ct_load(&r->slot_state[i]) != CT_SLOT_FREE || !ct_map_slot(i) ||
 	    !ct_cas(&r->slot_state[i], &free, CT_SLOT_CLAIMED))
 		return NULL;
 	while (used < i + 1 && !ct_cas(&r->slots_used, &used, i + 1))
@@ -47,8 +23,9 @@ static struct ct_slot *take(struct ct_region *r, uint32_t i)
 	 * when it frees a slot; where that is lost, a search follows. */
 	ct_store(&r->slot_hint, i + 1);
 
-	struct ct_slot *slot = &r->slots[i];
+	struct ct_slot *slot = ct_slot_at(i);
 
+	slot->index = i;
 	slot->pthread = slot->routine = slot->argument = slot->stack_bytes = 0;
 	slot->end = slot->cpu_ns = 0;
 	slot->wait.call = CT_CALL_NONE;
@@ -64,16 +41,22 @@ struct ct_slot *ct_slot_reserve(void)
 		return NULL;
 	uint32_t hint = ct_load(&r->slot_hint);
 
+	/* All were taken, and none was given back since. */
+	if (hint == NONE_FREE) {
+		ct_fetch_add(&r->threads_lost, 1);
+		return NULL;
+	}
 	for (uint32_t n = 0; n < r->slot_count; n++)
 		if ((slot = take(r, (hint + n) % r->slot_count)))
 			return slot;
+	ct_cas(&r->slot_hint, &hint, NONE_FREE);
 	ct_fetch_add(&r->threads_lost, 1);
 	return NULL;
 }
 
 static uint32_t *state_of(struct ct_slot *slot)
 {
-	return &ct_state.region->slot_state[slot - ct_state.region->slots];
+	return &ct_state.region->slot_state[slot->index % CT_SLOTS_MAX];
 }
 
 void ct_slot_release(struct ct_slot *slot)

@@ -38,9 +38,10 @@ struct ct_state {
 	 * that it does not make itself, might kill it. */
 	uint32_t no_syscalls;
 	uint32_t stopped;          /* no more slots: the child of a fork in which nothing can be done */
-	uint32_t slots_open;       /* slots below this are accessible */
 	ptrdiff_t tid_offset;      /* of the tid that glibc keeps, from the thread pointer; 0: not found */
 	char socket[64];
+	/* Where the groups of slots are mapped; NULL: not yet. */
+	struct ct_slot *group[CT_SLOTS_MAX / CT_SLOT_GROUP];
 };
 
 extern struct ct_state ct_state;
@@ -59,6 +60,14 @@ extern __thread struct ct_thread ct_thread __attribute__((tls_model("initial-exe
 
 /* Whether the calling thread is on a signal stack with little room left. */
 bool ct_stack_is_tight(void);
+
+/* The slot of that number; NULL if it is not mapped. */
+static inline struct ct_slot *ct_slot_at(uint32_t i)
+{
+	struct ct_slot *group = ct_load_acquire(&ct_state.group[i / CT_SLOT_GROUP]);
+
+	return group ? group + i % CT_SLOT_GROUP : NULL;
+}
 
 /* Claims a slot for the calling thread; NULL if it is not to be traced. */
 struct ct_slot *ct_slot_claim(void);
@@ -98,6 +107,8 @@ static inline uint64_t ct_ticks(void)
 /* The calling thread is not traced any more. */
 void ct_thread_stop(void);
 
+/* Makes sure that a slot is mapped; false if that cannot be. */
+bool ct_map_slot(uint32_t i);
 /* Creates the region and shows it to the collector; on failure the process is
  * not traced. Returns NULL, or what did not work. Async-signal-safe. */
 const char *ct_attach(void);

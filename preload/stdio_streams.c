@@ -9,9 +9,12 @@ static uint32_t tid_of(const void *pthread)
 	const struct ct_region *r = ct_state.region;
 	uint32_t used = ct_load(&r->slots_used);
 
-	for (uint32_t i = 0; i < used && i < 256 && i < ct_state.slots_open; i++)
-		if (ct_load(&r->slot_state[i]) == CT_SLOT_LIVE && ct_load(&r->slots[i].pthread) == (uint64_t)pthread)
-			return r->slots[i].tid;
+	for (uint32_t i = 0; i < used && i < 256; i++) {
+		const struct ct_slot *slot = ct_slot_at(i);
+
+		if (slot && ct_load(&r->slot_state[i]) == CT_SLOT_LIVE && ct_load(&slot->pthread) == (uint64_t)pthread)
+			return slot->tid;
+	}
 	return 0;
 }
 
