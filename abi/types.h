@@ -52,6 +52,10 @@ enum ct_event_kind {
 	/* A lock was held from start to end while others waited for it. object:
 	 * the lock; stack: where it was released. Written by the holder; not a wait. */
 	CT_EVENT_HOLD,
+	/* A call that ended other threads' waits for object: a condition was
+	 * signalled, a semaphore posted, a futex woken, an initialiser finished.
+	 * result: how many threads it woke, 0 if not known. Not a wait. */
+	CT_EVENT_WAKE,
 	CT_EVENT_KINDS
 };
 

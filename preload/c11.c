@@ -4,6 +4,7 @@
  */
 #include "real.h"
 #include "record.h"
+#include "wakes.h"
 
 #define OWNER(m) ((uint32_t)ct_load(&((const pthread_mutex_t *)(m))->__data.__owner))
 
@@ -67,16 +68,16 @@ CT_EXPORT int cnd_timedwait(cnd_t *c, mtx_t *m, const struct timespec *until)
 	WAIT(cnd_timedwait, CT_CAUSE_COND, CT_OBJECT_ADDRESS, c, ct_real.cnd_timedwait(c, m, until));
 }
 
+#define WAITED(c) ct_cond_waited((const pthread_cond_t *)(c))
+
 CT_EXPORT int cnd_signal(cnd_t *c)
 {
-	ct_count(CT_CALL_cnd_signal);
-	return ct_real.cnd_signal(c);
+	CT_WAKE(int, cnd_signal, CT_CAUSE_COND, c, WAITED(c), ct_real.cnd_signal(c));
 }
 
 CT_EXPORT int cnd_broadcast(cnd_t *c)
 {
-	ct_count(CT_CALL_cnd_broadcast);
-	return ct_real.cnd_broadcast(c);
+	CT_WAKE(int, cnd_broadcast, CT_CAUSE_COND, c, WAITED(c), ct_real.cnd_broadcast(c));
 }
 
 CT_EXPORT void cnd_destroy(cnd_t *c)
@@ -143,18 +144,29 @@ CT_EXPORT int thrd_sleep(const struct timespec *want, struct timespec *left)
  */
 #define ONCE_RUNNING 1
 
+#define ONCE_DONE    2
+
 static inline bool runs(const int *once)
 {
 	return (ct_load_acquire(once) & 3) == ONCE_RUNNING;
 }
+
+/* Runs ONCE_, which may run the initialiser: then those that wait for it go on. */
+#define INITIALISE(call, word, ONCE_) \
+	do { \
+		bool done_ = ct_load_acquire(word) & ONCE_DONE; \
+		ct_count(CT_CALL_##call); \
+		ONCE_; \
+		if (CT_UNLIKELY(!done_)) \
+			ct_write_wake(CT_CALL_##call, CT_CAUSE_ONCE, word, ct_ticks(), 0); \
+	} while (0)
 
 CT_EXPORT void call_once(once_flag *once, void (*routine)(void))
 {
 	struct ct_interval v;
 
 	if (CT_LIKELY(!runs(&once->__data))) {
-		ct_count(CT_CALL_call_once);
-		ct_real.call_once(once, routine);
+		INITIALISE(call_once, &once->__data, ct_real.call_once(once, routine));
 		return;
 	}
 	ct_begin_wait(&v, CT_CALL_call_once, CT_CAUSE_ONCE, CT_OBJECT_ADDRESS, once);
@@ -165,13 +177,14 @@ CT_EXPORT void call_once(once_flag *once, void (*routine)(void))
 CT_EXPORT int pthread_once(pthread_once_t *once, void (*routine)(void))
 {
 	struct ct_interval v;
+	int r;
 
 	if (CT_LIKELY(!runs(once))) {
-		ct_count(CT_CALL_pthread_once);
-		return ct_real.pthread_once(once, routine);
+		INITIALISE(pthread_once, once, r = ct_real.pthread_once(once, routine));
+		return r;
 	}
 	ct_begin_wait(&v, CT_CALL_pthread_once, CT_CAUSE_ONCE, CT_OBJECT_ADDRESS, once);
-	int r = ct_real.pthread_once(once, routine);
+	r = ct_real.pthread_once(once, routine);
 
 	ct_end(&v, r);
 	return r;

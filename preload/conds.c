@@ -5,6 +5,7 @@
 #include "hot.h"
 #include "real.h"
 #include "record.h"
+#include "wakes.h"
 
 static inline void begin(struct ct_interval *v, uint16_t call, const void *cond, const void *mutex,
 			 const void *ip)
@@ -68,8 +69,7 @@ CT_EXPORT int pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, cloc
 CT_EXPORT_VERSION(ct_cond_signal, pthread_cond_signal, "@@GLIBC_2.3.2")
 int ct_cond_signal(pthread_cond_t *c)
 {
-	ct_count(CT_CALL_pthread_cond_signal);
-	return ct_real.pthread_cond_signal(c);
+	CT_WAKE(int, pthread_cond_signal, CT_CAUSE_COND, c, ct_cond_waited(c), ct_real.pthread_cond_signal(c));
 }
 
 CT_EXPORT_VERSION(ct_cond_signal_compat, pthread_cond_signal, "@GLIBC_2.2.5")
@@ -82,8 +82,7 @@ int ct_cond_signal_compat(pthread_cond_t *c)
 CT_EXPORT_VERSION(ct_cond_broadcast, pthread_cond_broadcast, "@@GLIBC_2.3.2")
 int ct_cond_broadcast(pthread_cond_t *c)
 {
-	ct_count(CT_CALL_pthread_cond_broadcast);
-	return ct_real.pthread_cond_broadcast(c);
+	CT_WAKE(int, pthread_cond_broadcast, CT_CAUSE_COND, c, ct_cond_waited(c), ct_real.pthread_cond_broadcast(c));
 }
 
 CT_EXPORT_VERSION(ct_cond_broadcast_compat, pthread_cond_broadcast, "@GLIBC_2.2.5")

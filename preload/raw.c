@@ -10,6 +10,7 @@
 
 #include "record.h"
 #include "seccomp.h"
+#include "wakes.h"
 
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449
@@ -101,6 +102,22 @@ static bool futex_waits(long op)
 	return false;
 }
 
+static long futex_wake(long number, long word, long op, long c, long d, long e, long f)
+{
+	struct ct_slot *slot = ct_self();
+
+	if (!slot)
+		return ct_real.syscall(number, word, op, c, d, e, f);
+	uint64_t start = ct_ticks();
+	long r = ct_real.syscall(number, word, op, c, d, e, f);
+
+	ct_inc_local(&slot->calls[CT_CALL_syscall]);
+	/* To unlock with priority inheritance is answered by 0; the kernel is asked only if somebody waits. */
+	if (r > 0 || (!r && (op & FUTEX_CMD_MASK) == FUTEX_UNLOCK_PI))
+		ct_write_wake(CT_CALL_syscall, CT_CAUSE_FUTEX, (const void *)word, start, r);
+	return r;
+}
+
 /* Arguments that the call does not have are passed on as they stand there, as
  * glibc itself does. */
 __attribute__((visibility("hidden"))) long ct_syscall_other(long number, long a, long b, long c, long d, long e,
@@ -110,9 +127,10 @@ __attribute__((visibility("hidden"))) long ct_syscall_other(long number, long a,
 	struct ct_interval v;
 	long r;
 
-	if (raw->what == SECCOMP || (raw->what == FUTEX && !futex_waits(b))) {
-		if (raw->what == SECCOMP)
-			before(number, a, b);
+	if (raw->what == FUTEX && !futex_waits(b))
+		return futex_wake(number, a, b, c, d, e, f);
+	if (raw->what == SECCOMP) {
+		before(number, a, b);
 		ct_count(CT_CALL_syscall);
 		return ct_real.syscall(number, a, b, c, d, e, f);
 	}

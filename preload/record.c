@@ -2,6 +2,7 @@
 #include "record.h"
 
 #include "descriptors.h"
+#include "wakes.h"
 
 /* A fork that we did not see left us with our parent's slot. */
 static bool is_parents(void)
@@ -90,6 +91,28 @@ CT_COLD void ct_write_left(struct ct_slot *slot, uint16_t call, uint8_t cause, u
 
 	if (object_kind == CT_OBJECT_FD)
 		ct_descriptor(&e);
+	ct_write_event(slot, &e);
+}
+
+CT_COLD void ct_write_wake(uint16_t call, uint8_t cause, const void *object, uint64_t start, int64_t woken)
+{
+	struct ct_slot *slot = ct_thread.slot;
+
+	/* None where the thread may not read the clock either. */
+	if (!slot)
+		return;
+	struct ct_event e = {
+		.start = start,
+		.end = ct_ticks(),
+		.object = (uint64_t)object,
+		.result = woken,
+		.stack = ct_stack(slot),
+		.call = call,
+		.kind = CT_EVENT_WAKE,
+		.cause = cause,
+		.object_kind = CT_OBJECT_ADDRESS,
+	};
+
 	ct_write_event(slot, &e);
 }
 

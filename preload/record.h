@@ -131,7 +131,8 @@ static inline void ct_count_short(struct ct_slot *slot, uint16_t call, uint64_t 
 	ct_inc_local32(&s->count[bucket]);
 }
 
-static inline void ct_end(struct ct_interval *v, int64_t result)
+/* Ends the interval; those shorter than min that did not leave the CPU are counted only. */
+static inline void ct_end_min(struct ct_interval *v, int64_t result, uint64_t min)
 {
 	struct ct_slot *slot = v->slot;
 
@@ -144,11 +145,22 @@ static inline void ct_end(struct ct_interval *v, int64_t result)
 		ct_end_nested(v);
 	else
 		ct_store(&slot->wait.call, CT_CALL_NONE);
-	if (CT_LIKELY(!left && end - v->start < ct_state.min_ticks)) {
+	if (CT_LIKELY(!left && end - v->start < min)) {
 		ct_count_short(slot, v->call, end - v->start);
 		return;
 	}
 	ct_write(v, end, left, result);
+}
+
+static inline void ct_end(struct ct_interval *v, int64_t result)
+{
+	ct_end_min(v, result, ct_state.min_ticks);
+}
+
+/* Where even a short call tells of others' waits. */
+static inline void ct_end_written(struct ct_interval *v, int64_t result)
+{
+	ct_end_min(v, result, 0);
 }
 
 /* For calls that seldom block and are too short to be timed: counts the call and

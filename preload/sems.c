@@ -1,6 +1,7 @@
 /* POSIX semaphores and barriers. */
 #include "real.h"
 #include "record.h"
+#include "wakes.h"
 
 /* Not tried first: sem_wait acts on a pending cancellation even where it need
  * not wait, and an attempt that succeeds would not. */
@@ -36,8 +37,7 @@ CT_EXPORT int sem_clockwait(sem_t *s, clockid_t clock, const struct timespec *un
 
 CT_EXPORT int sem_post(sem_t *s)
 {
-	ct_count(CT_CALL_sem_post);
-	return ct_real.sem_post(s);
+	CT_WAKE(int, sem_post, CT_CAUSE_SEMAPHORE, s, ct_sem_waited(s), ct_real.sem_post(s));
 }
 
 CT_EXPORT int pthread_barrier_wait(pthread_barrier_t *b)
@@ -47,7 +47,8 @@ CT_EXPORT int pthread_barrier_wait(pthread_barrier_t *b)
 	ct_begin_wait(&v, CT_CALL_pthread_barrier_wait, CT_CAUSE_BARRIER, CT_OBJECT_ADDRESS, b);
 	int r = ct_real.pthread_barrier_wait(b);
 
-	ct_end(&v, r);
+	/* Also of the one who did not wait: the last to come ended all waits. */
+	ct_end_written(&v, r);
 	return r;
 }
 
