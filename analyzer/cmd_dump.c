@@ -162,7 +162,11 @@ static const struct {
 
 static const char *kind_name(uint8_t kind)
 {
-	return kind == CT_EVENT_INTERVAL ? "interval" : kind == CT_EVENT_HOLD ? "hold" : "unknown";
+	static const char *const names[CT_EVENT_KINDS] = {
+		[CT_EVENT_INTERVAL] = "interval", [CT_EVENT_HOLD] = "hold", [CT_EVENT_WAKE] = "wake"
+	};
+
+	return kind < CT_EVENT_KINDS && names[kind] ? names[kind] : "unknown";
 }
 
 static void print_event(const struct dump *d, const struct ct_thread_info *t, const struct ct_events_cursor *c)
