@@ -238,6 +238,17 @@ __attribute__((constructor)) static void init(void)
 	errno = error;
 }
 
+/*
+ * The address sanitizer ends a program in which a library stands before it. It
+ * need not be first for us: what we wrap goes on to its versions. It asks by
+ * this name for defaults, and a program's own answer comes before ours.
+ */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "verify_asan_link_order=0";
+}
+
 /* What each thread has used of the CPU when the program exits: afterwards
  * nobody can ask any more. */
 __attribute__((destructor)) static void fini(void)
