@@ -55,6 +55,7 @@
 #define CT_NAME            16u
 #define CT_STACK_CACHE     16u
 #define CT_STACK_CHECKS    192u /* two words a frame: return address and frame pointer */
+#define CT_READ_LOCKS      8u
 
 /* One event, one cache line. seq is written last (release) and is the number
  * of the event in its ring plus one; the collector reads it first (acquire).
@@ -156,6 +157,9 @@ struct ct_slot {
 	struct ct_short short_[CT_CALLS_MAX];  /* owner */
 	struct ct_stack_memo memo[CT_STACK_CACHE];
 	uint64_t frames[CT_STACK_DEPTH];       /* private to the owner: an unwinding under way */
+	/* owner: addresses of the read-write locks that it holds for reading, 0: none; those
+	 * that find no room are left out */
+	uint64_t read_locks[CT_READ_LOCKS];
 
 	_Alignas(4096) struct ct_event ring[CT_RING_EVENTS];
 };

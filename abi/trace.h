@@ -40,6 +40,7 @@ enum ct_chunk_kind {
 	CT_CHUNK_RECORDS, /* records.def, in the order in which things happened */
 	CT_CHUNK_EVENTS,  /* events of one process: see below */
 	CT_CHUNK_INDEX,   /* where the chunks are */
+	CT_CHUNK_SWITCHES, /* when threads had a CPU: see below */
 	CT_CHUNK_KINDS
 };
 
@@ -53,9 +54,9 @@ struct ct_chunk_header {
 	uint32_t process;      /* EVENTS: whose; otherwise 0 */
 	uint32_t stored_bytes; /* bytes that follow this header */
 	uint32_t raw_bytes;    /* after decompression */
-	uint32_t count;        /* records, events or index entries in it */
-	uint64_t first_ns;     /* EVENTS: earliest start; RECORDS: when written */
-	uint64_t last_ns;      /* EVENTS: latest end; RECORDS: when written */
+	uint32_t count;        /* records, events, index entries or slices in it */
+	uint64_t first_ns;     /* EVENTS, SWITCHES: earliest start; RECORDS: when written */
+	uint64_t last_ns;      /* EVENTS, SWITCHES: latest end; RECORDS: when written */
 	uint32_t stored_crc;   /* CRC-32C of the stored bytes */
 	uint32_t crc;          /* CRC-32C of the header before it */
 };
@@ -112,6 +113,57 @@ enum ct_column {
 	CT_COLUMNS
 };
 
+/*
+ * SWITCHES payload: slices, each a time in which a thread had a CPU.
+ *
+ *   unit:    varint, ns: all times below are in it
+ *   base:    varint: where the times of every CPU begin
+ *   tasks:   count, then for each: varints pid, tid, text name
+ *   cpus:    count, then their numbers
+ *   gaps:    count, then for each: varint index into cpus, zigzag from - base,
+ *            varints duration, records lost
+ *   columns: for each of the seven below: length in bytes, then varints
+ *     0 task      index into tasks
+ *     1 cpu       index into cpus
+ *     2 how       enum ct_slice_end + flags << CT_SLICE_FLAG_SHIFT
+ *     3 gap       zigzag: start minus the end of the CPU's slice before it
+ *                 (for its first slice: minus base)
+ *     4 duration  end minus start
+ *     5 delay     start minus when it was woken; only of slices with CT_SL_WOKEN
+ *     6 waker     index into tasks: who woke it; likewise
+ *
+ * Slices stand in the order of their ends, over all SWITCHES chunks of a file.
+ */
+enum ct_slice_column {
+	CT_SLICES_TASK,
+	CT_SLICES_CPU,
+	CT_SLICES_HOW,
+	CT_SLICES_GAP,
+	CT_SLICES_DURATION,
+	CT_SLICES_DELAY,
+	CT_SLICES_WAKER,
+	CT_SLICES_COLUMNS
+};
+
+/* How a slice ended. */
+enum ct_slice_end {
+	CT_SLICE_BLOCKED,   /* the thread went to sleep */
+	CT_SLICE_PREEMPTED, /* it could have gone on: another thread got the CPU */
+	CT_SLICE_EXITED,    /* the thread ended */
+	CT_SLICE_CONTINUED, /* not at all: its next part begins here */
+	CT_SLICE_LOST,      /* in the gap that begins here */
+	CT_SLICE_TRACE,     /* had not ended when the trace did */
+	CT_SLICE_KINDS
+};
+
+#define CT_SLICE_FLAG_SHIFT 3
+
+/* Slice flags. */
+#define CT_SL_WOKEN    0x01u /* when it was woken before this slice, and by whom, is known */
+#define CT_SL_SOFTIRQ  0x02u /* woken by a software interrupt on the waker's time */
+#define CT_SL_HARDIRQ  0x04u /* woken by a hardware interrupt: the waker happened to run there */
+#define CT_SL_NO_START 0x08u /* began before: in the gap that ends at start, or before the trace */
+
 /* LOSS.what */
 enum ct_loss {
 	CT_LOSS_EVENTS,      /* events that found their ring full (thread: whose) */
@@ -119,6 +171,7 @@ enum ct_loss {
 	CT_LOSS_THREADS,     /* threads that found no slot: they are not in the trace */
 	CT_LOSS_MODULES,     /* shared objects that found no room */
 	CT_LOSS_DAMAGED,     /* events in shared memory that made no sense */
+	CT_LOSS_SWITCHES,    /* context-switch records: gaps of SWITCHES chunks say when */
 	CT_LOSS_KINDS
 };
 

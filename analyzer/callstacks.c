@@ -2,6 +2,7 @@
 #include "callstacks.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +132,31 @@ int ct_callstack_frames(const struct ct_callstacks *c, struct ct_symbols *s, uin
 	*ret = frames;
 	*ret_count = count;
 	return 0;
+}
+
+char *ct_callstack_text(const struct ct_callstacks *c, struct ct_symbols *s, uint32_t callstack, bool whole)
+{
+	struct ct_frame *frames;
+	uint32_t count;
+	char *text = NULL;
+	int n;
+
+	if (ct_callstack_frames(c, s, callstack, &frames, &count))
+		return NULL;
+	if (!count)
+		return strdup("");
+	const struct ct_frame *f = &frames[0];
+
+	if (f->function && f->file)
+		n = asprintf(&text, "%s%s%s:%d", f->function, whole ? " " : "  ",
+			     whole ? f->file : ct_base_name(f->file), f->line);
+	else if (f->function)
+		n = asprintf(&text, "%s", f->function);
+	else
+		n = asprintf(&text, "%s+0x%llx", f->module ? ct_base_name(f->module) : "",
+			     (unsigned long long)f->offset);
+	free(frames);
+	return n < 0 ? NULL : text;
 }
 
 static bool starts_things(const struct ct_frame *f)

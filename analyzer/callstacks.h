@@ -35,6 +35,9 @@ int ct_callstack_of(struct ct_callstacks *c, uint32_t stack, uint32_t *ret);
  * frames of their own. The caller frees the array. 0 or -ENOMEM. */
 int ct_callstack_frames(const struct ct_callstacks *c, struct ct_symbols *s, uint32_t callstack,
 			struct ct_frame **ret, uint32_t *ret_count);
+/* "function  file.c:12" of the innermost frame, with the file's last part alone unless
+ * whole; "" without a stack. The caller frees it. NULL without memory. */
+char *ct_callstack_text(const struct ct_callstacks *c, struct ct_symbols *s, uint32_t callstack, bool whole);
 /* How many of the frames are worth showing: those of libc that start a thread
  * or a program, at the end, are not. */
 uint32_t ct_frames_shown(const struct ct_frame *frames, uint32_t count);

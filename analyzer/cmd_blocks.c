@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "commands.h"
+#include "stuck.h"
 
 #define FRAMES_SHOWN 16u
 
 static void print_total(const struct ct_context *c, const struct ct_report *r)
 {
 	const struct ct_out *o = &c->out;
-	uint64_t running_ns = 0, runnable_ns = 0, unexplained_ns = 0, idle_ns = 0;
+	uint64_t running_ns = 0, runnable_ns = 0, unexplained_ns = 0, idle_ns = 0, unknown_ns = 0, hidden_ns = 0;
 	char a[CT_FORMAT], b[CT_FORMAT];
 
 	for (uint32_t i = 0; i < r->thread_count; i++) {
@@ -19,6 +20,8 @@ static void print_total(const struct ct_context *c, const struct ct_report *r)
 		running_ns += t->running_ns;
 		runnable_ns += t->runnable_ns;
 		unexplained_ns += t->unexplained_ns;
+		unknown_ns += t->unknown_ns;
+		hidden_ns += t->excluded_ns;
 	}
 	for (uint32_t i = 0; i < r->cause_count; i++)
 		if (ct_cause_is_idle(r->model, r->cause[i].cause))
@@ -34,12 +37,14 @@ static void print_total(const struct ct_context *c, const struct ct_report *r)
 		{ "unexplained", r->model->has_sched ? "off the CPU in no call that ctrace wraps" :
 						       "running, or in no call that ctrace wraps",
 		  unexplained_ns },
+		{ "not known", "records of context switches are missing", unknown_ns },
+		{ "not shown", "blocked, but not selected", hidden_ns },
 	};
 
 	ct_print(o, CT_TITLE, "\nWhere the threads' time went");
 	ct_print(o, CT_PLAIN, " (%s, added up over all threads)\n", ct_format_ns(a, r->lifetime_ns));
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		if (!parts[i].ns && (i < 2 || i == 4))
+		if (!parts[i].ns && (i < 2 || i > 3))
 			continue;
 		fprintf(o->file, "  %-12s", parts[i].what);
 		ct_column_ns(o, CT_PLAIN, -9, parts[i].ns);
@@ -90,34 +95,45 @@ static void print_causes(const struct ct_context *c, const struct ct_report *r)
 		}
 	}
 	if (!r->cause_count)
-		ct_print(o, CT_PLAIN, "  nothing\n");
+		ct_print(o, CT_PLAIN, "  no wait%s\n", c->options->cause_count || c->options->min_ns ? " matches" : "");
+}
+
+/* "a (12) 3 ms", "b (3 threads)" */
+static int waiter_text(const struct ct_tallies *t, uint32_t i, char *to, size_t bytes)
+{
+	const struct ct_tally *item = &t->item[i];
+	char ns[CT_FORMAT];
+	int n = 0;
+
+	*to = 0;
+	if (item->members > 1)
+		n = snprintf(to, bytes, " (%u threads)", item->members);
+	else if (item->tid && t->item_count < 4)
+		n = snprintf(to, bytes, " (%llu)", (unsigned long long)item->tid);
+	if (t->item_count > 1 && i < 3)
+		snprintf(to + n, bytes - (size_t)n, " %s", ct_format_ns(ns, item->total_ns));
+	return ct_text_width(to);
 }
 
 /* "a, b (3 threads) and 4 more" */
 static void print_waiters(const struct ct_out *o, struct ct_site_row *row)
 {
 	struct ct_tallies *t = &row->waiters;
-	char a[CT_FORMAT];
-	int room = o->width - 24;
+	char text[96];
+	int room = o->width - 16 - 15; /* what is left out is told */
 
 	ct_print(o, CT_FAINT, "      waited    ");
 	ct_tallies_merge(t);
 	for (uint32_t i = 0; i < t->item_count; i++) {
-		const struct ct_tally *item = &t->item[i];
-		const char *name = *item->label ? item->label : "(no name)";
+		const char *name = *t->item[i].label ? t->item[i].label : "(no name)";
 
-		room -= ct_text_width(name) + (item->members > 1 ? 16 : 4);
-		if (i && room < 12) {
+		room -= ct_text_width(name) + waiter_text(t, i, text, sizeof(text)) + (i ? 2 : 0);
+		if (i && room < 0) {
 			ct_print(o, CT_FAINT, " and %u more", t->item_count - i);
 			break;
 		}
 		ct_print(o, CT_PLAIN, "%s%s", i ? ", " : "", name);
-		if (item->members > 1)
-			ct_print(o, CT_FAINT, " (%u threads)", item->members);
-		else if (item->tid && t->item_count < 4)
-			ct_print(o, CT_FAINT, " (%llu)", (unsigned long long)item->tid);
-		if (t->item_count > 1 && i < 3)
-			ct_print(o, CT_FAINT, " %s", ct_format_ns(a, item->total_ns));
+		ct_print(o, CT_FAINT, "%s", text);
 	}
 	fputc('\n', o->file);
 }
@@ -182,11 +198,11 @@ static void print_frame(const struct ct_out *o, const struct ct_frame *f)
 	fputc('\n', o->file);
 }
 
-static int print_stack(const struct ct_context *c, struct ct_report *r, const struct ct_site_row *row)
+int ct_print_stack(const struct ct_context *c, struct ct_report *r, uint32_t callstack)
 {
 	struct ct_frame *frames;
 	uint32_t count;
-	int error = ct_callstack_frames(&r->callstacks, &r->symbols, row->callstack, &frames, &count);
+	int error = ct_callstack_frames(&r->callstacks, &r->symbols, callstack, &frames, &count);
 
 	if (error)
 		return error;
@@ -231,17 +247,14 @@ static int print_site(const struct ct_context *c, struct ct_report *r, struct ct
 	ct_print(o, CT_TITLE, "  %s", ct_format_ns(total, row->total_ns));
 	fprintf(o->file, " in %s wait%s, the longest %s", ct_format_count(count, row->count), row->count == 1 ? "" : "s",
 		ct_format_ns(max, row->max_ns));
-	if (row->unknown)
-		fprintf(o->file, ", %llu of unknown duration", (unsigned long long)row->unknown);
-	if (row->open)
-		fprintf(o->file, ", %llu not over", (unsigned long long)row->open);
 	fputc('\n', o->file);
+	ct_print_odd(o, row->unknown, row->open);
 	if (text && *text)
 		ct_print(o, CT_FAINT, "      %s: %s\n", ct_model_call_name(m, row->call), text);
 	print_objects(o, row);
 	print_owners(o, row);
 	print_waiters(o, row);
-	return print_stack(c, r, row);
+	return ct_print_stack(c, r, row->callstack);
 }
 
 static int print_sites(const struct ct_context *c, struct ct_report *r, bool idle, const char *title,
@@ -268,9 +281,31 @@ static int print_sites(const struct ct_context *c, struct ct_report *r, bool idl
 			return error;
 	}
 	if (all > shown)
-		ct_print(&c->out, CT_FAINT, "\n      %u more sites with %s: --top 0 shows all\n", all - shown,
-			 ct_format_ns(ns, rest_ns));
+		ct_print(&c->out, CT_FAINT, "\n      %u more site%s with %s: --top 0 shows all\n", all - shown,
+			 all - shown == 1 ? "" : "s", ct_format_ns(ns, rest_ns));
 	return 0;
+}
+
+/* Whoever looks for what threads wait for may have a deadlock. */
+static int print_deadlocks(struct ct_context *c, const struct ct_model *m)
+{
+	struct ct_stuck s;
+	int error = 0;
+
+	if (!ct_stuck_maybe(m))
+		return 0;
+	error = ct_stuck_find(&s, m, &c->reader);
+	for (uint32_t i = 0; i < s.cycle_count && !error; i++) {
+		if (s.cycle[i].count == 1)
+			ct_print(&c->out, CT_BAD, "\ndeadlock: a thread waits for itself");
+		else
+			ct_print(&c->out, CT_BAD, "\ndeadlock: %u threads wait for each other", s.cycle[i].count);
+		ct_print(&c->out, CT_PLAIN, ": ctrace-analyze deadlocks %s", c->options->file);
+	}
+	if (s.cycle_count && !error)
+		fputc('\n', c->out.file);
+	ct_stuck_close(&s);
+	return error;
 }
 
 int ct_cmd_blocks(struct ct_context *c)
@@ -283,6 +318,11 @@ int ct_cmd_blocks(struct ct_context *c)
 		error = ct_print_json(c, &r);
 	} else if (!error) {
 		ct_print_header(c, &m);
+		if (ct_print_nothing(c, &m))
+			goto out;
+		error = print_deadlocks(c, &m);
+		if (error)
+			goto out;
 		print_total(c, &r);
 		print_causes(c, &r);
 		error = print_sites(c, &r, false, "Where threads waited for others", " (contention, io, runtime)");
@@ -293,6 +333,7 @@ int ct_cmd_blocks(struct ct_context *c)
 			ct_print_threads(c, &r);
 		ct_print_notes(c, &r);
 	}
+out:
 	ct_report_close(&r);
 	ct_model_free(&m);
 	return error;

@@ -8,6 +8,7 @@
 #include "columns.h"
 #include "commands.h"
 #include "objects.h"
+#include "switches.h"
 
 struct dump {
 	struct ct_context *c;
@@ -15,6 +16,7 @@ struct dump {
 	struct ct_symbols symbols;
 	bool selective; /* then only events are shown */
 	struct ct_events_decoder decoder;
+	struct ct_switches_decoder switches;
 	char **label;   /* of the objects of the chunk's sites */
 	uint32_t label_capacity;
 };
@@ -169,17 +171,24 @@ static const char *kind_name(uint8_t kind)
 	return kind < CT_EVENT_KINDS && names[kind] ? names[kind] : "unknown";
 }
 
+/* Seconds since the trace began, signed: a call may have begun before it. */
+static void print_time(const struct dump *d, uint64_t ns)
+{
+	int64_t after_ns = (int64_t)(ns - d->m.start_ns);
+	uint64_t distance_ns = after_ns < 0 ? -(uint64_t)after_ns : (uint64_t)after_ns;
+
+	fprintf(d->c->out.file, "%s%llu.%09llu", after_ns < 0 ? "-" : "",
+		(unsigned long long)(distance_ns / 1000000000), (unsigned long long)(distance_ns % 1000000000));
+}
+
 static void print_event(const struct dump *d, const struct ct_thread_info *t, const struct ct_events_cursor *c)
 {
 	const struct ct_site *s = &d->decoder.site[c->site];
 	FILE *f = d->c->out.file;
-	/* Signed: a call may have begun before the trace. */
-	int64_t after_ns = (int64_t)(c->start_ns - d->m.start_ns);
-	uint64_t distance_ns = after_ns < 0 ? -(uint64_t)after_ns : (uint64_t)after_ns;
 
-	fprintf(f, "%s%llu.%09llu %s thread=\"%s\" tid=%llu call=%s cause=%s object=\"%s\" ns=%llu result=%lld stack=%u",
-		after_ns < 0 ? "-" : "", (unsigned long long)(distance_ns / 1000000000),
-		(unsigned long long)(distance_ns % 1000000000), kind_name(s->kind), t->name,
+	print_time(d, c->start_ns);
+	fprintf(f, " %s thread=\"%s\" tid=%llu call=%s cause=%s object=\"%s\" ns=%llu result=%lld stack=%u",
+		kind_name(s->kind), t->name,
 		(unsigned long long)t->tid, ct_model_call_name(&d->m, s->call), ct_model_cause_name(&d->m, s->cause),
 		d->label[c->site] ? d->label[c->site] : "", (unsigned long long)c->duration_ns, (long long)c->result,
 		s->stack);
@@ -270,6 +279,116 @@ static int dump_events(struct dump *d, const struct ct_chunk *chunk, struct ct_s
 	return error;
 }
 
+/* --- slices --- */
+
+static const char *slice_end_name(uint32_t end)
+{
+	static const char *const names[CT_SLICE_KINDS] = {
+		[CT_SLICE_BLOCKED] = "blocked",	  [CT_SLICE_PREEMPTED] = "preempted", [CT_SLICE_EXITED] = "exited",
+		[CT_SLICE_CONTINUED] = "continued", [CT_SLICE_LOST] = "lost",	      [CT_SLICE_TRACE] = "trace",
+	};
+
+	return end < CT_SLICE_KINDS ? names[end] : "unknown";
+}
+
+static const struct {
+	uint32_t flag;
+	const char *name;
+} slice_flags[] = {
+	{ CT_SL_SOFTIRQ, "softirq" },
+	{ CT_SL_HARDIRQ, "hardirq" },
+	{ CT_SL_NO_START, "no_start" },
+};
+
+static json_t *json_slice(const struct dump *d, const struct ct_slice *s, const char *name)
+{
+	const struct ct_switches_task *t = &d->switches.task[s->task];
+	json_t *set = json_array();
+	json_t *o = json_pack("{s:s, s:o, s:o, s:I, s:I, s:s, s:I}", "slice", slice_end_name(s->end), "start_ns",
+			      json_number(s->start_ns), "duration_ns", json_number(s->end_ns - s->start_ns), "pid",
+			      (json_int_t)t->pid, "tid", (json_int_t)t->tid, "name", name, "cpu", (json_int_t)s->cpu);
+
+	if (s->flags & CT_SL_WOKEN) {
+		json_object_set_new(o, "woken_ns", json_number(s->woken_ns));
+		json_object_set_new(o, "waker", json_integer(d->switches.task[s->waker].tid));
+	}
+	for (size_t i = 0; i < sizeof(slice_flags) / sizeof(slice_flags[0]); i++)
+		if (s->flags & slice_flags[i].flag)
+			json_array_append_new(set, json_string(slice_flags[i].name));
+	json_object_set_new(o, "flags", set);
+	return o;
+}
+
+static void print_slice(const struct dump *d, const struct ct_slice *s, const char *name)
+{
+	const struct ct_switches_task *t = &d->switches.task[s->task];
+	FILE *f = d->c->out.file;
+
+	print_time(d, s->start_ns);
+	fprintf(f, " slice thread=\"%s\" pid=%u tid=%u cpu=%u ns=%llu %s", name, t->pid, t->tid, s->cpu,
+		(unsigned long long)(s->end_ns - s->start_ns), slice_end_name(s->end));
+	if (s->flags & CT_SL_WOKEN)
+		fprintf(f, " ready=%llu waker=%u", (unsigned long long)(s->start_ns - s->woken_ns),
+			d->switches.task[s->waker].tid);
+	for (size_t i = 0; i < sizeof(slice_flags) / sizeof(slice_flags[0]); i++)
+		if (s->flags & slice_flags[i].flag)
+			fprintf(f, " %s", slice_flags[i].name);
+	fputc('\n', f);
+}
+
+static void print_gap(const struct dump *d, const struct ct_gap *g)
+{
+	if (d->c->options->json) {
+		print_json(d->c->out.file, json_pack("{s:I, s:o, s:o, s:o}", "gap", (json_int_t)g->cpu, "start_ns",
+						     json_number(g->from_ns), "duration_ns",
+						     json_number(g->to_ns - g->from_ns), "lost", json_number(g->lost)));
+		return;
+	}
+	print_time(d, g->from_ns);
+	fprintf(d->c->out.file, " gap cpu=%u ns=%llu lost=%llu\n", g->cpu,
+		(unsigned long long)(g->to_ns - g->from_ns), (unsigned long long)g->lost);
+}
+
+static int dump_switches(struct dump *d, struct ct_span payload)
+{
+	struct ct_switches_decoder *s = &d->switches;
+	struct ct_slice slice;
+	uint64_t count;
+
+	if (d->selective)
+		return 0;
+	int error = ct_switches_open(s, payload);
+
+	if (!error)
+		error = ct_switches_count(s, &count);
+	if (error)
+		return error;
+	for (uint32_t i = 0; i < s->gap_count; i++)
+		print_gap(d, &s->gap[i]);
+	while (ct_switches_next(s, &slice) > 0 && !ct_command_stop(d->c)) {
+		struct ct_text name = s->task[slice.task].name;
+		char *clean = ct_clean(name.p, name.n);
+
+		if (d->c->options->json)
+			print_json(d->c->out.file, json_slice(d, &slice, clean ? clean : ""));
+		else
+			print_slice(d, &slice, clean ? clean : "");
+		free(clean);
+	}
+	return 0;
+}
+
+static int dump_chunk(struct dump *d, const struct ct_chunk *chunk, struct ct_span payload)
+{
+	switch (chunk->header.kind) {
+	case CT_CHUNK_RECORDS:
+		return dump_records(d, payload);
+	case CT_CHUNK_EVENTS:
+		return dump_events(d, chunk, payload);
+	}
+	return dump_switches(d, payload);
+}
+
 static int walk(struct dump *d)
 {
 	struct ct_reader *r = &d->c->reader;
@@ -280,14 +399,14 @@ static int walk(struct dump *d)
 
 	ct_reader_rewind(r);
 	while (!error && !ct_command_stop(d->c) && (found = ct_reader_next(r, &chunk)) > 0) {
-		if (chunk.header.kind != CT_CHUNK_RECORDS && chunk.header.kind != CT_CHUNK_EVENTS)
+		if (chunk.header.kind != CT_CHUNK_RECORDS && chunk.header.kind != CT_CHUNK_EVENTS &&
+		    chunk.header.kind != CT_CHUNK_SWITCHES)
 			continue;
 		uint64_t before = r->damaged;
 
 		error = ct_reader_payload(r, &chunk, &payload);
 		if (!error)
-			error = chunk.header.kind == CT_CHUNK_RECORDS ? dump_records(d, payload) :
-									dump_events(d, &chunk, payload);
+			error = dump_chunk(d, &chunk, payload);
 		if (error == -EBADMSG && r->damaged == before)
 			ct_reader_damage(r, chunk.offset, "what is in a chunk makes no sense");
 		/* A damaged chunk of records has been counted before. */
@@ -313,6 +432,7 @@ int ct_cmd_dump(struct ct_context *c)
 	if (d.symbols.model)
 		ct_symbols_close(&d.symbols);
 	ct_events_close(&d.decoder);
+	ct_switches_close(&d.switches);
 	free(d.label);
 	ct_model_free(&d.m);
 	return error;

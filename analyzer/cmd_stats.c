@@ -2,7 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <errno.h>
+
 #include "commands.h"
+#include "report_sched.h"
 
 static void print_facts(const struct ct_context *c, const struct ct_model *m)
 {
@@ -18,24 +21,55 @@ static void print_facts(const struct ct_context *c, const struct ct_model *m)
 	fprintf(o->file, "  stacks    %s distinct, %s frames\n", ct_format_count(a, m->stack_count),
 		ct_format_count(b, m->frame_count));
 	if (m->clock_pairs)
-		fprintf(o->file, "  clock     %s comparisons, uncertain by at most %s\n", ct_format_count(a, m->clock_pairs),
-			ct_format_ns(b, m->clock_error_ns));
+		fprintf(o->file, "  clock     %s comparison%s, uncertain by at most %s\n", ct_format_count(a, m->clock_pairs),
+			m->clock_pairs == 1 ? "" : "s", ct_format_ns(b, m->clock_error_ns));
 	if (m->has_end)
 		fprintf(o->file, "  collector %s CPU time\n", ct_format_ns(a, m->end.collector_cpu_ns));
 	if (r->damaged)
-		ct_print(o, CT_BAD, "  damage    %llu places; the first at byte %llu: %s\n", (unsigned long long)r->damaged,
+		ct_print(o, CT_BAD, "  damage    %llu place%s; the first at byte %llu: %s\n",
+			 (unsigned long long)r->damaged, r->damaged == 1 ? "" : "s",
 			 (unsigned long long)r->damage_offset, r->damage);
 	for (uint32_t i = 0; i < m->meta_count; i++)
 		fprintf(o->file, "  %-9s %s\n", m->meta[i].key, m->meta[i].value);
+}
+
+/* What is known of who had a CPU when. */
+static void print_sched(const struct ct_context *c, const struct ct_model *m)
+{
+	const struct ct_out *o = &c->out;
+	struct ct_sched_sum s;
+	char a[CT_FORMAT], b[CT_FORMAT], reason[160];
+	uint64_t estimated_ns = 0;
+
+	ct_sched_sum(&s, m);
+	ct_print(o, CT_TITLE, "\nThe scheduler\n");
+	fprintf(o->file, "  stands on %s\n", ct_sched_text(m));
+	if (*ct_sched_reason(m, reason, sizeof(reason)))
+		fprintf(o->file, "  because   %s\n", reason);
+	if (!m->states)
+		return;
+	fprintf(o->file, "  slices    %s, %s switch%s\n", ct_format_count(a, m->slices), ct_format_count(b, s.switches),
+		s.switches == 1 ? "" : "es");
+	ct_print(o, m->gap_records ? CT_BAD : CT_PLAIN, "  lost      %s record%s in %s gap%s",
+		 ct_format_count(a, m->lost[CT_LOSS_SWITCHES]), m->lost[CT_LOSS_SWITCHES] == 1 ? "" : "s",
+		 ct_format_count(b, m->gap_records), m->gap_records == 1 ? "" : "s");
+	if (m->gap_records)
+		ct_print(o, CT_BAD, " of %s in all", ct_format_ns(a, s.gap_ns));
+	fputc('\n', o->file);
+	for (uint32_t i = 0; i < m->thread_count; i++)
+		estimated_ns += m->thread[i].estimated_ns;
+	if (m->estimated)
+		fprintf(o->file, "  estimated %s of %s runnable: waits are cut by it\n", ct_format_ns(a, estimated_ns),
+			ct_format_ns(b, s.runnable_ns));
 }
 
 static void print_drops(const struct ct_context *c, const struct ct_model *m)
 {
 	for (uint32_t i = 0; i < m->thread_count; i++)
 		if (m->thread[i].dropped)
-			ct_print(&c->out, CT_BAD, "  LOST      %llu events of thread %s (%llu)\n",
-				 (unsigned long long)m->thread[i].dropped, m->thread[i].name,
-				 (unsigned long long)m->thread[i].tid);
+			ct_print(&c->out, CT_BAD, "  LOST      %llu event%s of thread %s (%llu)\n",
+				 (unsigned long long)m->thread[i].dropped, m->thread[i].dropped == 1 ? "" : "s",
+				 m->thread[i].name, (unsigned long long)m->thread[i].tid);
 }
 
 static int by_calls(const void *x, const void *y, void *calls)
@@ -90,10 +124,23 @@ static int print_calls(const struct ct_context *c, const struct ct_model *m)
 	return 0;
 }
 
+static bool selects(const struct ct_options *o)
+{
+	return o->thread || o->process || o->cause_count || o->min_ns || o->from.given || o->to.given;
+}
+
 int ct_cmd_stats(struct ct_context *c)
 {
 	struct ct_model m;
 	struct ct_report r = { 0 };
+
+	/* How often calls were made is known of the whole only. */
+	if (selects(c->options)) {
+		snprintf(c->usage, sizeof(c->usage), "stats is about the whole trace: it takes none of --thread, "
+			 "--process, --cause, --min, --from, --to");
+		return -EINVAL;
+	}
+	c->all_facts = true;
 	int error = ct_command_load(c, &m, c->options->json ? &r : NULL);
 
 	if (!error && c->options->json) {
@@ -102,6 +149,7 @@ int ct_cmd_stats(struct ct_context *c)
 		ct_print_header(c, &m);
 		print_drops(c, &m);
 		print_facts(c, &m);
+		print_sched(c, &m);
 		print_calls(c, &m);
 	}
 	ct_report_close(&r);

@@ -1,71 +1,167 @@
-/* threads: how each thread spent its life, by cause. */
-#include <string.h>
-
+/* threads: how each thread spent its life, by cause; groups of them with sums. */
 #include "commands.h"
+#include "report_groups.h"
 
-/* Columns for causes that fit, beside those that are always there. */
-#define FIXED_COLUMNS 54
-#define CAUSE_COLUMN  10
+/* What a row tells, of a thread or a group. */
+struct times {
+	uint64_t lifetime_ns, running_ns, runnable_ns, blocked_ns, unexplained_ns, unknown_ns, longest_ns;
+	uint64_t dropped;
+	const uint64_t *by_cause;
+	uint32_t stuck, of;
+	const char *routine;
+};
 
-static void print_row(const struct ct_context *c, const struct ct_report *r, uint32_t thread, uint32_t causes)
+static void print_times(const struct ct_context *c, const struct ct_model *m, const struct times *t)
 {
-	const struct ct_thread_info *t = &r->model->thread[thread];
-	const uint64_t *by_cause = &r->by_cause[(size_t)thread * r->cause_count];
 	const struct ct_out *o = &c->out;
-	uint64_t rest_ns = 0;
+	const uint64_t columns[] = { t->lifetime_ns, t->running_ns,	t->runnable_ns,
+				     t->blocked_ns,  t->unexplained_ns, t->longest_ns };
 
-	ct_column_text(o, CT_PLAIN, 15, *t->name ? t->name : "(no name)");
-	fprintf(o->file, " %7llu", (unsigned long long)t->tid);
-	const uint64_t fixed[] = { t->lifetime_ns, t->running_ns, t->runnable_ns };
-
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
 		fputc(' ', o->file);
-		if (i && !r->model->has_sched)
+		if ((i == 1 || i == 2) && !m->has_sched)
 			ct_column_text(o, CT_FAINT, -8, "?");
 		else
-			ct_column_ns(o, CT_PLAIN, -8, fixed[i]);
+			ct_column_ns(o, CT_PLAIN, -8, columns[i]);
 	}
-	for (uint32_t k = 0; k < r->cause_count; k++) {
-		if (k >= causes) {
-			rest_ns += by_cause[k];
-			continue;
-		}
-		fputc(' ', o->file);
-		if (by_cause[k])
-			ct_column_ns(o, ct_style_of(r->model, r->cause[k].cause), -9, by_cause[k]);
-		else
-			ct_column_text(o, CT_FAINT, -9, "-");
-	}
-	if (causes < r->cause_count) {
-		fputc(' ', o->file);
-		ct_column_ns(o, CT_PLAIN, -9, rest_ns);
-	}
-	fputc(' ', o->file);
-	ct_column_ns(o, CT_PLAIN, -8, t->unexplained_ns);
-	if (t->dropped)
-		ct_print(o, CT_BAD, " %llu events lost", (unsigned long long)t->dropped);
 	fputc('\n', o->file);
+}
+
+/* Adds to a line that is cut where it would be too long. */
+static bool add_part(const struct ct_out *o, int *room, bool first, enum ct_style style, const char *what,
+		     const char *value)
+{
+	int width = ct_text_width(what) + ct_text_width(value) + 1 + (first ? 0 : 2);
+
+	/* What follows needs room for its dots. */
+	if (width + 5 > *room) {
+		if (*room >= 5 && !first)
+			ct_print(o, CT_FAINT, ", ...");
+		*room = 0;
+		return false;
+	}
+	*room -= width;
+	if (!first)
+		ct_print(o, CT_FAINT, ", ");
+	ct_print(o, style, "%s", what);
+	ct_print(o, CT_FAINT, "%s%s", *value ? " " : "", value);
+	return true;
+}
+
+/* The second line: causes, most time first, and what is odd. */
+static void print_causes(const struct ct_context *c, const struct ct_report *r, const struct times *t)
+{
+	const struct ct_out *o = &c->out;
+	char a[CT_FORMAT], text[64];
+	int room = o->width - 4;
+	bool first = true, more = true;
+	uint32_t order[CT_CAUSES], n = 0;
+
+	for (uint32_t k = 0; k < r->cause_count; k++) {
+		uint32_t i = n;
+
+		if (!t->by_cause[k])
+			continue;
+		for (; i && t->by_cause[order[i - 1]] < t->by_cause[k]; i--)
+			order[i] = order[i - 1];
+		order[i] = k;
+		n++;
+	}
+	if (!n && !t->unknown_ns && !t->dropped && !*t->routine)
+		return;
+	fputs("    ", o->file);
+	if (*t->routine) {
+		int width = ct_text_width(t->routine);
+
+		ct_last_text(o, CT_PLAIN, 32, t->routine);
+		ct_print(o, CT_FAINT, n || t->unknown_ns ? "(): " : "()");
+		room -= (width < 32 ? width : 32) + 4;
+	}
+	if (t->stuck) {
+		snprintf(text, sizeof(text), "%u of them", t->stuck);
+		if (t->of == 1)
+			snprintf(text, sizeof(text), "blocked all its life: ");
+		else
+			snprintf(text, sizeof(text), "%u blocked all their life: ", t->stuck);
+		ct_print(o, CT_BAD, "%s", text);
+		room -= ct_text_width(text);
+	}
+	for (uint32_t i = 0; i < n && more; i++, first = false)
+		more = add_part(o, &room, first, ct_style_of(r->model, r->cause[order[i]].cause),
+				ct_model_cause_name(r->model, r->cause[order[i]].cause),
+				ct_format_ns(a, t->by_cause[order[i]]));
+	if (t->unknown_ns && more) {
+		more = add_part(o, &room, first, CT_BAD, "not known", ct_format_ns(a, t->unknown_ns));
+		first = false;
+	}
+	if (t->dropped && more) {
+		snprintf(text, sizeof(text), "%s", ct_format_count(a, t->dropped));
+		add_part(o, &room, first, CT_BAD, t->dropped == 1 ? "event lost:" : "events lost:", text);
+	}
+	fputc('\n', o->file);
+}
+
+static void print_thread(const struct ct_context *c, const struct ct_report *r, uint32_t thread)
+{
+	const struct ct_thread_info *t = &r->model->thread[thread];
+	const struct times times = {
+		t->lifetime_ns, t->running_ns, t->runnable_ns, t->blocked_ns, t->unexplained_ns, t->unknown_ns,
+		t->longest_ns,	t->dropped,    &r->by_cause[(size_t)thread * r->cause_count], ct_is_stuck(t), 1, "",
+	};
+
+	ct_column_text(&c->out, CT_PLAIN, 15, *t->name ? t->name : "(no name)");
+	fprintf(c->out.file, " %7llu", (unsigned long long)t->tid);
+	print_times(c, r->model, &times);
+	print_causes(c, r, &times);
+}
+
+static void print_group(const struct ct_context *c, const struct ct_report *r, const struct ct_group *g)
+{
+	const struct times times = {
+		g->lifetime_ns, g->running_ns, g->runnable_ns, g->blocked_ns, g->unexplained_ns, g->unknown_ns,
+		g->longest_ns,	0,	       g->by_cause,    g->stuck,      g->count, g->routine,
+	};
+	char name[80], count[40], n[CT_FORMAT];
+
+	ct_column_text(&c->out, CT_PLAIN, 15, ct_group_name(g, r->model, name, sizeof(name)));
+	snprintf(count, sizeof(count), "x %s", ct_format_count(n, g->count));
+	fputc(' ', c->out.file);
+	ct_column_text(&c->out, CT_PLAIN, -7, count);
+	print_times(c, r->model, &times);
+	print_causes(c, r, &times);
+}
+
+static void print_heads(const struct ct_out *o, const char *title, const char *what, const char *which)
+{
+	ct_print(o, CT_TITLE, "\n%s\n", title);
+	ct_print(o, CT_FAINT, "%-15s %7s %8s %8s %8s %8s %8s %8s\n", what, which, "lifetime", "running", "runnable",
+		 "blocked", "unexpl.", "longest");
+}
+
+static int print_groups(const struct ct_context *c, struct ct_report *r)
+{
+	struct ct_groups groups;
+	uint32_t top = c->options->top;
+	int error = ct_groups_make(&groups, r);
+
+	if (!error)
+		print_heads(&c->out, "Threads by name and start routine, added up", "name", "threads");
+	for (uint32_t i = 0; i < groups.group_count && !error && (!top || i < top); i++)
+		print_group(c, r, &groups.group[i]);
+	if (!error && top && groups.group_count > top)
+		ct_print(&c->out, CT_FAINT, "and %u more: --top 0 shows all\n", groups.group_count - top);
+	ct_groups_close(&groups);
+	return error;
 }
 
 static void print_table(const struct ct_context *c, const struct ct_report *r)
 {
 	const struct ct_out *o = &c->out;
-	uint32_t top = c->options->top, room = (uint32_t)(o->width > 80 ? o->width : 80) - FIXED_COLUMNS - 5;
-	uint32_t causes = room / CAUSE_COLUMN;
+	uint32_t top = c->options->top;
 
-	if (causes >= r->cause_count)
-		causes = r->cause_count;
-	else if (causes > 1)
-		causes--; /* for those that do not fit */
-	fputc('\n', o->file);
-	ct_style(o, CT_FAINT);
-	fprintf(o->file, "%-15s %7s %8s %8s %8s", "name", "tid", "lifetime", "running", "runnable");
-	for (uint32_t k = 0; k < causes; k++)
-		fprintf(o->file, " %9.9s", ct_model_cause_name(r->model, r->cause[k].cause));
-	fprintf(o->file, "%s %8s\n", causes < r->cause_count ? "    others" : "", "unexpl.");
-	ct_style(o, CT_PLAIN);
+	print_heads(o, "Threads, most blocked first", "name", "tid");
 	for (uint32_t i = 0; i < r->thread_count && (!top || i < top); i++)
-		print_row(c, r, r->thread[i], causes);
+		print_thread(c, r, r->thread[i]);
 	if (top && r->thread_count > top)
 		ct_print(o, CT_FAINT, "and %u more: --top 0 shows all\n", r->thread_count - top);
 }
@@ -74,13 +170,20 @@ int ct_cmd_threads(struct ct_context *c)
 {
 	struct ct_model m;
 	struct ct_report r;
+	uint32_t top = c->options->top;
 	int error = ct_command_load(c, &m, &r);
 
 	if (!error && c->options->json) {
 		error = ct_print_json(c, &r);
 	} else if (!error) {
 		ct_print_header(c, &m);
-		print_table(c, &r);
+		if (!ct_print_nothing(c, &m)) {
+			if (c->options->group || (top && r.thread_count > top))
+				error = print_groups(c, &r);
+			if (!error && !c->options->group)
+				print_table(c, &r);
+			ct_print_notes(c, &r);
+		}
 	}
 	ct_report_close(&r);
 	ct_model_free(&m);

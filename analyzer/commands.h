@@ -12,6 +12,8 @@ struct ct_context {
 	struct ct_out out;
 	char usage[128];    /* set with -EINVAL: what is wrong with the options */
 	uint64_t violations; /* found by check */
+	bool unfinished;    /* a trace without an end is nothing to warn of */
+	bool all_facts;     /* JSON tells of file and calls too */
 };
 
 /* Each reads c->reader and writes to c->out. 0; -EINVAL: c->usage says why;
@@ -19,6 +21,11 @@ struct ct_context {
 int ct_cmd_blocks(struct ct_context *c);
 int ct_cmd_threads(struct ct_context *c);
 int ct_cmd_locks(struct ct_context *c);
+int ct_cmd_sched(struct ct_context *c);
+int ct_cmd_deadlocks(struct ct_context *c);
+int ct_cmd_wakers(struct ct_context *c);
+int ct_cmd_path(struct ct_context *c);
+int ct_cmd_whatif(struct ct_context *c);
 int ct_cmd_stats(struct ct_context *c);
 int ct_cmd_dump(struct ct_context *c);
 int ct_cmd_check(struct ct_context *c);
@@ -33,13 +40,19 @@ bool ct_command_stop(const struct ct_context *c);
 
 /* What the trace covers, the first lines of every report. */
 void ct_print_header(const struct ct_context *c, const struct ct_model *m);
+/* One line if the filters leave no thread: whether there is nothing else to say. */
+bool ct_print_nothing(const struct ct_context *c, const struct ct_model *m);
+/* The frames of a call stack, a line each. 0 or -ENOMEM. */
+int ct_print_stack(const struct ct_context *c, struct ct_report *r, uint32_t callstack);
 /* The table of threads: how each spent its life. */
 void ct_print_threads(const struct ct_context *c, const struct ct_report *r);
+/* A line of its own on waits that have no known duration, or were not over. */
+void ct_print_odd(const struct ct_out *o, uint64_t unknown, uint64_t open);
 /* Remarks on files without symbols, the last lines. */
 void ct_print_notes(const struct ct_context *c, const struct ct_report *r);
 /* One object with everything, as docs and tests expect it. 0 or -ENOMEM. */
 int ct_print_json(const struct ct_context *c, struct ct_report *r);
-/* "none", "schedstat": where running and runnable times come from. */
+/* "none", "schedstat", "switches": where running and runnable times come from. */
 const char *ct_sched_name(const struct ct_model *m);
 bool ct_is_complete(const struct ct_context *c, const struct ct_model *m);
 enum ct_style ct_style_of(const struct ct_model *m, uint32_t cause);

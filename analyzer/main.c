@@ -23,11 +23,39 @@ static const struct command {
 	  "Blocked time by cause, then the places where most of it was spent with what\n"
 	  "was waited for, who held it and the call stack, then the threads.\n" },
 	{ "threads", ct_cmd_threads, "how each thread spent its life",
-	  "For each thread: lifetime, running, runnable, and blocked time by cause.\n" },
+	  "For each thread: lifetime, running on a CPU, ready without one, blocked time by\n"
+	  "cause, time off the CPU that no call explains, and the longest wait. Where there\n"
+	  "are more threads than --top, and with --group, those of one name and start\n"
+	  "routine together, with sums.\n" },
 	{ "locks", ct_cmd_locks, "which locks were waited for, and who held them",
 	  "For each lock: waits, holders, and who waited for whom.\n" },
+	{ "sched", ct_cmd_sched, "how long threads that were ready waited for a CPU",
+	  "Use of the CPUs; then the delays between being ready and running, in all, by\n"
+	  "thread, by who woke, and by where the thread had waited.\n" },
+	{ "wakers", ct_cmd_wakers, "who unblocked whom, and because of whom others waited",
+	  "For each wait the thread that ended it, where it is known: who unblocked whom, how\n"
+	  "often, after how long, and where; then for how long others waited because of each\n"
+	  "thread, and because of what is done at each site.\n" },
+	{ "deadlocks", ct_cmd_deadlocks, "who waits for whom in a program that hangs",
+	  "Cycles of threads that wait for each other, then waits that nobody is left to\n"
+	  "end, then the others that have not ended. Of a program that was killed, or that\n"
+	  "still runs: waits of a second or more are in the file while they last.\n" },
+	{ "path", ct_cmd_path, "the critical path: what ran one after the other",
+	  "Walks back from the end (of the trace, of --to, of --thread) through waits to the\n"
+	  "threads that ended them: the path's time by state, thread and place, the locks by\n"
+	  "their time on it, and how many threads ran at once.\n" },
+	{ "whatif", ct_cmd_whatif, "how long it would have taken if something took less time",
+	  "Replays the threads with one thing changed, and predicts the time that it takes:\n"
+	  "  --lock NAME     the critical sections of a lock (as locks names it)\n"
+	  "  --site FUNCTION waits in that function that no thread ends (I/O, sleep), and\n"
+	  "                  critical sections that end in it\n"
+	  "  --cause CAUSE   such waits of a cause; critical sections of all its locks\n"
+	  "  --thread NAME   the running time of threads\n"
+	  "take --scale X times as long (default 0: gone). With --split N a lock is\n"
+	  "N locks instead. Without any of them: each lock and each cause of waits in turn.\n" },
 	{ "stats", ct_cmd_stats, "the trace itself, and how often which call was made",
-	  "Size, losses, clock, cost of the collector, and a table of the wrapped calls.\n" },
+	  "Size, losses, clock, cost of the collector, what is known of the scheduler, and a\n"
+	  "table of the wrapped calls. Always of the whole trace.\n" },
 	{ "dump", ct_cmd_dump, "every record and event, a line each",
 	  "Plain text, or with --json an object a line. Only --thread, --process, --cause,\n"
 	  "--min, --from and --to select; they select events.\n" },
@@ -44,6 +72,7 @@ static const char options_help[] =
 	"  --process PID       only threads of that process\n"
 	"  --cause CAUSE,...   only those causes, such as mutex,poll\n"
 	"  --min DURATION      only waits of at least that long, such as 10ms\n"
+	"  --group             threads: only groups\n"
 	"  --color WHEN        auto, always or never (NO_COLOR is respected)\n"
 	"  --help, --version\n";
 
@@ -160,7 +189,7 @@ static int run(const struct command *command, const struct ct_options *o)
 
 	if (error)
 		status = error == -EINVAL && *c.usage ? fail(c.usage) : fail_file(o->file, strerror(-error));
-	else if (!status && (c.reader.damaged || !c.reader.has_trailer)) {
+	else if (!status && (c.reader.damaged || (!c.reader.has_trailer && !c.unfinished))) {
 		warn_damage(&c.reader, o->file);
 		status = EXIT_DAMAGE;
 	} else if (!status && c.violations)

@@ -1,4 +1,4 @@
-/* The model's life: begin, select, make the books, end. See model.h. */
+/* The model's life: begin, select, look up, end. See model.h. */
 #include "model.h"
 
 #include <errno.h>
@@ -10,7 +10,8 @@
 
 void ct_model_init(struct ct_model *m, const struct ct_options *o)
 {
-	*m = (struct ct_model){ .options = o, .start_ns = UINT64_MAX, .to_ns = UINT64_MAX };
+	*m = (struct ct_model){ .options = o, .start_ns = UINT64_MAX, .to_ns = UINT64_MAX,
+				.slices_from_ns = UINT64_MAX };
 }
 
 static void free_names(struct ct_model *m)
@@ -46,14 +47,18 @@ void ct_model_free(struct ct_model *m)
 	void *arrays[] = {
 		m->meta,  m->call,	 m->process, m->thread, m->file, m->module,	  m->stack,
 		m->frame, m->descriptor, m->lock,    m->site,	m->cell, m->module_order,
+		m->states, m->gaps.gap,	 m->cpu,     m->waker,	m->waiting, m->holder,
 	};
 	struct ct_table *tables[] = {
 		&m->call_by_id,	       &m->process_by_id, &m->thread_by_id, &m->module_by_id, &m->stack_by_id,
 		&m->descriptor_by_id,  &m->file_by_hash,  &m->lock_by_hash, &m->site_by_hash, &m->cell_by_pair,
-		&m->thread_by_tid,     &m->thread_by_pthread,
+		&m->thread_by_tid,     &m->thread_by_pthread, &m->cpu_by_number, &m->waker_by_key,
+		&m->waiting_by_thread,
 	};
 
 	free_names(m);
+	for (uint32_t i = 0; i < m->states_count; i++)
+		ct_timeline_free(&m->states[i].line);
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		free(arrays[i]);
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
@@ -189,64 +194,15 @@ const char *ct_model_call_name(const struct ct_model *m, uint32_t call)
 	return at ? m->call[at - 1].name : "";
 }
 
+const char *ct_model_meta(const struct ct_model *m, const char *key)
+{
+	for (uint32_t i = 0; i < m->meta_count; i++)
+		if (m->meta[i].key && !strcmp(m->meta[i].key, key))
+			return m->meta[i].value ? m->meta[i].value : "";
+	return "";
+}
+
 uint64_t ct_model_lost_events(const struct ct_model *m)
 {
 	return m->lost[CT_LOSS_EVENTS] + m->lost[CT_LOSS_DAMAGED];
-}
-
-/* --- the books --- */
-
-static void make_books(const struct ct_model *m, struct ct_thread_info *t)
-{
-	const struct ct_process_info *p = &m->process[t->process];
-	uint64_t start_ns = t->started ? t->start_ns : t->first_ns;
-	uint64_t end_ns = t->ended ? t->end_ns : p->ended ? p->end_ns : m->end_ns;
-
-	/* A call may have begun before its thread was first seen. */
-	if (t->first_ns < start_ns)
-		start_ns = t->first_ns;
-	if (t->last_ns > end_ns)
-		end_ns = t->last_ns;
-	if (start_ns < m->from_ns)
-		start_ns = m->from_ns;
-	if (end_ns > m->to_ns)
-		end_ns = m->to_ns;
-	t->lifetime_ns = end_ns > start_ns ? end_ns - start_ns : 0;
-	uint64_t off_ns = t->nesting.covered_ns - t->in_call_ns;
-
-	if (t->lifetime_ns < off_ns)
-		t->lifetime_ns = off_ns;
-	uint64_t rest_ns = t->lifetime_ns - off_ns;
-
-	t->blocked_ns = off_ns - t->excluded_ns;
-	if (m->has_sched) {
-		t->running_ns = t->cpu_ns < rest_ns ? t->cpu_ns : rest_ns;
-		rest_ns -= t->running_ns;
-		t->runnable_ns = t->run_delay_ns < rest_ns ? t->run_delay_ns : rest_ns;
-		rest_ns -= t->runnable_ns;
-	}
-	t->unexplained_ns = rest_ns;
-}
-
-void ct_model_finish(struct ct_model *m)
-{
-	/* The totals are of whole lives: nothing is known of a part. */
-	for (uint32_t i = 0; i < m->thread_count && !m->window; i++)
-		m->has_sched |= m->thread[i].cpu_ns || m->thread[i].run_delay_ns;
-	for (uint32_t i = 0; i < m->thread_count; i++) {
-		make_books(m, &m->thread[i]);
-		/* Threads that did not live in the window are not part of the answer. */
-		if (m->window && !m->thread[i].lifetime_ns)
-			m->thread[i].selected = false;
-	}
-	for (uint32_t i = 0; i < m->cell_count; i++) {
-		const struct ct_cell *cell = &m->cell[i];
-		const struct ct_site *site = &m->site[cell->site].site;
-		uint32_t call = ct_table_get(&m->call_by_id, site->call);
-
-		if (!call || site->kind != CT_EVENT_INTERVAL)
-			continue;
-		m->call[call - 1].written += cell->count;
-		m->call[call - 1].written_ns += cell->total_ns;
-	}
 }

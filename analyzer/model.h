@@ -13,11 +13,13 @@
 #include <stdint.h>
 
 #include "codec.h"
+#include "delays.h"
 #include "histogram.h"
 #include "nesting.h"
 #include "options.h"
 #include "reader.h"
 #include "table.h"
+#include "timeline.h"
 
 #define CT_NO UINT32_MAX
 #define CT_CAUSES 256 /* an event's cause is a byte */
@@ -64,8 +66,45 @@ struct ct_thread_info {
 	struct ct_nesting nesting;
 	uint64_t excluded_ns;         /* blocked, but not selected by --cause, --min */
 	uint64_t in_call_ns;          /* running in calls that were long enough to be written */
-	/* The books, made by ct_model_finish: lifetime is the sum of the others. */
+	/* The books, made by ct_model_finish: lifetime is the sum of the next five
+	 * and excluded. */
 	uint64_t lifetime_ns, running_ns, runnable_ns, blocked_ns, unexplained_ns;
+	uint64_t unknown_ns;          /* records of the scheduler are missing */
+	uint64_t estimated_ns;        /* part of runnable that the kernel's total gives: see model_books.c */
+	uint64_t longest_ns;          /* of its waits */
+};
+
+/* What the slices say of a thread; only of selected ones. */
+struct ct_states {
+	struct ct_timeline line;
+	struct ct_delays wakes, preempted; /* ready after a wake-up, and after it lost a CPU */
+	uint64_t sleeps, preemptions, migrations;
+	uint64_t waits;               /* its calls that blocked, for the estimate */
+	uint64_t last_event_ns;       /* the latest end of its events */
+	uint32_t cpu;                 /* of its last slice */
+	bool placed;
+	/* For check: calls on which the kernel's word (CT_EV_OFF_CPU) and the slices
+	 * disagree; of those that left the CPU only long ones. */
+	uint64_t slept_unsaid, calls_off, calls_off_unseen;
+};
+
+struct ct_cpu_info {
+	uint32_t number;
+	uint64_t running_ns;          /* of selected threads */
+};
+
+/* Whose doing it was that threads became ready. */
+struct ct_waker_info {
+	uint32_t pid, tid;            /* 0: an interrupt, or an idle CPU */
+	uint32_t flags;               /* CT_SL_SOFTIRQ, CT_SL_HARDIRQ */
+	uint64_t count, total_ns, max_ns; /* of the times that they then waited for a CPU */
+};
+
+/* What running and ready times stand on. */
+enum ct_sched_data {
+	CT_SCHED_NONE,
+	CT_SCHED_STAT,                /* the kernel's totals of each thread */
+	CT_SCHED_SWITCHES,
 };
 
 /* A file that was mapped, whichever the process. */
@@ -100,6 +139,20 @@ struct ct_lock_info {
 	uint64_t address, acquisitions, hold_ns;
 };
 
+/* The last WAITING record of a thread. */
+struct ct_waiting_info {
+	uint32_t thread;              /* index */
+	uint64_t seen_ns, start_ns;
+	struct ct_site site;          /* call 0: it waits no more */
+};
+
+/* HOLDER records: of each process the last set. */
+struct ct_holder_info {
+	uint32_t process;             /* index; CT_NO: of an older set */
+	uint64_t seen_ns, object, tid;
+	bool shared;
+};
+
 /* What events have in common: their chunk's site, in its process. Flags other
  * than NO_START, OPEN and ABANDONED are dropped. */
 struct ct_site_info {
@@ -110,7 +163,11 @@ struct ct_site_info {
 /* The events of one thread at one site. */
 struct ct_cell {
 	uint32_t thread, site;
-	uint64_t count, total_ns, max_ns; /* time of their own: without nested ones */
+	uint64_t count, total_ns, max_ns; /* blocked time of their own: without nested ones */
+	uint64_t unknown;             /* part of count: for how long is not known */
+	uint64_t elapsed_ns;          /* from call to return */
+	/* Ready after waits here; a wait around another one has the other's too. */
+	uint64_t delays, delay_ns, max_delay_ns;
 };
 
 struct ct_meta_info {
@@ -130,6 +187,8 @@ struct ct_model {
 	CT_ARRAY(uint64_t, frame);
 	CT_ARRAY(struct ct_descriptor_info, descriptor);
 	CT_ARRAY(struct ct_lock_info, lock);
+	CT_ARRAY(struct ct_waiting_info, waiting);
+	CT_ARRAY(struct ct_holder_info, holder);
 	CT_ARRAY(struct ct_site_info, site);
 	CT_ARRAY(struct ct_cell, cell);
 	/* index + 1 by id, for those whose ids are unique in a process by ct_pair */
@@ -137,6 +196,7 @@ struct ct_model {
 	/* index + 1 by hash; equal hashes stand at the next free keys */
 	struct ct_table file_by_hash, lock_by_hash, site_by_hash;
 	struct ct_table cell_by_pair;  /* thread, site */
+	struct ct_table waiting_by_thread; /* index + 1 by index */
 	uint32_t *module_order;        /* by process and start */
 	/* the last thread that has a tid, or a pthread_t, in a process */
 	struct ct_table thread_by_tid, thread_by_pthread;
@@ -152,7 +212,20 @@ struct ct_model {
 	uint64_t from_ns, to_ns;       /* what was asked for of it */
 	bool window;                   /* --from or --to was given */
 	const char *unknown_cause;     /* what ct_model_load's -EINVAL is about */
-	bool has_sched;                /* CPU times and run delays are there and apply */
+	bool has_sched;                /* running and ready times are known */
+	enum ct_sched_data sched;
+	bool wakes;                    /* the slices say when threads were woken */
+	bool estimated;                /* runnable times have a part that is estimated */
+	/* Slices; see model_switches.h. Without them states is NULL. */
+	struct ct_states *states;      /* of the first states_count threads */
+	uint32_t states_count;
+	struct ct_gaps gaps;
+	uint64_t exact_ns;             /* calls that began before it may be slightly off */
+	uint64_t slices, gap_records, bad_slices;
+	uint64_t slices_from_ns, slices_to_ns; /* UINT64_MAX, 0: none */
+	CT_ARRAY(struct ct_cpu_info, cpu);
+	CT_ARRAY(struct ct_waker_info, waker);
+	struct ct_table cpu_by_number, waker_by_key;
 };
 
 /* Reads a whole trace: its records, then its events, as far as the options
@@ -179,6 +252,8 @@ uint32_t ct_model_pthread(const struct ct_model *m, uint32_t process, uint64_t p
 const char *ct_model_cause_name(const struct ct_model *m, uint32_t cause);
 const char *ct_model_category(const struct ct_model *m, uint32_t cause);
 const char *ct_model_call_name(const struct ct_model *m, uint32_t call);
+/* The value of a META record; "": there is none. */
+const char *ct_model_meta(const struct ct_model *m, const char *key);
 /* Events lost, of every kind. */
 uint64_t ct_model_lost_events(const struct ct_model *m);
 

@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "columns.h"
+#include "model_join.h"
 
 enum mode {
 	SKIP,     /* not a wait, or not selected */
 	WAIT,
 	EXCLUDED, /* a wait that --cause does not select: it is blocked time, but not shown */
+	NO_START, /* slices may tell for how long it waited */
 	NO_TIME,
 	RAN,      /* was in a call, but never left the CPU: no wait */
 	HOLD,
@@ -80,14 +82,17 @@ static uint32_t find_cell(struct ct_model *m, uint32_t thread, uint32_t site)
 }
 
 /* Holds are wanted whoever is selected: they say who kept the waiters waiting. */
-static enum mode mode_of(const struct ct_model *m, const struct ct_thread_info *t, const struct ct_site *s)
+static enum mode mode_of(const struct ct_model *m, uint32_t thread, const struct ct_site *s)
 {
+	const struct ct_thread_info *t = &m->thread[thread];
 	const struct ct_cause_info *cause = &m->cause[s->cause];
 
 	if (s->kind == CT_EVENT_HOLD)
 		return HOLD;
 	if (s->kind != CT_EVENT_INTERVAL || !t->selected || !cause->is_wait)
 		return SKIP;
+	if ((s->flags & CT_EV_NO_TIME) == CT_EV_NO_START && ct_states_of(m, thread))
+		return NO_START;
 	if (s->flags & CT_EV_NO_TIME)
 		return cause->selected && !m->options->min_ns ? NO_TIME : SKIP;
 	if (m->process[t->process].off_cpu_known && !(s->flags & (CT_EV_OFF_CPU | CT_EV_OPEN)))
@@ -100,20 +105,20 @@ static int resolve(struct ct_model *m, struct ct_resolved *r, const struct ct_si
 		   uint32_t thread)
 {
 	r->thread = thread;
-	r->mode = mode_of(m, &m->thread[thread], s);
+	r->mode = mode_of(m, thread, s);
 	if (r->mode == SKIP || r->mode == EXCLUDED || r->mode == RAN)
 		return 0;
 	if (r->site == CT_NO)
 		r->site = find_site(m, process, *s);
 	r->cell = r->site == CT_NO ? CT_NO : find_cell(m, thread, r->site);
-	if (r->mode == WAIT) {
+	if (r->mode == WAIT || r->mode == NO_START) {
 		struct ct_cause_info *cause = &m->cause[s->cause];
 
 		if (!cause->times)
 			cause->times = calloc(1, sizeof(*cause->times));
 		r->times = cause->times;
 	}
-	return r->cell == CT_NO || (r->mode == WAIT && !r->times) ? -ENOMEM : 0;
+	return r->cell == CT_NO || ((r->mode == WAIT || r->mode == NO_START) && !r->times) ? -ENOMEM : 0;
 }
 
 static void add(struct ct_cell *cell, uint64_t ns)
@@ -138,6 +143,7 @@ static inline void take(struct ct_model *m, const struct ct_resolved *r, struct 
 			break;
 		}
 		add(&m->cell[r->cell], own_ns);
+		m->cell[r->cell].elapsed_ns += end_ns - start_ns;
 		ct_histogram_add(r->times, own_ns);
 		break;
 	case EXCLUDED:
@@ -149,12 +155,74 @@ static inline void take(struct ct_model *m, const struct ct_resolved *r, struct 
 	case HOLD:
 		add(&m->cell[r->cell], end_ns - start_ns);
 		break;
+	case NO_START:
 	case NO_TIME:
 		m->cell[r->cell].count++;
+		m->cell[r->cell].unknown++;
 		break;
 	case SKIP:
 		break;
 	}
+}
+
+static void add_joined(struct ct_model *m, const struct ct_resolved *r, uint32_t thread, const struct ct_joined *j)
+{
+	struct ct_cell *cell = &m->cell[r->cell];
+
+	add(cell, j->own_ns);
+	cell->elapsed_ns += j->elapsed_ns;
+	if (j->ready_ns) {
+		cell->delays++;
+		cell->delay_ns += j->ready_ns;
+		if (j->ready_ns > cell->max_delay_ns)
+			cell->max_delay_ns = j->ready_ns;
+	}
+	ct_histogram_add(r->times, j->own_ns);
+	m->states[thread].waits++;
+}
+
+/* The same for a thread whose slices are known. A call that was only preempted is
+ * no wait. 0 or -ENOMEM. */
+static int take_joined(struct ct_model *m, const struct ct_resolved *r, uint32_t thread, const struct ct_site *s,
+		       uint64_t start_ns, uint64_t end_ns)
+{
+	const uint64_t min_ns = m->options->min_ns;
+	struct ct_thread_info *t = &m->thread[thread];
+	struct ct_joined j;
+	int found;
+
+	switch (r->mode) {
+	case RAN:
+		return ct_join_ran(m, thread, start_ns, end_ns);
+	case WAIT:
+	case EXCLUDED:
+		if (ct_join(m, thread, start_ns, end_ns, s->flags & CT_EV_OFF_CPU && !(s->flags & CT_EV_OPEN), &j))
+			return -ENOMEM;
+		if (r->mode == EXCLUDED || j.own_ns < min_ns)
+			t->excluded_ns += j.own_ns;
+		else if (j.wait || s->flags & CT_EV_OPEN)
+			add_joined(m, r, thread, &j);
+		return 0;
+	case NO_START:
+		found = ct_join_end(m, thread, end_ns, &j);
+		if (found <= 0) {
+			if (!found && !min_ns && m->cause[s->cause].selected)
+				take(m, r, t, start_ns, end_ns, min_ns);
+			return found;
+		}
+		if (!m->cause[s->cause].selected || j.own_ns < min_ns)
+			t->excluded_ns += j.own_ns;
+		else if (j.wait)
+			add_joined(m, r, thread, &j);
+		return 0;
+	case HOLD:
+	case NO_TIME:
+	case SKIP:
+		take(m, r, t, start_ns, end_ns, min_ns);
+		if (end_ns > m->states[thread].last_event_ns)
+			m->states[thread].last_event_ns = end_ns;
+	}
+	return 0;
 }
 
 static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_columns *columns,
@@ -162,6 +230,7 @@ static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_
 {
 	const uint64_t from_ns = m->from_ns, to_ns = m->to_ns, min_ns = m->options->min_ns;
 	struct ct_thread_info *t = &m->thread[thread];
+	const bool joined = t->selected && ct_states_of(m, thread);
 	struct ct_columns c = *columns;
 	uint64_t first_ns = UINT64_MAX, last_ns = 0;
 
@@ -190,7 +259,10 @@ static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_
 			start_ns = start_ns < from_ns ? from_ns : start_ns;
 			end_ns = end_ns > to_ns ? to_ns : end_ns;
 		}
-		take(m, r, t, start_ns, end_ns, min_ns);
+		if (!joined)
+			take(m, r, t, start_ns, end_ns, min_ns);
+		else if (take_joined(m, r, thread, &pass->decoder.site[site], start_ns, end_ns))
+			return -ENOMEM;
 	}
 	if (first_ns < t->first_ns)
 		t->first_ns = first_ns;

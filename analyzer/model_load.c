@@ -4,6 +4,7 @@
 
 #include "model_events.h"
 #include "model_parts.h"
+#include "model_switches.h"
 
 /* Whether to go on after an error in a chunk's payload; it is counted. */
 static int forgive(struct ct_reader *r, const struct ct_chunk *c, int error, const char *what)
@@ -83,16 +84,26 @@ static int take_records(struct ct_model *m, struct ct_reader *r, const struct ct
 	return forgive(r, c, error, "the records of a chunk make no sense");
 }
 
+static int note_slices(struct ct_model *m, struct ct_reader *r, const struct ct_chunk *c,
+		       struct ct_switches_decoder *d)
+{
+	struct ct_span payload;
+	int error = ct_reader_payload(r, c, &payload);
+
+	if (error)
+		return error == -EBADMSG || error == -ENOTSUP ? 0 : error;
+	return forgive(r, c, ct_slices_note(m, d, payload, &c->header), "the slices of a chunk make no sense");
+}
+
 static int load_records(struct ct_model *m, struct ct_reader *r)
 {
+	struct ct_switches_decoder slices = { 0 };
 	struct ct_chunk c;
 	struct index_check index = { 0 };
 	uint64_t last_ns = 0, last_event_ns = 0;
-	int found;
+	int found, error = 0;
 
-	while ((found = ct_reader_next(r, &c)) > 0) {
-		int error = 0;
-
+	while (!error && (found = ct_reader_next(r, &c)) > 0) {
 		m->chunks++;
 		if (c.header.kind == CT_CHUNK_EVENTS && c.header.last_ns > last_event_ns)
 			last_event_ns = c.header.last_ns;
@@ -104,9 +115,12 @@ static int load_records(struct ct_model *m, struct ct_reader *r)
 			note_chunk(&index, &c);
 		if (c.header.kind == CT_CHUNK_RECORDS)
 			error = take_records(m, r, &c);
-		if (error)
-			return error;
+		if (c.header.kind == CT_CHUNK_SWITCHES)
+			error = note_slices(m, r, &c, &slices);
 	}
+	ct_switches_close(&slices);
+	if (error)
+		return error;
 	if (r->has_trailer && (index.offset != r->index_offset || index.end != r->limit))
 		ct_reader_damage(r, r->limit, "the file's end does not point to its index");
 	/* The collector goes on for a while after the last process: what counts is
@@ -122,7 +136,7 @@ static int load_records(struct ct_model *m, struct ct_reader *r)
 	return found;
 }
 
-static int load_events(struct ct_model *m, struct ct_reader *r)
+static int load_events(struct ct_model *m, struct ct_reader *r, struct ct_slice_pass *slices)
 {
 	struct ct_event_pass pass = { 0 };
 	struct ct_chunk c;
@@ -143,6 +157,10 @@ static int load_events(struct ct_model *m, struct ct_reader *r)
 			m->events += c.header.count;
 			continue;
 		}
+		if (m->states)
+			error = ct_slices_until(slices, m, r, c.header.last_ns);
+		if (error)
+			break;
 		error = ct_reader_payload(r, &c, &payload);
 		if (!error)
 			error = forgive(r, &c, ct_model_events(m, &pass, payload, process, &c.header),
@@ -165,11 +183,17 @@ int ct_model_load_records(struct ct_model *m, struct ct_reader *r, const struct 
 
 int ct_model_load(struct ct_model *m, struct ct_reader *r, const struct ct_options *o)
 {
+	struct ct_slice_pass slices = { .reader.fd = -1 };
 	int error = ct_model_load_records(m, r, o);
 
+	if (!error && m->slices) {
+		m->wakes = !strcmp(ct_model_meta(m, "wakes"), "sched_waking");
+		error = ct_slices_open(&slices, m, r);
+	}
 	if (!error)
-		error = load_events(m, r);
-	if (!error)
-		ct_model_finish(m);
-	return error;
+		error = load_events(m, r, &slices);
+	if (!error && m->states)
+		error = ct_slices_finish(&slices, m, r);
+	ct_slices_close(&slices);
+	return error ? error : ct_model_finish(m);
 }

@@ -6,6 +6,8 @@
 #include "model.h"
 #include "model_parts.h"
 
+#define HOLDERS_MAX 65536u
+
 static int take_meta(struct ct_model *m, const struct ct_record_meta *r)
 {
 	struct ct_meta_info *meta = NULL;
@@ -224,6 +226,61 @@ static int take_end(struct ct_model *m, const struct ct_record_end *r)
 {
 	m->has_end = true;
 	m->end = *r;
+	return 0;
+}
+
+static int take_waiting(struct ct_model *m, const struct ct_record_waiting *r)
+{
+	uint32_t thread = ct_table_get(&m->thread_by_id, r->thread);
+
+	if (r->cause >= CT_CAUSES || r->object_kind > UINT8_MAX || r->call > UINT32_MAX || r->stack > UINT32_MAX ||
+	    r->owner > UINT32_MAX)
+		return -EBADMSG;
+	if (!thread)
+		return 0;
+	uint32_t at = ct_table_get(&m->waiting_by_thread, thread);
+	struct ct_waiting_info *w = at ? &m->waiting[at - 1] : CT_APPEND(m, waiting);
+
+	if (!w || (!at && ct_table_put(&m->waiting_by_thread, thread, m->waiting_count)))
+		return -ENOMEM;
+	*w = (struct ct_waiting_info){ .thread = thread - 1, .seen_ns = r->seen_ns, .start_ns = r->start_ns, .site = {
+		.kind = CT_EVENT_INTERVAL,
+		.cause = (uint8_t)r->cause,
+		.flags = CT_EV_OPEN,
+		.object_kind = (uint8_t)r->object_kind,
+		.call = (uint32_t)r->call,
+		.stack = (uint32_t)r->stack,
+		.owner = (uint32_t)r->owner,
+		.object = r->object,
+		.aux = r->aux,
+	} };
+	return 0;
+}
+
+static int take_holder(struct ct_model *m, const struct ct_record_holder *r)
+{
+	uint32_t process = r->process <= UINT32_MAX ? ct_model_process(m, r->process) : CT_NO;
+	struct ct_holder_info *h = NULL;
+
+	if (process == CT_NO)
+		return r->process <= UINT32_MAX ? -ENOMEM : -EBADMSG;
+	for (uint32_t i = 0; i < m->holder_count; i++) {
+		struct ct_holder_info *old = &m->holder[i];
+
+		if (old->process == process && old->seen_ns != r->seen_ns)
+			old->process = CT_NO;
+		if (old->process == CT_NO && !h)
+			h = old;
+	}
+	if (!r->object)
+		return 0;
+	if (!h && m->holder_count >= HOLDERS_MAX)
+		return 0;
+	if (!h)
+		h = CT_APPEND(m, holder);
+	if (!h)
+		return -ENOMEM;
+	*h = (struct ct_holder_info){ process, r->seen_ns, r->object, r->tid, r->shared != 0 };
 	return 0;
 }
 

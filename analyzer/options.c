@@ -17,7 +17,12 @@ enum {
 	OPT_PROCESS,
 	OPT_CAUSE,
 	OPT_MIN,
+	OPT_LOCK,
+	OPT_SITE,
+	OPT_SCALE,
+	OPT_SPLIT,
 	OPT_COLOR,
+	OPT_GROUP,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -31,7 +36,12 @@ static const struct option long_options[] = {
 	{ "process", required_argument, NULL, OPT_PROCESS },
 	{ "cause", required_argument, NULL, OPT_CAUSE },
 	{ "min", required_argument, NULL, OPT_MIN },
+	{ "lock", required_argument, NULL, OPT_LOCK },
+	{ "site", required_argument, NULL, OPT_SITE },
+	{ "scale", required_argument, NULL, OPT_SCALE },
+	{ "split", required_argument, NULL, OPT_SPLIT },
 	{ "color", required_argument, NULL, OPT_COLOR },
+	{ "group", no_argument, NULL, OPT_GROUP },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -120,6 +130,20 @@ static int parse_number(const char *text, uint64_t max, uint64_t *ret)
 	return 0;
 }
 
+static int parse_scale(const char *text, double *ret)
+{
+	char *end;
+
+	if (strspn(text, "0123456789.") != strlen(text) || !*text)
+		return -EINVAL;
+	double v = strtod(text, &end);
+
+	if (*end || !(v >= 0 && v <= 1000))
+		return -EINVAL;
+	*ret = v;
+	return 0;
+}
+
 static int parse_color(const char *text, enum ct_color *ret)
 {
 	if (!strcmp(text, "auto"))
@@ -194,8 +218,29 @@ static int take_option(struct ct_options *o, int option, const char *value)
 	case OPT_MIN:
 		error = ct_parse_duration(value, 1000000000, &o->min_ns);
 		break;
+	case OPT_LOCK:
+		o->lock = value;
+		error = *value ? 0 : -EINVAL;
+		break;
+	case OPT_SITE:
+		o->site = value;
+		error = *value ? 0 : -EINVAL;
+		break;
+	case OPT_SCALE:
+		error = parse_scale(value, &o->scale);
+		break;
+	case OPT_SPLIT:
+		error = parse_number(value, 1024, &n);
+		if (!error && !n)
+			error = -EINVAL;
+		if (!error)
+			o->split = (uint32_t)n;
+		break;
 	case OPT_COLOR:
 		error = parse_color(value, &o->color);
+		break;
+	case OPT_GROUP:
+		o->group = true;
 		break;
 	case OPT_HELP:
 		o->help = true;

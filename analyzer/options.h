@@ -26,6 +26,7 @@ struct ct_options {
 	const char *file;     /* NULL: none was given */
 	bool help, version;
 	bool json;
+	bool group;           /* threads together that do the same */
 	enum ct_color color;
 	uint32_t top;         /* 0: all */
 	struct ct_moment from, to;
@@ -34,6 +35,10 @@ struct ct_options {
 	const char *cause[CT_OPTIONS_CAUSES]; /* point into the copy below */
 	uint32_t cause_count; /* 0: all */
 	uint64_t min_ns;
+	/* whatif. */
+	const char *lock, *site; /* NULL: none */
+	double scale;           /* 0 where it is not given */
+	uint32_t split;         /* 0: not given */
 	char *causes;         /* owned */
 };
 

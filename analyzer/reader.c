@@ -108,6 +108,29 @@ int ct_reader_open(struct ct_reader *r, const char *path)
 	return 0;
 }
 
+int ct_reader_dup(struct ct_reader *ret, const struct ct_reader *r)
+{
+	struct ct_reader d = {
+		.fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 0),
+		.file_bytes = r->file_bytes,
+		.header = r->header,
+		.has_trailer = r->has_trailer,
+		.index_offset = r->index_offset,
+		.limit = r->limit,
+	};
+
+	if (d.fd < 0)
+		return -errno;
+	d.zstd = ZSTD_createDCtx();
+	if (!d.zstd) {
+		close(d.fd);
+		return -ENOMEM;
+	}
+	ct_reader_rewind(&d);
+	*ret = d;
+	return 0;
+}
+
 void ct_reader_close(struct ct_reader *r)
 {
 	if (r->fd >= 0)

@@ -46,6 +46,9 @@ enum ct_reader_error {
  * was read. On anything but 0 nothing needs closing. */
 int ct_reader_open(struct ct_reader *r, const char *path);
 void ct_reader_close(struct ct_reader *r);
+/* Another reader of the same file, at its first chunk; it counts damage for
+ * itself. 0 or -errno; on anything but 0 nothing needs closing. */
+int ct_reader_dup(struct ct_reader *ret, const struct ct_reader *r);
 /* Begins again at the first chunk. */
 void ct_reader_rewind(struct ct_reader *r);
 /* The next chunk with a valid header whose bytes are all there, of whatever

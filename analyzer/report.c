@@ -33,9 +33,9 @@ static int make_causes(struct ct_report *r)
 			continue;
 		row->count += cell->count;
 		row->total_ns += cell->total_ns;
-		if (site->flags & CT_EV_NO_TIME)
-			row->unknown += cell->count;
-		else if (site->flags & CT_EV_OPEN)
+		row->elapsed_ns += cell->elapsed_ns;
+		row->unknown += cell->unknown;
+		if ((site->flags & (CT_EV_OPEN | CT_EV_NO_TIME)) == CT_EV_OPEN)
 			row->open += cell->count;
 		if (cell->max_ns > row->max_ns)
 			row->max_ns = cell->max_ns;

@@ -9,6 +9,7 @@ struct ct_cause_row {
 	uint8_t cause;
 	uint64_t count, unknown, open; /* unknown: without a known duration; both are part of count */
 	uint64_t total_ns, max_ns, p50_ns, p99_ns;
+	uint64_t elapsed_ns;           /* of whole calls */
 };
 
 /* A cause at a call stack. */
@@ -20,6 +21,8 @@ struct ct_site_row {
 	uint64_t call_ns;
 	uint64_t count, unknown, open, total_ns, max_ns;
 	uint64_t owned;                /* waits whose object had a known owner */
+	uint64_t elapsed_ns;           /* of whole calls */
+	uint64_t delays, delay_ns, max_delay_ns; /* then ready, without a CPU */
 	struct ct_tallies objects, waiters, owners; /* only of the rows that are detailed */
 	uint32_t object_count;         /* before equal labels were merged */
 };
@@ -33,6 +36,8 @@ struct ct_lock_row {
 	char *label;
 	uint64_t acquisitions, contended, unknown, open, wait_ns, max_wait_ns;
 	uint64_t hold_ns, holds, max_hold_ns;
+	uint64_t shared_holds;         /* part of holds: readers', of unknown duration */
+	uint32_t first_stack;          /* of the model: where it was first waited for */
 	struct ct_tallies owners;      /* by tid: count and time of waits for them, and their holds */
 	struct ct_tallies pairs;       /* key: waiter's thread index; tid: the owner's */
 };
@@ -48,6 +53,7 @@ struct ct_report {
 	uint32_t thread_count;
 	uint64_t *by_cause;                    /* ns: [thread of the model * cause_count + row in cause] */
 	uint64_t blocked_ns, lifetime_ns;      /* of the selected threads */
+	const struct ct_lock_details *details; /* what locks alone asks for; NULL: not known */
 };
 
 /* Makes all parts; details for the sites among the first top of the idle ones
@@ -57,6 +63,13 @@ void ct_report_close(struct ct_report *r);
 
 /* Whether the category says that a thread waits for work to arrive. */
 bool ct_cause_is_idle(const struct ct_model *m, uint32_t cause);
+/* Whether somebody holds what a cause's objects are. */
+bool ct_is_lock(const struct ct_model *m, uint32_t cause);
+/* The name of a lock that was first waited for at a stack of the model, or CT_NO. An
+ * address in the heap or on a stack says nothing, and is another one in the next run:
+ * such a lock goes by that place. NULL without memory. */
+char *ct_lock_name(struct ct_callstacks *c, struct ct_symbols *symbols, const struct ct_model *m, uint32_t process,
+		   uint32_t cause, uint64_t address, uint32_t first_stack);
 /* Parts of ct_report_make. */
 int ct_report_sites(struct ct_report *r, uint32_t top);
 int ct_report_locks(struct ct_report *r);

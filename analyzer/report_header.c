@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "report_sched.h"
 
 int ct_command_usage(struct ct_context *c, const struct ct_model *m, int error)
 {
@@ -29,7 +30,11 @@ bool ct_command_stop(const struct ct_context *c)
 
 const char *ct_sched_name(const struct ct_model *m)
 {
-	return m->has_sched ? "schedstat" : "none";
+	static const char *const names[] = {
+		[CT_SCHED_NONE] = "none", [CT_SCHED_STAT] = "schedstat", [CT_SCHED_SWITCHES] = "switches"
+	};
+
+	return names[m->sched];
 }
 
 bool ct_is_complete(const struct ct_context *c, const struct ct_model *m)
@@ -64,6 +69,7 @@ static void print_loss(const struct ct_context *c, const struct ct_model *m)
 		{ CT_LOSS_STACKS, "call stacks found no room" },
 		{ CT_LOSS_THREADS, "threads are not in the trace: too many at once" },
 		{ CT_LOSS_MODULES, "mapped files found no room: their frames have no names" },
+		{ CT_LOSS_SWITCHES, "context switches were lost: what threads did then is not known" },
 	};
 	char n[CT_FORMAT];
 
@@ -74,6 +80,9 @@ static void print_loss(const struct ct_context *c, const struct ct_model *m)
 	if (m->bad_events)
 		ct_print(&c->out, CT_BAD, "  DAMAGED   %s events end before they begin\n",
 			 ct_format_count(n, m->bad_events));
+	if (m->bad_slices)
+		ct_print(&c->out, CT_BAD, "  DAMAGED   %s slices end before they begin\n",
+			 ct_format_count(n, m->bad_slices));
 }
 
 static void print_selection(const struct ct_context *c, const struct ct_model *m)
@@ -118,11 +127,39 @@ void ct_print_header(const struct ct_context *c, const struct ct_model *m)
 	else
 		ct_print(o, CT_BAD, "%s\n", c->reader.damaged ? "DAMAGED" : "CUT OFF");
 	print_loss(c, m);
+	ct_print(o, CT_PLAIN, "  scheduler ");
+	ct_print(o, m->sched == CT_SCHED_SWITCHES ? CT_PLAIN : CT_FAINT, "%s\n", ct_sched_text(m));
 	if (!m->has_sched)
 		ct_print(o, CT_FAINT, "  note      %s\n", m->window ?
 			 "running and runnable times are known for whole lives only" :
 			 "no data of the scheduler: running and runnable count as unexplained");
 	print_selection(c, m);
+}
+
+bool ct_print_nothing(const struct ct_context *c, const struct ct_model *m)
+{
+	const struct ct_options *o = c->options;
+
+	for (uint32_t i = 0; i < m->thread_count; i++)
+		if (m->thread[i].selected)
+			return false;
+	if (m->window || o->thread || o->process)
+		ct_print(&c->out, CT_WARN, "\nNothing in the trace is selected: no thread matches.\n");
+	else
+		ct_print(&c->out, CT_WARN, "\nThe trace has no threads.\n");
+	return true;
+}
+
+void ct_print_odd(const struct ct_out *o, uint64_t unknown, uint64_t open)
+{
+	if (!unknown && !open)
+		return;
+	fputs("      of these", o->file);
+	if (unknown)
+		fprintf(o->file, "  %llu of unknown duration", (unsigned long long)unknown);
+	if (open)
+		fprintf(o->file, "%s %llu not over when the trace ended", unknown ? "," : " ", (unsigned long long)open);
+	fputc('\n', o->file);
 }
 
 void ct_print_notes(const struct ct_context *c, const struct ct_report *r)

@@ -1,5 +1,6 @@
 /* Locks: who waited, who held. See report.h. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #include "report.h"
 
 /* Causes whose objects somebody holds. By name: numbers are the trace's. */
-static bool is_lock(const struct ct_model *m, uint32_t cause)
+bool ct_is_lock(const struct ct_model *m, uint32_t cause)
 {
 	static const char *const names[] = { "mutex", "rwlock", "spin", "futex" };
 
@@ -33,7 +34,7 @@ static struct ct_lock_row *find_lock(struct ct_report *r, struct ct_table *by_ha
 	row->process = process;
 	row->cause = (uint8_t)cause;
 	row->address = address;
-	row->stack = CT_NO;
+	row->stack = row->first_stack = CT_NO;
 	return row;
 }
 
@@ -45,14 +46,16 @@ static int add_wait(struct ct_lock_row *row, const struct ct_model *m, const str
 	row->wait_ns += cell->total_ns;
 	if (cell->max_ns > row->max_wait_ns)
 		row->max_wait_ns = cell->max_ns;
-	if (s->site.flags & CT_EV_NO_TIME)
-		row->unknown += cell->count;
-	else if (s->site.flags & CT_EV_OPEN)
+	row->unknown += cell->unknown;
+	if ((s->site.flags & (CT_EV_OPEN | CT_EV_NO_TIME)) == CT_EV_OPEN)
 		row->open += cell->count;
 	if (s->site.stack && (row->stack == CT_NO || cell->total_ns > row->stack_ns)) {
 		row->stack = ct_model_stack(m, s->process, s->site.stack);
 		row->stack_ns = cell->total_ns;
 	}
+	/* Cells are in the order in which the trace first has them. */
+	if (s->site.stack && row->first_stack == CT_NO)
+		row->first_stack = ct_model_stack(m, s->process, s->site.stack);
 	struct ct_tally *pair =
 		ct_tally_of(&row->pairs, s->process, (uint64_t)cell->thread << 32 | s->site.owner);
 
@@ -90,6 +93,8 @@ static int add_hold(struct ct_lock_row *row, const struct ct_model *m, const str
 	if (cell->max_ns > owner->max_hold_ns)
 		owner->max_hold_ns = cell->max_ns;
 	row->holds += cell->count;
+	if (m->site[cell->site].site.flags & CT_EV_NO_START)
+		row->shared_holds += cell->count;
 	row->hold_ns += cell->total_ns;
 	if (cell->max_ns > row->max_hold_ns)
 		row->max_hold_ns = cell->max_ns;
@@ -101,7 +106,7 @@ static int add_cell(struct ct_report *r, struct ct_table *by_hash, const struct 
 	const struct ct_model *m = r->model;
 	const struct ct_site_info *s = &m->site[cell->site];
 
-	if (s->site.object_kind != CT_OBJECT_ADDRESS || !is_lock(m, s->site.cause) ||
+	if (s->site.object_kind != CT_OBJECT_ADDRESS || !ct_is_lock(m, s->site.cause) ||
 	    !m->cause[s->site.cause].selected)
 		return 0;
 	struct ct_lock_row *row = find_lock(r, by_hash, s->process, s->site.cause, s->site.object);
@@ -143,11 +148,31 @@ static int by_wait_time(const void *x, const void *y)
 	return (a->address > b->address) - (a->address < b->address);
 }
 
+char *ct_lock_name(struct ct_callstacks *c, struct ct_symbols *symbols, const struct ct_model *m, uint32_t process,
+		   uint32_t cause, uint64_t address, uint32_t first_stack)
+{
+	uint64_t epoch = first_stack == CT_NO ? UINT64_MAX : m->stack[first_stack].epoch;
+	uint32_t callstack;
+	char *text = NULL, *place = NULL;
+
+	if (first_stack == CT_NO || ct_model_module_at(m, process, address, epoch) != CT_NO)
+		return ct_lock_label(symbols, m, process, cause, address, first_stack);
+	if (!ct_callstack_of(c, first_stack, &callstack))
+		place = ct_callstack_text(c, symbols, callstack, false);
+	if (place && !*place)
+		text = ct_lock_label(symbols, m, process, cause, address, first_stack);
+	else if (place && asprintf(&text, "%s of %s", ct_model_cause_name(m, cause), place) < 0)
+		text = NULL;
+	free(place);
+	return text;
+}
+
 static int label(struct ct_report *r, struct ct_lock_row *row)
 {
 	ct_tallies_sort(&row->owners);
 	ct_tallies_sort(&row->pairs);
-	row->label = ct_lock_label(&r->symbols, r->model, row->process, row->cause, row->address, row->stack);
+	row->label = ct_lock_name(&r->callstacks, &r->symbols, r->model, row->process, row->cause, row->address,
+				  row->first_stack);
 	for (uint32_t i = 0; i < row->owners.item_count; i++) {
 		struct ct_tally *owner = &row->owners.item[i];
 

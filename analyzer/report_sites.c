@@ -66,9 +66,13 @@ static void add_cells(struct ct_report *r, const uint32_t *group)
 
 		row->count += cell->count;
 		row->total_ns += cell->total_ns;
-		if (site->flags & CT_EV_NO_TIME)
-			row->unknown += cell->count;
-		else if (site->flags & CT_EV_OPEN)
+		row->elapsed_ns += cell->elapsed_ns;
+		row->delays += cell->delays;
+		row->delay_ns += cell->delay_ns;
+		if (cell->max_delay_ns > row->max_delay_ns)
+			row->max_delay_ns = cell->max_delay_ns;
+		row->unknown += cell->unknown;
+		if ((site->flags & (CT_EV_OPEN | CT_EV_NO_TIME)) == CT_EV_OPEN)
 			row->open += cell->count;
 		if (site->owner)
 			row->owned += cell->count;
@@ -153,6 +157,11 @@ static void fold(struct ct_site_row *to, struct ct_site_row *from)
 	to->open += from->open;
 	to->owned += from->owned;
 	to->total_ns += from->total_ns;
+	to->elapsed_ns += from->elapsed_ns;
+	to->delays += from->delays;
+	to->delay_ns += from->delay_ns;
+	if (from->max_delay_ns > to->max_delay_ns)
+		to->max_delay_ns = from->max_delay_ns;
 	if (from->max_ns > to->max_ns)
 		to->max_ns = from->max_ns;
 	if (from->call_ns > to->call_ns) {

@@ -29,7 +29,7 @@ void ct_violation(struct ct_check *k, const char *format, ...)
 void ct_check_free(struct ct_check *k)
 {
 	struct ct_table *tables[] = { &k->causes,  &k->calls,  &k->processes,  &k->threads,
-				      &k->modules, &k->stacks, &k->descriptors };
+				      &k->modules, &k->stacks, &k->descriptors, &k->cpus, &k->tasks };
 
 	for (uint32_t i = 0; i < k->violation_count; i++)
 		free(k->violation[i]);
@@ -39,6 +39,8 @@ void ct_check_free(struct ct_check *k)
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		ct_table_free(tables[i]);
 	ct_events_close(&k->decoder);
+	free(k->line);
+	ct_switches_close(&k->switches);
 }
 
 /* Defines an id that must be new. */
@@ -113,6 +115,23 @@ static int check_module(struct ct_check *k, const struct ct_record_module *r)
 	return ct_table_put(&k->modules, r->module, 1);
 }
 
+static void check_waiting(struct ct_check *k, const struct ct_record_waiting *r)
+{
+	const struct ct_check_thread *t = need_thread(k, "WAITING", r->thread);
+
+	if (!t || !r->call)
+		return;
+	if (t->end_ns)
+		ct_violation(k, "thread %u waits after its end", t->id);
+	if (r->start_ns > r->seen_ns)
+		ct_violation(k, "a wait of thread %u begins after it was seen", t->id);
+	if (!ct_table_get(&k->calls, r->call) || !ct_table_get(&k->causes, r->cause))
+		ct_violation(k, "WAITING names call %llu or cause %llu, which is not defined before it",
+			     (unsigned long long)r->call, (unsigned long long)r->cause);
+	if (r->stack && (r->stack > UINT32_MAX || !ct_table_get(&k->stacks, ct_pair(t->process, (uint32_t)r->stack))))
+		ct_violation(k, "WAITING names stack %llu, which is not defined before it", (unsigned long long)r->stack);
+}
+
 static int check_record(struct ct_check *k, const struct ct_record *r)
 {
 	if (k->end_seen)
@@ -159,6 +178,14 @@ static int check_record(struct ct_check *k, const struct ct_record *r)
 			need_thread(k, "LOSS", r->loss.thread);
 		if (r->loss.what == CT_LOSS_EVENTS)
 			k->lost_events += r->loss.count;
+		if (r->loss.what == CT_LOSS_SWITCHES)
+			k->lost_switches += r->loss.count;
+		break;
+	case CT_RECORD_WAITING:
+		check_waiting(k, &r->waiting);
+		break;
+	case CT_RECORD_HOLDER:
+		need_process(k, "HOLDER", r->holder.process);
 		break;
 	case CT_RECORD_END:
 		k->end_seen = true;

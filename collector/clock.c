@@ -35,8 +35,12 @@ static void read_pair(struct ct_clock *c, uint64_t *ret_ticks, uint64_t *ret_ns)
 		*ret_ns = ns;
 	}
 	double rate = ct_clock_rate(c);
+	/* Without a rate: no processor counts slower than a tick a ns by much. */
+	uint64_t error_ns = rate > 0 ? (uint64_t)((double)best / 2 / rate * 1e9) + 1 : best;
 
-	c->error_ns = rate > 0 ? (uint64_t)((double)best / 2 / rate * 1e9) + 1 : best / 2;
+	/* A tick between two knots is as far off as the worse of them. */
+	if (error_ns > c->error_ns)
+		c->error_ns = error_ns;
 }
 
 int ct_clock_init(struct ct_clock *c)

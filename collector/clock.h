@@ -16,6 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Times are written in multiples of this. Less than the clocks' own uncertainty;
+ * what lies below it is noise, which does not compress. */
+#define CT_GRAIN_NS 16u
+
 struct ct_knot {
 	uint64_t ticks;
 	uint64_t ns;
@@ -26,7 +30,7 @@ struct ct_clock {
 	struct ct_knot *knot;  /* ascending in both; owned */
 	size_t count, hint;
 	uint64_t thin_ns;      /* old knots are kept this far apart */
-	uint64_t error_ns;     /* half the bracket of the last pair */
+	uint64_t error_ns;     /* half the widest bracket of the pairs since this was last set to 0 */
 };
 
 uint64_t ct_now_ns(void);

@@ -15,9 +15,11 @@
 
 #include "collector.h"
 #include "control.h"
+#include "proc.h"
 
 static const char usage[] =
-	"usage: ctrace-collector --socket NAME -o FILE [--daemon | --control-fd N]\n"
+	"usage: ctrace-collector --socket NAME -o FILE [--daemon | --control-fd N] [--program PID] [--sched MODE]\n"
+	"                        [--watchdog NS]\n"
 	"Started by ctrace-run and libctrace.so; collects what traced processes record.\n";
 
 static void tell(struct ct_collector *c, struct ct_control *m)
@@ -27,16 +29,20 @@ static void tell(struct ct_collector *c, struct ct_control *m)
 		send(c->control, m, sizeof(*m), MSG_NOSIGNAL);
 }
 
-/* Says why nothing can be collected, to whoever started us. Returns the exit status. */
+/* Says why nothing can be collected, to whoever started us; error 0: what says it
+ * all. Returns the exit status. */
 static int fail(struct ct_collector *c, const char *what, int error)
 {
 	struct ct_control m = { .kind = CT_CONTROL_ERROR, .error = -error };
 
-	snprintf(m.text, sizeof(m.text), "%s: %s", what, strerror(-error));
+	if (error)
+		snprintf(m.text, sizeof(m.text), "%s: %s", what, strerror(-error));
+	else
+		snprintf(m.text, sizeof(m.text), "%s", what);
 	if (c->control >= 0)
 		tell(c, &m);
 	else
-		fprintf(stderr, "ctrace-collector: %s: %s\n", what, strerror(-error));
+		fprintf(stderr, "ctrace-collector: %s\n", m.text);
 	return 1;
 }
 
@@ -51,6 +57,19 @@ static int parse_number(const char *s, int *ret)
 	return 0;
 }
 
+static int parse_ns(const char *s, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long long n = strtoull(s, &end, 10);
+
+	if (end == s || *end || errno)
+		return -EINVAL;
+	*ret = n;
+	return 0;
+}
+
 static int parse(int argc, char **argv, struct ct_options *ret)
 {
 	static const struct option options[] = {
@@ -58,6 +77,9 @@ static int parse(int argc, char **argv, struct ct_options *ret)
 		{ "output", required_argument, NULL, 'o' },
 		{ "daemon", no_argument, NULL, 'd' },
 		{ "control-fd", required_argument, NULL, 'c' },
+		{ "program", required_argument, NULL, 'p' },
+		{ "sched", required_argument, NULL, 'S' },
+		{ "watchdog", required_argument, NULL, 'w' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ 0 },
@@ -77,6 +99,17 @@ static int parse(int argc, char **argv, struct ct_options *ret)
 			break;
 		case 'c':
 			if (parse_number(optarg, &o.control))
+				return -EINVAL;
+			break;
+		case 'p':
+			if (parse_number(optarg, &o.program))
+				return -EINVAL;
+			break;
+		case 'S':
+			o.sched = optarg;
+			break;
+		case 'w':
+			if (parse_ns(optarg, &o.watchdog_ns))
 				return -EINVAL;
 			break;
 		case 'h':
@@ -120,29 +153,56 @@ static int prepare(struct ct_collector *c)
 		error = ct_clock_init(&c->trace.clock);
 	if (error)
 		return fail(c, "epoll", error);
+	if (ct_collector_sched(c))
+		return fail(c, c->sched_refused, 0);
 	/* Last, so that no file is left behind by another failure. */
 	error = ct_writer_open(&c->trace.writer, c->options.out);
 	return error ? fail(c, c->options.out, error) : 0;
 }
 
-static void announce(struct ct_collector *c)
+/* The program waits for the process that it started to end, which does so when the
+ * other one, that collects, is ready or has failed. A fork after that would lose the
+ * kernel's rings. Returns the exit status of a failure; in the other process 0, and
+ * where to say that it is ready. */
+static int go_to_background(struct ct_collector *c, int *ret_ready)
+{
+	int ends[2];
+
+	/* Ours is not its grandchild any more when it is looked for. */
+	if (!c->options.program)
+		ct_proc_starter(&c->options.program);
+	if (pipe2(ends, O_CLOEXEC))
+		return fail(c, "pipe", -errno);
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return fail(c, "fork", -errno);
+	if (pid) {
+		char ready;
+
+		close(ends[1]);
+		_exit(read(ends[0], &ready, 1) == 1 ? 0 : 1);
+	}
+	close(ends[0]);
+	/* Not setsid(): see run-collector.c. */
+	setpgid(0, 0);
+	*ret_ready = ends[1];
+	return 0;
+}
+
+/* ready: where to say so, -1: nowhere. */
+static void announce(struct ct_collector *c, int ready)
 {
 	struct ct_control m = { .kind = CT_CONTROL_READY };
 
-	if (c->options.daemon) {
-		pid_t pid = fork();
-
-		if (pid > 0)
-			_exit(0);
-		/* The program waits for this process to end: it cannot collect itself. */
-		if (pid < 0) {
-			ct_writer_discard(&c->trace.writer, c->options.out);
-			_exit(fail(c, "fork", -errno));
-		}
-		setsid();
-	}
 	tell(c, &m);
 	ct_daemon_detach();
+	if (ready < 0)
+		return;
+	ssize_t ignored = write(ready, "r", 1);
+
+	(void)ignored;
+	close(ready);
 }
 
 static uint64_t cpu_ns(void)
@@ -163,6 +223,7 @@ static void finish(struct ct_collector *c)
 		.events = w->events,
 		.dropped = t->lost,
 		.collector_cpu_ns = cpu_ns(),
+		.slices = w->slices,
 	} };
 
 	ct_writer_record(w, &end);
@@ -200,12 +261,14 @@ int main(int argc, char **argv)
 	ct_daemon_clean(c->control);
 	if (c->control >= 0)
 		fcntl(c->control, F_SETFD, FD_CLOEXEC);
-	int status = prepare(c);
+	int ready = -1, status = c->options.daemon ? go_to_background(c, &ready) : 0;
 
+	if (!status)
+		status = prepare(c);
 	if (status)
 		return status;
-	announce(c);
-	ct_meta_write(&c->trace.writer, c->options.daemon ? "daemon" : "run");
+	announce(c, ready);
+	ct_meta_write(c);
 	ct_collector_loop(c);
 	/* Nobody was ever traced and nobody asks: the file is of no use. */
 	if (!c->trace.last_process && c->control < 0)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "process.h"
+#include "slices.h"
 
 /* What an epoll event is about: kind << 56 | id. Ids, not pointers: what an
  * event names may have ended by the time it is looked at. */
@@ -15,6 +16,7 @@ enum ct_source {
 	CT_SOURCE_CONTROL,
 	CT_SOURCE_PEER,    /* id: descriptor of a connection that has not said hello */
 	CT_SOURCE_PROCESS, /* id: ct_process.id */
+	CT_SOURCE_SCHED,   /* a ring of context switches fills */
 };
 
 struct ct_options {
@@ -22,11 +24,25 @@ struct ct_options {
 	const char *out;
 	bool daemon;
 	int control;             /* descriptor, -1: none */
+	pid_t program;           /* whose context switches are wanted; 0: not said */
+	const char *sched;       /* auto, on, off; NULL: not said */
+	uint64_t watchdog_ns;    /* 0: none */
+};
+
+struct ct_watchdog {
+	uint64_t mark;           /* says whether anybody ran */
+	uint64_t since_ns;       /* since when nobody has */
+	uint64_t next_ns;
+	bool told;
 };
 
 struct ct_collector {
 	struct ct_trace trace;
 	struct ct_options options;
+	struct ct_sched sched;
+	struct ct_watchdog watchdog;
+	char sched_refused[CT_PERF_WRONG + 32];  /* why there are no context switches */
+	bool sched_off;           /* they are not wanted */
 	struct ct_process **process; /* owned, as is each of them */
 	size_t process_count, process_room;
 	int epoll, listener, signals, spare;
@@ -65,7 +81,17 @@ void ct_collector_loop(struct ct_collector *c);
 /* --- meta.c --- */
 
 /* What a trace begins with: META, CAUSE and CALL records. */
-void ct_meta_write(struct ct_writer *w, const char *options);
+void ct_meta_write(struct ct_collector *c);
+
+/* --- watchdog.c --- */
+
+void ct_watchdog_pass(struct ct_collector *c, uint64_t now_ns);
+
+/* --- slices-open.c --- */
+
+/* Opens the context-switch records, if they are wanted. 0: they are open, or
+ * c says why not; -errno: they must be, and sched_refused says why they are not. */
+int ct_collector_sched(struct ct_collector *c);
 
 /* --- daemon.c --- */
 

@@ -3,6 +3,8 @@
  * SOCK_SEQPACKET sockets: one struct ct_control a message.
  *
  *   collector -> run   READY, or ERROR and the collector exits
+ *   collector -> run   STALLED     no thread made progress for as long as --watchdog
+ *                                  says; what they wait for is in the file
  *   run -> collector   ENDED       the program ended
  *   collector -> run   SUMMARY     the trace is complete, or error says why not
  *                   or RUNNING     other processes go on: the collector stays
@@ -24,6 +26,7 @@ enum ct_control_kind {
 	CT_CONTROL_ENDED,
 	CT_CONTROL_RUNNING,
 	CT_CONTROL_SUMMARY,
+	CT_CONTROL_STALLED,
 };
 
 struct ct_control {
@@ -38,7 +41,7 @@ struct ct_control {
 	uint64_t events;      /* in the file */
 	uint64_t lost;        /* events that are not in the file */
 	uint64_t file_bytes;
-	uint64_t duration_ns; /* from the first process's start to the last one's end */
+	uint64_t duration_ns; /* from the first process's start to the last one's end; STALLED: for how long */
 	char text[128];       /* ERROR: what is wrong; SUMMARY: why one was refused */
 };
 

@@ -160,27 +160,41 @@ bool ct_drain_waits(const struct ct_slot *s)
 	return ct_load(&s->wait.call) != 0;
 }
 
+static bool event_of_wait(const struct ct_process *p, const struct ct_thread *th, struct ct_wait *w,
+			  struct ct_event *ret)
+{
+	if (!read_wait(&p->region->slots[th->slot], w) || !w->call)
+		return false;
+	*ret = (struct ct_event){
+		.start = w->start,
+		.end = w->start,
+		.object = w->object,
+		.aux = w->aux,
+		.stack = w->stack,
+		.owner = w->owner,
+		.call = w->call,
+		.kind = CT_EVENT_INTERVAL,
+		.cause = w->cause,
+		.object_kind = w->object_kind,
+	};
+	return true;
+}
+
+bool ct_drain_waiting(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, struct ct_wait *ret)
+{
+	struct ct_event e;
+
+	return event_of_wait(p, th, ret, &e) && judge(t, p, &e) == TAKE;
+}
+
 void ct_drain_wait(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, uint8_t flags, uint64_t end_ns)
 {
-	struct ct_slot *s = &p->region->slots[th->slot];
+	struct ct_event e;
 	struct ct_wait w;
 
-	if (!read_wait(s, &w) || !w.call)
+	if (!event_of_wait(p, th, &w, &e))
 		return;
-	struct ct_event e = {
-		.start = w.start,
-		.end = w.start,
-		.object = w.object,
-		.aux = w.aux,
-		.stack = w.stack,
-		.owner = w.owner,
-		.call = w.call,
-		.kind = CT_EVENT_INTERVAL,
-		.cause = w.cause,
-		.flags = flags,
-		.object_kind = w.object_kind,
-	};
-
+	e.flags = flags;
 	if (judge(t, p, &e) != TAKE) {
 		th->damaged++;
 		return;

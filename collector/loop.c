@@ -132,6 +132,9 @@ static void dispatch(struct ct_collector *c, uint64_t what)
 	case CT_SOURCE_PROCESS:
 		end_process(c, id);
 		break;
+	case CT_SOURCE_SCHED:
+		ct_sched_pass(&c->sched, &c->trace.writer, ct_now_ns());
+		break;
 	}
 }
 
@@ -173,6 +176,7 @@ static void clock_record(struct ct_collector *c, uint64_t now_ns)
 	} };
 
 	ct_writer_record(&t->writer, &r);
+	t->clock.error_ns = 0;
 }
 
 static void pass(struct ct_collector *c, uint64_t now_ns)
@@ -195,7 +199,10 @@ static void pass(struct ct_collector *c, uint64_t now_ns)
 		if (fill > fullest)
 			fullest = fill;
 	}
+	if (ct_sched_is_open(&c->sched))
+		ct_sched_pass(&c->sched, &t->writer, now_ns);
 	adapt(c, fullest);
+	ct_watchdog_pass(c, now_ns);
 	ct_writer_tick(&t->writer, now_ns);
 }
 
@@ -271,6 +278,9 @@ void ct_collector_loop(struct ct_collector *c)
 			pass(c, now_ns);
 	}
 	now_ns = ct_now_ns();
+	if (ct_sched_is_open(&c->sched))
+		ct_sched_finish(&c->sched, &c->trace.writer, now_ns);
+	ct_sched_close(&c->sched);
 	while (c->process_count)
 		ct_collector_end(c, c->process[c->process_count - 1], CT_END_TRACE, now_ns);
 }

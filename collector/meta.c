@@ -35,8 +35,10 @@ static void put_call(struct ct_writer *w, uint64_t id, const char *name, const c
 	ct_writer_record(w, &r);
 }
 
-void ct_meta_write(struct ct_writer *w, const char *options)
+void ct_meta_write(struct ct_collector *c)
 {
+	struct ct_writer *w = &c->trace.writer;
+	bool open = ct_sched_is_open(&c->sched);
 	struct utsname u;
 	char text[sizeof(u.sysname) + sizeof(u.release) + sizeof(u.machine) + 3];
 
@@ -48,8 +50,12 @@ void ct_meta_write(struct ct_writer *w, const char *options)
 	}
 	snprintf(text, sizeof(text), "%ld", sysconf(_SC_NPROCESSORS_ONLN));
 	put_meta(w, "cpus", text);
-	put_meta(w, "sched", "schedstat");
-	put_meta(w, "options", options);
+	put_meta(w, "sched", open ? "switches" : c->sched_off ? "off" : "schedstat");
+	if (*c->sched_refused)
+		put_meta(w, "sched_refused", c->sched_refused);
+	if (open)
+		put_meta(w, "wakes", c->sched.perf.waking ? "sched_waking" : "none");
+	put_meta(w, "options", c->options.daemon ? "daemon" : "run");
 #define CT_CAUSE(id, name, category, text) put_cause(w, CT_CAUSE_##id, name, category, text);
 #include "causes.def"
 #undef CT_CAUSE

@@ -110,6 +110,60 @@ static int status_of_zombie(pid_t pid, int *ret_status)
 	return 0;
 }
 
+/* Field n of a stat file, 3 being the state, that is counted from the name on. */
+static int stat_field(pid_t pid, unsigned int field, long *ret)
+{
+	char path[64], text[1024];
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	int error = read_file(path, text, sizeof(text), &n);
+
+	if (error)
+		return error;
+	const char *at = strrchr(text, ')');
+
+	for (unsigned int i = 2; at && i < field; i++)
+		at = strchr(at + 1, ' ');
+	if (!at)
+		return -EBADMSG;
+	*ret = strtol(at, NULL, 10);
+	return 0;
+}
+
+int ct_proc_starter(pid_t *ret_pid)
+{
+	long exit_signal, parent;
+	pid_t helper = getppid();
+
+	/* Nothing but clone() without exec gives a process an end that nobody hears. */
+	if (stat_field(helper, 38, &exit_signal) || exit_signal || stat_field(helper, 4, &parent) || parent <= 1)
+		return -ESRCH;
+	*ret_pid = (pid_t)parent;
+	return 0;
+}
+
+int ct_proc_environment(pid_t pid, const char *name, char *ret, size_t size)
+{
+	char path[64], *line = NULL;
+	size_t room = 0, n = strlen(name);
+	int error = -ENOENT;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return -errno;
+	while (error && getdelim(&line, &room, 0, f) > 0)
+		if (!strncmp(line, name, n) && line[n] == '=') {
+			snprintf(ret, size, "%s", line + n + 1);
+			error = 0;
+		}
+	free(line);
+	fclose(f);
+	return error;
+}
+
 /* Linux 6.15 remembers the status in the pidfd after the process is reaped.
  * The layout is that of struct pidfd_info in <linux/pidfd.h>. */
 struct pidfd_info {

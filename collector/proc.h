@@ -16,4 +16,10 @@ int ct_proc_schedstat(pid_t pid, pid_t tid, uint64_t *ret_cpu_ns, uint64_t *ret_
  * -ENODATA when the kernel does not tell. */
 int ct_proc_exit_status(pid_t pid, int pidfd, int *ret_status);
 
+/* The process that had its preloaded library start us: the parent of our parent,
+ * if that is the library's helper. -ESRCH: somebody else did. */
+int ct_proc_starter(pid_t *ret_pid);
+/* A variable of the environment that a process was started with. -ENOENT, -errno. */
+int ct_proc_environment(pid_t pid, const char *name, char *ret, size_t size);
+
 #endif

@@ -10,9 +10,6 @@
 #include "atomics.h"
 #include "proc.h"
 
-/* Less than the clocks' own uncertainty; what lies below it is noise, which does
- * not compress. */
-#define GRAIN_NS     16u
 #define CHUNK_EVENTS 32768u
 #define CHUNK_NS     1000000000ull
 #define FIRST_CHUNK_NS 100000000ull /* whoever looks at once, or kills us, finds something */
@@ -33,7 +30,7 @@ uint64_t ct_process_ns(struct ct_trace *t, struct ct_process *p, uint64_t ticks)
 	uint64_t ns = p->clock == CT_CLOCK_TSC ? ct_clock_ns(&t->clock, &p->base, ticks) : ticks;
 
 	/* Rounding all times alike keeps their order, and what is nested stays so. */
-	return ns & ~(uint64_t)(GRAIN_NS - 1);
+	return ns & ~(uint64_t)(CT_GRAIN_NS - 1);
 }
 
 uint64_t ct_process_latest(struct ct_trace *t, const struct ct_process *p)
@@ -56,6 +53,7 @@ static void process_free(struct ct_process *p)
 	free(p->modules);
 	free(p->descriptors);
 	free(p->locks);
+	free(p->holder);
 	ct_events_free(&p->encoder);
 	ct_buf_free(&p->after);
 	ct_map_free(&p->stacks);
@@ -217,6 +215,7 @@ unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t 
 	if (!p->counters_ns)
 		p->counters_ns = now_ns + COUNTERS_NS;
 	counters_pass(t, p, now_ns);
+	ct_waiting_pass(t, p, now_ns);
 	flush_if_due(t, p, now_ns);
 	return fullest;
 }
@@ -226,6 +225,8 @@ void ct_process_finish(struct ct_trace *t, struct ct_process *p, int how, uint64
 	uint32_t used = slots_used(p);
 
 	ct_trace_sync(t);
+	if (how != CT_END_EXEC)
+		ct_waiting_last(t, p, end_ns, how == CT_END_TRACE);
 	for (uint32_t i = 0; i < used; i++) {
 		ct_thread_finish(t, p, i, how, end_ns);
 		if (p->encoder.count >= CHUNK_EVENTS)

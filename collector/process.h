@@ -50,6 +50,8 @@ struct ct_thread {
 	bool busy;            /* had events since the last poll */
 	char name[CT_NAME];   /* as last written */
 	char slot_name[CT_NAME]; /* as last seen in the slot */
+	uint64_t waiting_start; /* ticks: the wait of its last WAITING record; 0: none */
+	uint16_t waiting_call;
 	uint16_t counted_index[CT_CALLS_MAX]; /* call -> 1 + index in counted */
 	struct ct_counted *counted;           /* owned */
 	uint16_t counted_used, counted_size;
@@ -58,6 +60,14 @@ struct ct_thread {
 /* Difference baseline of a hot lock. */
 struct ct_lock_seen {
 	uint64_t acquisitions, hold_ticks;
+};
+
+#define CT_HOLDERS_MAX 256u
+
+/* As in a HOLDER record; without padding, to be compared as a whole. */
+struct ct_holder {
+	uint64_t address;
+	uint32_t tid, shared;
 };
 
 struct ct_module_seen {
@@ -97,6 +107,11 @@ struct ct_process {
 	uint64_t damaged;      /* that belong to no thread; not yet in a LOSS record */
 	uint64_t counters_ns;  /* when next */
 	uint64_t kill_probe_ns;
+	uint64_t waiting_ns;   /* when to look for waits that last */
+	bool no_peek;          /* the kernel does not let us read its memory */
+	struct ct_holder *holder; /* the set of HOLDER records written last; owned */
+	uint32_t holder_count;
+	uint64_t holders_ns;   /* when it was last true */
 };
 
 /* What all processes share. */
@@ -151,6 +166,17 @@ void ct_drain_wait(struct ct_trace *t, struct ct_process *p, struct ct_thread *t
 		   uint64_t end_ns);
 /* Whether a wait is in progress. */
 bool ct_drain_waits(const struct ct_slot *s);
+/* A copy of it; false: there is none, or it makes no sense. */
+bool ct_drain_waiting(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, struct ct_wait *ret);
+
+/* --- waiting.c --- */
+
+/* Now and then: writes the waits that have lasted for a while, and which of them are over. */
+void ct_waiting_pass(struct ct_trace *t, struct ct_process *p, uint64_t now_ns);
+/* Writes all waits in progress. */
+void ct_waiting_now(struct ct_trace *t, struct ct_process *p, uint64_t now_ns);
+/* The process, or the trace, ends: who holds what is waited for then. */
+void ct_waiting_last(struct ct_trace *t, struct ct_process *p, uint64_t end_ns, bool alive);
 
 /* --- intern.c: numbers in shared memory to those in the trace; 0: none --- */
 

@@ -36,17 +36,23 @@ static int hear(int fd, int timeout_ms, struct ct_control *ret)
 	return 0;
 }
 
-_Noreturn static void become(const char *path, const char *socket_name, const char *out, int control)
+_Noreturn static void become(const struct ct_collector_arguments *a, int control)
 {
-	char number[16];
+	char number[16], program[16], watchdog[32];
 	/* The one descriptor that it inherits. */
 	int fd = fcntl(control, F_DUPFD, 3);
 
 	ct_child_reset();
-	/* A terminal's ^C and hangup are not for the collector. */
-	setsid();
+	/* A terminal's ^C and ^Z are not for the collector; hangups it ignores. No session
+	 * of its own: the kernel's autogroups would set it, alone, against all of the
+	 * program, and leave it without a CPU for half a second (measured, Linux 6.18). */
+	setpgid(0, 0);
 	snprintf(number, sizeof(number), "%d", fd);
-	execl(path, "ctrace-collector", "--socket", socket_name, "-o", out, "--control-fd", number, (char *)NULL);
+	snprintf(program, sizeof(program), "%d", a->program);
+	snprintf(watchdog, sizeof(watchdog), "%llu", (unsigned long long)a->watchdog_ns);
+	execl(a->path, "ctrace-collector", "--socket", a->socket_name, "-o", a->out, "--control-fd", number,
+	      "--program", program, "--watchdog", watchdog, a->sched ? "--sched" : (char *)NULL, a->sched,
+	      (char *)NULL);
 	struct ct_control m = { .magic = CT_CONTROL_MAGIC, .kind = CT_CONTROL_ERROR };
 
 	snprintf(m.text, sizeof(m.text), "ctrace-collector: %s", strerror(errno));
@@ -64,8 +70,7 @@ static void reap(struct ct_collector_process *c)
 	c->control = -1;
 }
 
-int ct_collector_start(const char *path, const char *socket_name, const char *out,
-		       struct ct_collector_process *ret, char ret_wrong[256])
+int ct_collector_start(const struct ct_collector_arguments *a, struct ct_collector_process *ret, char ret_wrong[256])
 {
 	int pair[2];
 
@@ -82,7 +87,7 @@ int ct_collector_start(const char *path, const char *socket_name, const char *ou
 		return -1;
 	}
 	if (!pid)
-		become(path, socket_name, out, pair[1]);
+		become(a, pair[1]);
 	close(pair[1]);
 
 	struct ct_collector_process c = { pid, pair[0] };
@@ -127,8 +132,12 @@ int ct_collector_stop(struct ct_collector_process *c, pid_t program, int status,
 		reap(c);
 		return -ECONNRESET;
 	}
-	int error = hear(c->control, ANSWER_MS, &m);
+	int error;
 
+	/* It may have said before that the program stalls. */
+	do {
+		error = hear(c->control, ANSWER_MS, &m);
+	} while (!error && m.kind == CT_CONTROL_STALLED);
 	if (!error && m.kind == CT_CONTROL_SUMMARY)
 		reap(c);
 	if (error == -ECONNRESET)

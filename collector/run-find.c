@@ -1,6 +1,8 @@
 /* Where the other parts of ctrace are: in the build folder, or where they were installed. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "run.h"
@@ -16,16 +18,26 @@ static bool first_there(const char *const *candidates, int mode, char ret[PATH_M
 	return false;
 }
 
+/* The path of our own executable. Where /proc is not mounted, the one that we were started by. */
+static bool find_self(char ret[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", ret, PATH_MAX - 1);
+	const char *started_by = (const char *)getauxval(AT_EXECFN);
+
+	if (n <= 0)
+		return started_by && realpath(started_by, ret);
+	ret[n] = 0;
+	return true;
+}
+
 int ct_find_parts(struct ct_parts *ret, char ret_wrong[256])
 {
 	char here[PATH_MAX], above[PATH_MAX], built[3][PATH_MAX + 32] = { "", "", "" }, beside[PATH_MAX + 32];
-	ssize_t n = readlink("/proc/self/exe", here, sizeof(here) - 1);
 
-	if (n <= 0) {
-		snprintf(ret_wrong, 256, "/proc/self/exe: cannot be read");
+	if (!find_self(here)) {
+		snprintf(ret_wrong, 256, "ctrace-run: cannot find its own place");
 		return -1;
 	}
-	here[n] = 0;
 	*strrchr(here, '/') = 0;
 	snprintf(above, sizeof(above), "%s", here);
 	char *slash = strrchr(above, '/');

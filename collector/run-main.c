@@ -100,25 +100,8 @@ static bool print_trouble(const char *out, int error, const struct ct_control *m
 		fprintf(stderr, "ctrace: %s: %u process%s not traced: %s\n", out, m->refused,
 			m->refused == 1 ? "" : "es", m->text);
 	else if (!m->processes)
-		fprintf(stderr, "ctrace: %s: the program did not load libctrace.so: nothing was traced\n", out);
+		fprintf(stderr, "ctrace: %s: nothing was traced: the program did not load libctrace.so, or says above why not\n", out);
 	return true;
-}
-
-static void run_analyzer(const char *analyzer, const char *out)
-{
-	if (!*analyzer)
-		return;
-	fflush(NULL);
-	pid_t pid = fork();
-
-	if (!pid) {
-		ct_child_reset();
-		dup2(STDERR_FILENO, STDOUT_FILENO);
-		execl(analyzer, "ctrace-analyze", "blocks", "--top", "3", "--", out, (char *)NULL);
-		_exit(127);
-	}
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
 }
 
 /* Ends as the program ended. */
@@ -158,7 +141,10 @@ static int run(const struct ct_run_options *o, const char *path, const struct ct
 	else
 		snprintf(out, sizeof(out), "trace.%d.bin", program.pid);
 	ct_program_block_signals();
-	if (ct_collector_start(parts->collector, socket_name, out, &collector, wrong)) {
+	struct ct_collector_arguments arguments = { parts->collector, socket_name, out, o->sched, program.pid,
+						    o->watchdog_ns };
+
+	if (ct_collector_start(&arguments, &collector, wrong)) {
 		ct_program_cancel(&program);
 		return fail("%s", wrong);
 	}
@@ -170,12 +156,22 @@ static int run(const struct ct_run_options *o, const char *path, const struct ct
 	}
 
 	struct ct_control summary = { 0 };
-	int status = ct_program_wait(program.pid, &collector.pid);
+	struct ct_run_watchdog watchdog = { o->watchdog_ns ? collector.control : -1, 0, parts->analyzer, out };
+
+	if (o->watchdog_ns)
+		ct_watchdog_listen(collector.control);
+	int status = ct_program_wait(program.pid, &collector.pid, &watchdog);
+
+	ct_watchdog_end(&watchdog);
 
 	error = ct_collector_stop(&collector, program.pid, status, &summary);
 	if (print_trouble(out, error, &summary, o->quiet) && !o->quiet) {
 		print_summary(out, &summary);
-		run_analyzer(parts->analyzer, out);
+		pid_t pid = ct_start_analyzer(parts->analyzer, (const char *const[]){ "ctrace-analyze", "blocks", "--top",
+										  "3", "--", out, NULL });
+
+		if (pid)
+			ct_reap(pid);
 	}
 	return end_like(status);
 }

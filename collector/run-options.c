@@ -15,6 +15,8 @@ static const char usage[] =
 	"      --min DURATION       shortest wait written one by one: 500ns, 10us, 1ms (10us)\n"
 	"      --sched MODE         context switches: auto, on, off (auto)\n"
 	"      --stacks MODE        call stacks: auto, fp, unwind, off (auto)\n"
+	"      --watchdog DURATION  report who waits for whom when no thread has made progress for\n"
+	"                           so long: 10s\n"
 	"  -q, --quiet              no summary at the end\n"
 	"  -h, --help               this text\n"
 	"      --version            which version this is\n"
@@ -70,12 +72,15 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 		snprintf(wrong, 256, "--min %.100s: not a duration such as 500ns, 10us, 1ms or 2s", value);
 		return -1;
 	case 's':
-		if (!one_of(value, sched))
-			snprintf(wrong, 256, "--sched %.100s: neither auto nor on nor off", value);
-		else if (!strcmp(value, "on"))
-			snprintf(wrong, 256, "--sched on: context switch records are not available in this version");
-		else
+		o->sched = value;
+		if (one_of(value, sched))
 			return 0;
+		snprintf(wrong, 256, "--sched %.100s: neither auto nor on nor off", value);
+		return -1;
+	case 'w':
+		if (!parse_duration(value, &o->watchdog_ns) && o->watchdog_ns)
+			return 0;
+		snprintf(wrong, 256, "--watchdog %.100s: not a duration such as 500ms or 10s", value);
 		return -1;
 	case 'k':
 		o->stacks = value;
@@ -103,6 +108,7 @@ int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_w
 		{ "min", required_argument, NULL, 'm' },
 		{ "sched", required_argument, NULL, 's' },
 		{ "stacks", required_argument, NULL, 'k' },
+		{ "watchdog", required_argument, NULL, 'w' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },

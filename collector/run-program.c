@@ -101,7 +101,7 @@ int ct_program_fork(const char *path, const struct ct_environment *env, struct c
 	return 0;
 }
 
-static void reap(pid_t pid)
+void ct_reap(pid_t pid)
 {
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
@@ -120,7 +120,7 @@ int ct_program_start(struct ct_program *p)
 	p->hold = -1;
 	if (n != sizeof(error))
 		return 0;
-	reap(p->pid);
+	ct_reap(p->pid);
 	return error;
 }
 
@@ -128,7 +128,7 @@ void ct_program_cancel(struct ct_program *p)
 {
 	close(p->hold);
 	p->hold = -1;
-	reap(p->pid);
+	ct_reap(p->pid);
 }
 
 static const int passed_on[] = { SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
@@ -142,6 +142,7 @@ static void awaited(sigset_t *ret)
 	sigaddset(ret, SIGINT);
 	sigaddset(ret, SIGQUIT);
 	sigaddset(ret, SIGCHLD);
+	sigaddset(ret, SIGIO);
 }
 
 void ct_program_block_signals(void)
@@ -187,7 +188,7 @@ static void pass_on(pid_t pid, const siginfo_t *info)
 			kill(pid, info->si_signo);
 }
 
-int ct_program_wait(pid_t pid, pid_t *collector)
+int ct_program_wait(pid_t pid, pid_t *collector, struct ct_run_watchdog *w)
 {
 	sigset_t set;
 
@@ -202,6 +203,7 @@ int ct_program_wait(pid_t pid, pid_t *collector)
 			stop_too(pid);
 		if (*collector && waitpid(*collector, NULL, WNOHANG) == *collector)
 			*collector = 0;
+		ct_watchdog_hear(w);
 		siginfo_t info;
 
 		if (sigwaitinfo(&set, &info) > 0)

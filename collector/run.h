@@ -13,9 +13,18 @@
 struct ct_run_options {
 	const char *out;      /* NULL: trace.<pid>.bin */
 	const char *stacks;   /* NULL: not given */
+	const char *sched;    /* likewise */
 	uint64_t min_ns;
+	uint64_t watchdog_ns; /* 0: none */
 	bool min_given, quiet;
 	char **argv;          /* the program and its arguments */
+};
+
+/* What is done when the collector says that the program stalls. */
+struct ct_run_watchdog {
+	int control;          /* -1: it is not asked */
+	pid_t running;        /* the analyzer that reports; 0: none */
+	const char *analyzer, *out;
 };
 
 /* --- run-options.c --- */
@@ -54,7 +63,7 @@ int ct_program_start(struct ct_program *p);
 void ct_program_cancel(struct ct_program *p);
 /* Passes signals on and waits until the program ends; notes in *collector (set
  * to 0) if that process ends before. Returns the program's status as from wait(). */
-int ct_program_wait(pid_t pid, pid_t *collector);
+int ct_program_wait(pid_t pid, pid_t *collector, struct ct_run_watchdog *w);
 /* Blocks the signals that ct_program_wait waits for. */
 void ct_program_block_signals(void);
 /* What every other child does before its exec: no signal blocked or ignored, no LD_PRELOAD. */
@@ -67,12 +76,31 @@ struct ct_collector_process {
 	int control;
 };
 
+/* What a collector is started with. */
+struct ct_collector_arguments {
+	const char *path, *socket_name, *out;
+	const char *sched;    /* NULL: not given */
+	pid_t program;        /* whose context switches it records */
+	uint64_t watchdog_ns; /* 0: none */
+};
+
 /* Starts the collector and waits until it is ready. 0, or -1 and why not. */
-int ct_collector_start(const char *path, const char *socket_name, const char *out,
-		       struct ct_collector_process *ret, char ret_wrong[256]);
+int ct_collector_start(const struct ct_collector_arguments *a, struct ct_collector_process *ret, char ret_wrong[256]);
 /* Ends it and removes the file, as if it had never been. */
 void ct_collector_cancel(struct ct_collector_process *c, const char *out);
 /* Tells it that the program ended and takes its answer. -errno: there is none. */
 int ct_collector_stop(struct ct_collector_process *c, pid_t program, int status, struct ct_control *ret);
+
+/* --- run-watchdog.c --- */
+
+/* Has SIGIO sent to us when the collector says something. */
+void ct_watchdog_listen(int control);
+/* Takes what it said, if anything: that the program stalls is reported on stderr. */
+void ct_watchdog_hear(struct ct_run_watchdog *w);
+/* Waits for the end of a report that is being made. */
+void ct_watchdog_end(struct ct_run_watchdog *w);
+/* Starts ctrace-analyze with its output on stderr; 0: it is not there. */
+pid_t ct_start_analyzer(const char *analyzer, const char *const argv[]);
+void ct_reap(pid_t pid);
 
 #endif

@@ -16,6 +16,7 @@
 #define LEVEL         1
 #define RECORDS_BYTES (512u << 10)
 #define RECORDS_NS    1000000000u
+#define CUTS_MAX      CT_SLICES_COLUMNS
 #define INDEX_MAX     (CT_CHUNK_RAW_MAX / sizeof(struct ct_index_entry))
 
 static int write_all(int fd, const void *data, size_t n)
@@ -103,7 +104,7 @@ void ct_writer_discard(struct ct_writer *w, const char *path)
 
 /* Where a payload's parts begin that have little in common. */
 struct cuts {
-	size_t at[CT_COLUMNS];
+	size_t at[CUTS_MAX];
 	unsigned int count;
 };
 
@@ -132,7 +133,7 @@ static bool pack(struct ct_writer *w, struct ct_chunk_header *h, const struct ct
 		 const struct cuts *cuts)
 {
 	/* A block that does not shrink takes 3 bytes more. */
-	size_t bound = ZSTD_compressBound(payload->size) + 16 * CT_COLUMNS;
+	size_t bound = ZSTD_compressBound(payload->size) + 16 * CUTS_MAX;
 
 	ct_buf_clear(&w->out);
 	if (!ct_buf_reserve(&w->out, sizeof(*h) + bound))
@@ -251,6 +252,14 @@ void ct_writer_flush(struct ct_writer *w)
 	w->record_count = 0;
 }
 
+/* The columns stand at the payload's end. */
+static void cut_columns(struct cuts *cuts, size_t at, const struct ct_buf *columns, unsigned int count)
+{
+	cuts->count = count;
+	for (size_t i = count; i-- > 0; at -= 1 + (columns[i].size > 127))
+		cuts->at[i] = at -= columns[i].size;
+}
+
 void ct_writer_events(struct ct_writer *w, uint32_t process, struct ct_events_encoder *e)
 {
 	if (!e->count)
@@ -264,20 +273,37 @@ void ct_writer_events(struct ct_writer *w, uint32_t process, struct ct_events_en
 		.last_ns = e->last_ns,
 	};
 
-	struct cuts cuts = { .count = CT_COLUMNS };
+	struct cuts cuts;
 
 	ct_buf_clear(&w->raw);
 	if (ct_events_finish(e, &w->raw) && !w->error)
 		w->error = -ENOMEM;
-	/* The columns stand at the payload's end. */
-	for (size_t i = CT_COLUMNS, at = w->raw.size; i-- > 0; at -= 1 + (e->columns[i].size > 127))
-		cuts.at[i] = at -= e->columns[i].size;
+	cut_columns(&cuts, w->raw.size, e->columns, CT_COLUMNS);
 	write_chunk(w, &h, &w->raw, &cuts);
 	if (w->error)
 		w->events_dropped += h.count;
 	else
 		w->events += h.count;
 	ct_events_reset(e);
+}
+
+void ct_writer_switches(struct ct_writer *w, struct ct_switches_encoder *e)
+{
+	struct ct_chunk_header h = {
+		.kind = CT_CHUNK_SWITCHES,
+		.count = e->count,
+		.first_ns = e->first_ns,
+		.last_ns = e->last_ns,
+	};
+	struct cuts cuts;
+
+	ct_buf_clear(&w->raw);
+	if (ct_switches_finish(e, &w->raw) && !w->error)
+		w->error = -ENOMEM;
+	cut_columns(&cuts, w->raw.size, e->columns, CT_SLICES_COLUMNS);
+	write_chunk(w, &h, &w->raw, &cuts);
+	if (!w->error)
+		w->slices += h.count;
 }
 
 void ct_writer_tick(struct ct_writer *w, uint64_t now_ns)

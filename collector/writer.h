@@ -11,12 +11,14 @@
 #include <stdint.h>
 
 #include "codec.h"
+#include "switches.h"
 
 struct ct_writer {
 	int fd;
 	int error;               /* 0, or the -errno that ended the file */
 	uint64_t file_bytes;     /* whole chunks in the file */
 	uint64_t events;         /* events in them */
+	uint64_t slices;         /* slices in them */
 	uint64_t events_dropped; /* events that came after the error */
 	struct ct_buf records;   /* not yet written */
 	uint32_t record_count;
@@ -40,6 +42,8 @@ void ct_writer_records(struct ct_writer *w, const struct ct_buf *encoded, uint32
 void ct_writer_flush(struct ct_writer *w);
 /* Flushes the records, then writes the encoder's events as a chunk and resets it. */
 void ct_writer_events(struct ct_writer *w, uint32_t process, struct ct_events_encoder *e);
+/* Writes the encoder's slices and gaps as a chunk. It must be reset afterwards. */
+void ct_writer_switches(struct ct_writer *w, struct ct_switches_encoder *e);
 /* Flushes records that are many or old. */
 void ct_writer_tick(struct ct_writer *w, uint64_t now_ns);
 

@@ -182,7 +182,7 @@ static uint64_t identify(int fd, bool same_for_sure)
 	return fresh;
 }
 
-void ct_descriptor(struct ct_event *event)
+void ct_descriptor(struct ct_event *event, bool before)
 {
 	static const uint8_t causes[CT_FD_KINDS] = {
 		[CT_FD_UNKNOWN] = CT_CAUSE_FILE, [CT_FD_FILE] = CT_CAUSE_FILE, [CT_FD_DIR] = CT_CAUSE_FILE,
@@ -191,14 +191,17 @@ void ct_descriptor(struct ct_event *event)
 	};
 	int fd = (int)event->object;
 
+	if (fd >= 0 && event->object >> 32)
+		return; /* found out before the call */
 	event->object &= 0xffffffffu;
 	if (fd < 0 || ct_state.no_syscalls || ct_stack_is_tight())
 		return;
 	/* A call that succeeds on epoll descriptors only vouches for the kind. */
 	bool epoll = event->call == CT_CALL_epoll_wait || event->call == CT_CALL_epoll_pwait ||
 		     event->call == CT_CALL_epoll_pwait2;
+	bool closes = event->call == CT_CALL_close || event->call == CT_CALL_fclose || event->call == CT_CALL_closedir;
 	/* After close the number may be another's already. */
-	uint64_t id_kind = event->call == CT_CALL_close ? 0 : identify(fd, epoll && event->result >= 0);
+	uint64_t id_kind = closes && !before ? 0 : identify(fd, epoll && event->result >= 0);
 
 	event->object |= id_kind >> 8 << 32;
 	if (event->cause == CT_CAUSE_FILE)

@@ -6,7 +6,7 @@
 #include <glob.h>
 
 #define DIRECTORY(type, symbol, call, result, parameters, ...) \
-	CT_WRAP(ct_begin, CT_CAUSE_FILE, CT_OBJECT_FD, (uint32_t)dirfd(d), type, symbol, call, result, parameters, \
+	CT_WRAP(ct_begin, CT_CAUSE_FILE, CT_OBJECT_FD, (uint32_t)(ct_given(d) ? dirfd(d) : -1), type, symbol, call, result, parameters, \
 		__VA_ARGS__)
 #define FOUND (r != NULL)
 

@@ -3,6 +3,8 @@
  * thread left its CPU in it. The first such call of a thread is written without
  * a start; the calls after it are timed for a while, since an allocator that
  * blocks once usually blocks again. Large blocks come from mmap and are timed.
+ * A sanitizer's allocator looks at who calls it: there each call is passed on
+ * by a jump.
  */
 #include "real.h"
 
@@ -71,7 +73,7 @@ static inline void end_untimed(uint16_t call, uint64_t bytes)
 	{ \
 		BOOT; \
 		if (CT_UNLIKELY(!begin_untimed(CT_CALL_##name, (bytes)))) \
-			return name##_timed arguments; \
+			return ct_state.sanitized ? ct_real.name arguments : name##_timed arguments; \
 		type r = ct_real.name arguments; \
 		end_untimed(CT_CALL_##name, (bytes)); \
 		return r; \
@@ -113,7 +115,7 @@ CT_EXPORT void free(void *p)
 	if (CT_UNLIKELY(ct_boot_owns(p)))
 		return;
 	if (CT_UNLIKELY(!begin_untimed(CT_CALL_free, 0))) {
-		free_timed(p);
+		(ct_state.sanitized ? ct_real.free : free_timed)(p);
 		return;
 	}
 	ct_real.free(p);

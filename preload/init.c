@@ -1,5 +1,6 @@
 /* The constructor: settles the clock, rseq and settings, then attaches. */
 #include "init.h"
+#include "real.h"
 
 #include <cpuid.h>
 #include <dlfcn.h>
@@ -194,6 +195,16 @@ static void find_tid(void)
 		}
 }
 
+static bool is_sanitized(void)
+{
+	static const char *const entries[] = { "__asan_init", "__lsan_init", "__tsan_init", "__msan_init", "__hwasan_init" };
+
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
+		if (ct_real.dlsym(RTLD_DEFAULT, entries[i]))
+			return true;
+	return false;
+}
+
 static void attach_to(const char *socket)
 {
 	if (socket != ct_state.socket)
@@ -213,6 +224,7 @@ __attribute__((constructor)) static void init(void)
 	int error = errno;
 
 	ct_resolve();
+	ct_state.sanitized = is_sanitized();
 	settle_rseq();
 	settle_settings();
 	settle_stack_bounds();

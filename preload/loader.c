@@ -149,7 +149,7 @@ _Static_assert((long)RTLD_DEFAULT == 0 && (long)RTLD_NEXT == -1, "as dlsym compa
 CT_EXPORT int dlclose(void *handle)
 {
 	const struct link_map *map = handle;
-	void *part = map ? map->l_ld : NULL;
+	void *part = ct_given(map) ? map->l_ld : NULL;
 	struct dl_find_object object;
 	struct ct_interval v;
 
@@ -163,9 +163,22 @@ CT_EXPORT int dlclose(void *handle)
 	return r;
 }
 
-/* Unwinders built before gcc 12 come here for each exception, and queue. */
-CT_WRAP_PLAIN(CT_CAUSE_LOADER, int, dl_iterate_phdr, dl_iterate_phdr,
-	      (int each(struct dl_phdr_info *, size_t, void *), void *argument), each, argument)
+/* Unwinders built before gcc 12 come here for each exception, and queue. The
+ * leak sanitizer comes here from a task that runs on another thread's
+ * thread-local storage, while that thread stands still. */
+CT_EXPORT int dl_iterate_phdr(int each(struct dl_phdr_info *, size_t, void *), void *argument)
+{
+	struct ct_interval v;
+
+	if (CT_UNLIKELY(ct_state.sanitized))
+		return ct_real.dl_iterate_phdr(each, argument);
+	ct_begin(&v, CT_CALL_dl_iterate_phdr, CT_CAUSE_LOADER, CT_OBJECT_NONE, 0);
+	int r = ct_real.dl_iterate_phdr(each, argument);
+
+	ct_end(&v, r);
+	return r;
+}
+
 CT_WRAP_PLAIN(CT_CAUSE_LOADER, int, dladdr, dladdr, (const void *address, Dl_info *info), address, info)
 CT_WRAP_PLAIN(CT_CAUSE_LOADER, int, dladdr1, dladdr, (const void *address, Dl_info *info, void **extra, int flags),
 	      address, info, extra, flags)

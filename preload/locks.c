@@ -59,10 +59,31 @@ static inline void got_exclusive(struct ct_slot *slot, uint16_t call, const pthr
 		ct_hot_acquired(l);
 }
 
+/* glibc knows how many read a lock, but not who: each thread notes what it holds,
+ * so that a deadlock of a reader can be seen. A lock that is read twice is noted
+ * twice. A signal handler that comes in between may have its note overwritten. */
+static inline void note_shared(struct ct_slot *slot, const pthread_rwlock_t *l)
+{
+	for (uint32_t i = 0; i < CT_READ_LOCKS; i++)
+		if (CT_LIKELY(!slot->read_locks[i])) {
+			ct_store(&slot->read_locks[i], (uint64_t)l);
+			return;
+		}
+}
+
+static inline void forget_shared(struct ct_slot *slot, const pthread_rwlock_t *l)
+{
+	for (uint32_t i = 0; i < CT_READ_LOCKS; i++)
+		if (slot->read_locks[i] == (uint64_t)l) {
+			ct_store(&slot->read_locks[i], 0);
+			return;
+		}
+}
+
 static inline void got_shared(struct ct_slot *slot, uint16_t call, const pthread_rwlock_t *l)
 {
-	(void)l;
 	ct_inc_local(&slot->calls[call]);
+	note_shared(slot, l);
 }
 
 static struct ct_hot *begin_contended(struct ct_interval *v, uint16_t call, enum ct_cause cause,
@@ -89,12 +110,22 @@ static void end_contended(struct ct_interval *v, struct ct_hot *hot, const void 
 		ct_hot_acquired(lock);
 }
 
+static CT_COLD void end_contended_shared(struct ct_interval *v, struct ct_hot *hot, const void *lock, int r)
+{
+	end_contended(v, hot, lock, r, false);
+	if (v->slot && r == 0)
+		note_shared(v->slot, lock);
+}
+
 #define CONTENDED(call, cause, lock, owner, exclusive, LOCK) \
 	do { \
 		struct ct_interval v; \
 		struct ct_hot *hot = begin_contended(&v, CT_CALL_##call, cause, lock, owner, __builtin_return_address(0)); \
 		int r_ = LOCK; \
-		end_contended(&v, hot, lock, r_, exclusive); \
+		if (exclusive) \
+			end_contended(&v, hot, lock, r_, true); \
+		else \
+			end_contended_shared(&v, hot, lock, r_); \
 		return r_; \
 	} while (0)
 
@@ -265,8 +296,16 @@ WRLOCK(pthread_rwlock_clockwrlock, valid(clock, until),
 
 CT_EXPORT int pthread_rwlock_tryrdlock(pthread_rwlock_t *l)
 {
-	ct_count(CT_CALL_pthread_rwlock_tryrdlock);
-	return ct_real.pthread_rwlock_tryrdlock(l);
+	int r = ct_real.pthread_rwlock_tryrdlock(l);
+	struct ct_slot *slot = ct_self();
+
+	if (CT_LIKELY(slot != NULL)) {
+		if (r == 0)
+			got_shared(slot, CT_CALL_pthread_rwlock_tryrdlock, l);
+		else
+			ct_inc_local(&slot->calls[CT_CALL_pthread_rwlock_tryrdlock]);
+	}
+	return r;
 }
 
 CT_EXPORT int pthread_rwlock_trywrlock(pthread_rwlock_t *l)
@@ -288,9 +327,13 @@ CT_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *l)
 	struct ct_slot *slot = ct_self();
 
 	if (CT_LIKELY(slot != NULL)) {
+		bool exclusive = rwlock_owner(l) == slot->tid;
+
 		ct_inc_local(&slot->calls[CT_CALL_pthread_rwlock_unlock]);
+		if (!exclusive)
+			forget_shared(slot, l);
 		if (CT_UNLIKELY(ct_hot_maybe(l)))
-			ct_hot_release(slot, l, CT_CALL_pthread_rwlock_unlock, rwlock_owner(l) == slot->tid);
+			ct_hot_release(slot, l, CT_CALL_pthread_rwlock_unlock, exclusive);
 	}
 	return ct_real.pthread_rwlock_unlock(l);
 }

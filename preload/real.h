@@ -170,6 +170,13 @@ int __isoc23_fwscanf(FILE *, const wchar_t *, ...);
 int __isoc23_vfwscanf(FILE *, const wchar_t *, va_list);
 #endif
 
+/* Whether a pointer was given. To the compiler, what a header declares as nonnull is. */
+static inline int ct_given(const void *p)
+{
+	__asm__("" : "+r"(p));
+	return p != NULL;
+}
+
 /* A compatibility version lives beside the current one under another member. */
 #define CT_COMPAT_NAME(symbol) symbol##_compat
 

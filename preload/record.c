@@ -65,8 +65,19 @@ CT_COLD void ct_write(struct ct_interval *v, uint64_t end, int left, int64_t res
 	};
 
 	if (v->object_kind == CT_OBJECT_FD)
-		ct_descriptor(&e);
+		ct_descriptor(&e, false);
 	ct_write_event(v->slot, &e);
+}
+
+void ct_identify(struct ct_interval *v)
+{
+	struct ct_event e = { .object = v->object, .call = v->call, .cause = v->cause };
+
+	if (v->object_kind != CT_OBJECT_FD)
+		return;
+	ct_descriptor(&e, true);
+	v->object = e.object;
+	v->cause = e.cause;
 }
 
 CT_COLD void ct_write_left(struct ct_slot *slot, uint16_t call, uint8_t cause, uint8_t object_kind, uint64_t object,
@@ -90,11 +101,12 @@ CT_COLD void ct_write_left(struct ct_slot *slot, uint16_t call, uint8_t cause, u
 	};
 
 	if (object_kind == CT_OBJECT_FD)
-		ct_descriptor(&e);
+		ct_descriptor(&e, false);
 	ct_write_event(slot, &e);
 }
 
-CT_COLD void ct_write_wake(uint16_t call, uint8_t cause, const void *object, uint64_t start, int64_t woken)
+static void write_waking(uint8_t kind, uint8_t flags, uint16_t call, uint8_t cause, const void *object, uint64_t start,
+			 int64_t result)
 {
 	struct ct_slot *slot = ct_thread.slot;
 
@@ -105,15 +117,26 @@ CT_COLD void ct_write_wake(uint16_t call, uint8_t cause, const void *object, uin
 		.start = start,
 		.end = ct_ticks(),
 		.object = (uint64_t)object,
-		.result = woken,
+		.result = result,
 		.stack = ct_stack(slot),
 		.call = call,
-		.kind = CT_EVENT_WAKE,
+		.kind = kind,
+		.flags = flags,
 		.cause = cause,
 		.object_kind = CT_OBJECT_ADDRESS,
 	};
 
 	ct_write_event(slot, &e);
+}
+
+CT_COLD void ct_write_wake(uint16_t call, uint8_t cause, const void *object, uint64_t start, int64_t woken)
+{
+	write_waking(CT_EVENT_WAKE, 0, call, cause, object, start, woken);
+}
+
+CT_COLD void ct_write_waiting_wake(uint16_t call, uint8_t cause, const void *object, uint64_t start)
+{
+	write_waking(CT_EVENT_INTERVAL, CT_EV_OFF_CPU, call, cause, object, start, 0);
 }
 
 /* Writes the published wait, which its wrapper will not. */
@@ -137,7 +160,7 @@ static void write_left(struct ct_slot *slot, uint64_t end, uint8_t flags)
 
 	ct_store(&w->call, CT_CALL_NONE);
 	if (e.object_kind == CT_OBJECT_FD)
-		ct_descriptor(&e);
+		ct_descriptor(&e, false);
 	ct_write_event(slot, &e);
 }
 
@@ -160,6 +183,9 @@ CT_COLD void ct_begin_nested(struct ct_interval *v)
 			  w->frame >= ct_thread.stack_low && w->frame < ct_thread.stack_high;
 
 	if (!same_stack || w->frame > here) {
+		/* The kernel clears the field before a handler runs; where the outer
+		 * call itself came back to us, as fopen does to malloc, it is as it was. */
+		v->outer_left = ct_rseq_left() != 0;
 		v->outer = *w;
 		v->nested = 1;
 		return;
@@ -168,11 +194,14 @@ CT_COLD void ct_begin_nested(struct ct_interval *v)
 	write_left(v->slot, w->start, CT_EV_ABANDONED);
 }
 
-CT_COLD void ct_end_nested(struct ct_interval *v)
+CT_COLD void ct_end_nested(struct ct_interval *v, int left)
 {
 	struct ct_wait *w = &v->slot->wait;
 
-	ct_rseq_clear();
+	if (left || v->outer_left)
+		ct_rseq_clear();
+	else
+		ct_rseq_arm();
 	ct_store(&w->seq, (w->seq + 1) | 1);
 	ct_store(&w->call, CT_CALL_NONE);
 	ct_fence_write();

@@ -26,6 +26,7 @@ struct ct_interval {
 	uint32_t stack, owner;
 	uint16_t call;
 	uint8_t cause, object_kind, nested;
+	uint8_t outer_left; /* nested only: the thread had left the CPU in the outer wait before */
 	struct ct_wait outer; /* nested only: the wait that a signal handler interrupted */
 };
 
@@ -33,10 +34,12 @@ struct ct_interval {
 void ct_begin_nested(struct ct_interval *v);
 /* The published wait ends now, without having returned. */
 void ct_leave_wait(struct ct_slot *slot);
-/* Publishes the wait again that v interrupted. */
-void ct_end_nested(struct ct_interval *v);
+/* Publishes the wait again that v interrupted. left: the thread left the CPU in v. */
+void ct_end_nested(struct ct_interval *v, int left);
 /* Writes the interval, with its stack, and with its descriptor if it has one. */
 void ct_write(struct ct_interval *v, uint64_t end, int left, int64_t result);
+/* Finds out what v's descriptor is before the call, which will close it. */
+void ct_identify(struct ct_interval *v);
 /* Writes a call that was not timed but left the CPU: all that is known is that it ended now. */
 void ct_write_left(struct ct_slot *slot, uint16_t call, uint8_t cause, uint8_t object_kind, uint64_t object,
 		   int64_t result);
@@ -95,6 +98,14 @@ static inline int ct_prepare(struct ct_interval *v, uint16_t call, uint8_t cause
 
 static inline void ct_start(struct ct_interval *v, const void *ip)
 {
+	/* Until here the field was the outer wait's: our own memory may have been
+	 * touched for the first time, and a page fault can block. */
+	if (CT_UNLIKELY(v->nested) && ct_rseq_left())
+		v->outer_left = 1;
+	/* Twice: after a fork this store is what faults, and waits for the fork to
+	 * end; that must lie before the start. The one that counts comes last, when a
+	 * handler that comes in between finds the wait published. */
+	ct_rseq_arm();
 	v->start = ct_ticks();
 	ct_publish(v, ip);
 	ct_rseq_arm();
@@ -142,7 +153,7 @@ static inline void ct_end_min(struct ct_interval *v, int64_t result, uint64_t mi
 	uint64_t end = ct_ticks();
 
 	if (CT_UNLIKELY(v->nested))
-		ct_end_nested(v);
+		ct_end_nested(v, left);
 	else
 		ct_store(&slot->wait.call, CT_CALL_NONE);
 	if (CT_LIKELY(!left && end - v->start < min)) {

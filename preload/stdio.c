@@ -36,20 +36,22 @@ CT_STREAM(int, getw, fread, true, ct_stream_has(f) >= sizeof(int), f, r, (FILE *
 CT_STREAM(int, putw, fwrite, true, ct_stream_room(f) >= sizeof(int), f, r, (int w, FILE *f), w, f)
 
 #define GETS(symbol, locks, parameters, ...) \
-	CT_STREAM(char *, symbol, fgets, locks, n > 0 && ct_stream_has_line(f, '\n', (size_t)n - 1), f, \
+	CT_STREAM(char *, symbol, fgets, locks, n > 1 && ct_stream_has_line(f, '\n', (size_t)n - 1, locks), f, \
 		  CT_STREAM_TEXT, parameters, __VA_ARGS__)
 
 GETS(fgets, true, (char *p, int n, FILE *f), p, n, f)
 GETS(fgets_unlocked, false, (char *p, int n, FILE *f), p, n, f)
 GETS(__fgets_chk, true, (char *p, size_t room, int n, FILE *f), p, room, n, f)
 GETS(__fgets_unlocked_chk, false, (char *p, size_t room, int n, FILE *f), p, room, n, f)
-CT_STREAM(char *, gets, fgets, true, ct_stream_has_line(stdin, '\n', SIZE_MAX), stdin, CT_STREAM_TEXT, (char *p), p)
-CT_STREAM(char *, __gets_chk, fgets, true, ct_stream_has_line(stdin, '\n', SIZE_MAX), stdin, CT_STREAM_TEXT,
+CT_STREAM(char *, gets, fgets, true, ct_stream_has_line(stdin, '\n', SIZE_MAX, true), stdin, CT_STREAM_TEXT,
+	  (char *p), p)
+CT_STREAM(char *, __gets_chk, fgets, true, ct_stream_has_line(stdin, '\n', SIZE_MAX, true), stdin, CT_STREAM_TEXT,
 	  (char *p, size_t room), p, room)
 
 #define GETDELIM(symbol, call, end, parameters, ...) \
-	CT_STREAM(ssize_t, symbol, call, true, ct_stream_has_line(f, end, SIZE_MAX), f, CT_STREAM_STATUS, parameters, \
-		  __VA_ARGS__)
+	CT_STREAM(ssize_t, symbol, call, true, \
+		  ct_given(line) && ct_given(n) && ct_stream_has_line(f, end, SIZE_MAX, true), f, CT_STREAM_STATUS, \
+		  parameters, __VA_ARGS__)
 
 GETDELIM(getline, getline, '\n', (char **line, size_t *n, FILE *f), line, n, f)
 GETDELIM(getdelim, getline, delim, (char **line, size_t *n, int delim, FILE *f), line, n, delim, f)

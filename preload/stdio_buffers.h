@@ -16,7 +16,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/single_threaded.h>
 
+#include "real.h"
 #include "record.h"
 
 #pragma GCC visibility push(hidden)
@@ -25,6 +27,7 @@
 #define CT_STREAM_UNBUFFERED 0x0002
 #define CT_STREAM_LINES      0x0200
 #define CT_STREAM_PUTTING    0x0800
+#define CT_STREAM_IS_FILE    0x2000
 #define CT_STREAM_USER_LOCK  0x8000
 
 /* FILE's _lock; sysdeps/nptl/stdio-lock.h. */
@@ -42,12 +45,19 @@ static inline size_t ct_stream_has(const FILE *f)
 	return (size_t)(f->_IO_read_end - f->_IO_read_ptr);
 }
 
-/* Whether a line, or n bytes of one, are there. */
-static inline bool ct_stream_has_line(const FILE *f, int end, size_t n)
+/* Another thread may be changing the pointers: none is followed without the lock. */
+bool ct_stream_has_line_locked(FILE *f, int end);
+
+/* Whether a line, or n bytes of one, are there. locks: nobody has locked the stream for us. */
+static inline bool ct_stream_has_line(FILE *f, int end, size_t n, bool locks)
 {
 	size_t has = ct_stream_has(f);
 
-	return has >= n || (has && memchr(f->_IO_read_ptr, end, has));
+	if (!has || has >= n)
+		return has;
+	if (locks && !__libc_single_threaded && !(f->_flags & CT_STREAM_USER_LOCK))
+		return ct_stream_has_line_locked(f, end);
+	return memchr(f->_IO_read_ptr, end, has);
 }
 
 /* Bytes that can be put without a write, if no line is to be written at its end. */
@@ -63,7 +73,7 @@ static inline bool ct_stream_room_for(const FILE *f, int c)
 	if ((f->_flags & (CT_STREAM_PUTTING | CT_STREAM_UNBUFFERED)) != CT_STREAM_PUTTING)
 		return false;
 	if (f->_flags & CT_STREAM_LINES)
-		return c != '\n' && f->_IO_buf_end > f->_IO_write_ptr;
+		return (unsigned char)c != '\n' && f->_IO_buf_end > f->_IO_write_ptr;
 	return f->_IO_write_end > f->_IO_write_ptr;
 }
 
@@ -81,15 +91,27 @@ static inline bool ct_stream_taken(const FILE *f)
 	       ct_load(&lock->owner) != __builtin_thread_pointer();
 }
 
+/* The stream's descriptor. Negative: it is one in memory, or has the program's own functions. */
+static inline int ct_stream_fd(const FILE *f)
+{
+	return f->_flags & CT_STREAM_IS_FILE ? f->_fileno : -1;
+}
+
 /* Begins the call as a wait for the lock that another thread holds. */
 void ct_stream_begin_taken(struct ct_interval *v, uint16_t call, const FILE *f, const void *ip);
 
 static inline void ct_stream_begin_io(struct ct_interval *v, uint16_t call, const FILE *f, const void *ip)
 {
-	/* fflush takes no stream for all, and a block of nothing any. Negative: a
-	 * stream in memory, or one with the program's own functions. */
-	int fd = f ? f->_fileno : -1;
+	/* fflush takes no stream for all, and a block of nothing any. */
+	bool given = ct_given(f);
+	int fd = given ? ct_stream_fd(f) : -1;
 
+	if (given && fd < 0) {
+		/* What waits below is seen where it is called. */
+		ct_count(call);
+		v->slot = NULL;
+		return;
+	}
 	if (CT_LIKELY(ct_prepare(v, call, CT_CAUSE_FILE, fd >= 0 ? CT_OBJECT_FD : CT_OBJECT_NONE,
 				 fd >= 0 ? (uint32_t)fd : 0)))
 		ct_start(v, ip);
@@ -97,7 +119,7 @@ static inline void ct_stream_begin_io(struct ct_interval *v, uint16_t call, cons
 
 static inline void ct_stream_begin(struct ct_interval *v, uint16_t call, const FILE *f, bool locks, const void *ip)
 {
-	if (CT_UNLIKELY(locks && f && ct_stream_taken(f)))
+	if (CT_UNLIKELY(locks && ct_given(f) && ct_stream_taken(f)))
 		ct_stream_begin_taken(v, call, f, ip);
 	else
 		ct_stream_begin_io(v, call, f, ip);
@@ -105,9 +127,12 @@ static inline void ct_stream_begin(struct ct_interval *v, uint16_t call, const F
 
 static inline void ct_stream_end_quick(struct ct_slot *slot, uint16_t call, const FILE *f)
 {
-	if (CT_UNLIKELY(ct_rseq_left()))
-		ct_write_left(slot, call, CT_CAUSE_FILE, f->_fileno >= 0 ? CT_OBJECT_FD : CT_OBJECT_NONE,
-			      f->_fileno >= 0 ? (uint32_t)f->_fileno : 0, 0);
+	if (CT_UNLIKELY(ct_rseq_left())) {
+		int fd = ct_stream_fd(f);
+
+		ct_write_left(slot, call, CT_CAUSE_FILE, fd >= 0 ? CT_OBJECT_FD : CT_OBJECT_NONE,
+			      fd >= 0 ? (uint32_t)fd : 0, 0);
+	}
 }
 
 /* A call that may go beyond the buffer of f. locks: it takes the stream's lock;

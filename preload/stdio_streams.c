@@ -29,6 +29,17 @@ void ct_stream_begin_taken(struct ct_interval *v, uint16_t call, const FILE *f, 
 	ct_start(v, ip);
 }
 
+bool ct_stream_has_line_locked(FILE *f, int end)
+{
+	if (ftrylockfile(f))
+		return false;
+	size_t has = ct_stream_has(f);
+	bool r = has && memchr(f->_IO_read_ptr, end, has);
+
+	funlockfile(f);
+	return r;
+}
+
 CT_EXPORT void flockfile(FILE *f)
 {
 	struct ct_interval v;
@@ -49,7 +60,7 @@ CT_EXPORT void flockfile(FILE *f)
 		struct ct_interval v; \
 		ct_begin(&v, CT_CALL_##call, CT_CAUSE_FILE, CT_OBJECT_NONE, 0); \
 		FILE *r = ct_real.symbol(__VA_ARGS__); \
-		if (r && r->_fileno >= 0) { \
+		if (r && ct_stream_fd(r) >= 0) { \
 			v.object_kind = CT_OBJECT_FD; \
 			v.object = (uint32_t)r->_fileno; \
 		} \
@@ -63,13 +74,41 @@ OPEN(freopen, freopen, (const char *path, const char *mode, FILE *f), path, mode
 OPEN(freopen64, freopen, (const char *path, const char *mode, FILE *f), path, mode, f)
 OPEN(tmpfile, fopen, (void))
 OPEN(tmpfile64, fopen, (void))
-OPEN(popen, popen, (const char *command, const char *mode), command, mode)
+
+/* Returns when the shell has been started. */
+CT_EXPORT FILE *popen(const char *command, const char *mode)
+{
+	struct ct_interval v;
+
+	ct_begin(&v, CT_CALL_popen, CT_CAUSE_CHILD, CT_OBJECT_NONE, 0);
+	FILE *r = ct_real.popen(command, mode);
+
+	ct_end(&v, r ? 0 : -(int64_t)errno);
+	return r;
+}
+
+CT_EXPORT int fclose(FILE *f)
+{
+	struct ct_interval v;
+	bool writes = f->_mode > 0 || f->_IO_write_ptr > f->_IO_write_base;
+	int fd = ct_stream_fd(f);
+
+	if (!writes || fd < 0 || ct_stream_taken(f)) {
+		ct_stream_begin(&v, CT_CALL_fclose, f, true, __builtin_return_address(0));
+	} else if (ct_prepare(&v, CT_CALL_fclose, CT_CAUSE_FILE, CT_OBJECT_FD, (uint32_t)fd)) {
+		ct_identify(&v);
+		ct_start(&v, __builtin_return_address(0));
+	}
+	int r = ct_real.fclose(f);
+
+	ct_end(&v, CT_RESULT(r));
+	return r;
+}
 
 /* Always timed: each may write what is buffered. */
 #define ON_STREAM(type, symbol, call, locks, result, parameters, ...) \
 	CT_STREAM(type, symbol, call, locks, false, f, result, parameters, __VA_ARGS__)
 
-ON_STREAM(int, fclose, fclose, true, CT_STREAM_STATUS, (FILE *f), f)
 ON_STREAM(int, fseek, fseek, true, CT_STREAM_STATUS, (FILE *f, long at, int whence), f, at, whence)
 ON_STREAM(int, fseeko, fseek, true, CT_STREAM_STATUS, (FILE *f, off_t at, int whence), f, at, whence)
 ON_STREAM(int, fseeko64, fseek, true, CT_STREAM_STATUS, (FILE *f, off64_t at, int whence), f, at, whence)
@@ -83,7 +122,7 @@ ON_STREAM(int, fgetpos64, ftell, true, CT_STREAM_STATUS, (FILE *f, fpos64_t *at)
 ON_STREAM(int, setvbuf, setvbuf, true, CT_STREAM_STATUS, (FILE *f, char *p, int mode, size_t n), f, p, mode, n)
 
 /* Nothing to write, nothing to give back: nothing is done. */
-#define IDLE(f) ((f) && (f)->_mode <= 0 && (f)->_IO_write_ptr == (f)->_IO_write_base && !ct_stream_has(f))
+#define IDLE(f) (ct_given(f) && (f)->_mode <= 0 && (f)->_IO_write_ptr == (f)->_IO_write_base && !ct_stream_has(f))
 #define FLUSH(symbol, locks) \
 	CT_STREAM(int, symbol, fflush, locks, IDLE(f), f, \
 		  CT_STREAM_STATUS, (FILE *f), f)

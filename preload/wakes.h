@@ -17,6 +17,21 @@
 /* Writes the WAKE event of a call that began at start; woken: how many, 0 if not known. */
 void ct_write_wake(uint16_t call, uint8_t cause, const void *object, uint64_t start, int64_t woken);
 
+/* To signal a condition can be to wait, for those whom an earlier signal woke
+ * and who have not left yet: the call is then an interval as well. */
+void ct_write_waiting_wake(uint16_t call, uint8_t cause, const void *object, uint64_t start);
+
+/* Lets rseq watch the call; not in a handler that interrupted another. */
+static inline bool ct_watch(void)
+{
+	const struct ct_slot *slot = ct_thread.slot;
+
+	if (!slot || !ct_state.rseq || slot->wait.call)
+		return false;
+	ct_rseq_arm();
+	return true;
+}
+
 static inline bool ct_cond_waited(const pthread_cond_t *c)
 {
 	return ct_load(&c->__data.__wrefs) >> 3 != 0;
@@ -33,8 +48,11 @@ static inline bool ct_sem_waited(const sem_t *s)
 		ct_count(CT_CALL_##call); \
 		if (CT_LIKELY(!(waited))) \
 			return WAKE_; \
+		bool watched_ = ct_watch(); \
 		uint64_t wake_start_ = ct_ticks(); \
 		type r_ = WAKE_; \
+		if (CT_UNLIKELY(watched_ && ct_rseq_left())) \
+			ct_write_waiting_wake(CT_CALL_##call, cause, object, wake_start_); \
 		ct_write_wake(CT_CALL_##call, cause, object, wake_start_, 0); \
 		return r_; \
 	} while (0)

@@ -4,7 +4,7 @@
 usage: read_trace.py [--summary] TRACE
 
 Prints one JSON object a line: {"file": ...}, then {"record": NAME, ...} and {"event": ...} in
-file order, {"damage": ...} where something was wrong, and {"summary": ...} at the end. It shares
+file order, {"slice": HOW, ...} and {"gap": CPU, ...}, {"damage": ...} where something was wrong, and {"summary": ...} at the end. It shares
 nothing with abi/ and analyzer/, so that an error there cannot hide itself here.
 Exit status: 0 read whole, 1 damage, 2 not a trace.
 """
@@ -15,7 +15,7 @@ import sys
 
 FILE_MAGIC = b"TRACE\r\x1a\n"
 CHUNK_MAGIC, TRAILER_MAGIC = b"CHNK", b"INDX"
-RECORDS, EVENTS, INDEX = 1, 2, 3
+RECORDS, EVENTS, INDEX, SWITCHES = 1, 2, 3, 4
 LIMIT = 16 << 20
 
 LAYOUT = {
@@ -36,7 +36,10 @@ LAYOUT = {
     13: ("LOCK", "U process, U address, U cause, U acquisitions, U hold_ns"),
     14: ("LOSS", "U process, U thread, U what, U count"),
     15: ("CLOCK", "U process, U ticks, U ns, U error_ns"),
-    16: ("END", "U end_ns, U events, U dropped, U collector_cpu_ns"),
+    16: ("END", "U end_ns, U events, U dropped, U collector_cpu_ns, U slices"),
+    17: ("WAITING", "U thread, U seen_ns, U start_ns, U call, U cause, U object_kind, U object, U aux, U stack, "
+                    "U owner"),
+    18: ("HOLDER", "U process, U seen_ns, U object, U tid, U shared"),
 }
 LAYOUT = {n: (name, [f.split() for f in fields.split(", ")]) for n, (name, fields) in LAYOUT.items()}
 
@@ -182,6 +185,54 @@ def events(payload, process):
         raise Damage("a column is longer than its events")
 
 
+SLICE_ENDS = {0: "BLOCKED", 1: "PREEMPTED", 2: "EXITED", 3: "CONTINUED", 4: "LOST", 5: "TRACE"}
+WOKEN, SOFTIRQ, HARDIRQ, NO_START = 1, 2, 4, 8
+
+
+def below(number, limit, what):
+    if number >= limit:
+        raise Damage(f"{what} is too large")
+    return number
+
+
+def slices(payload):
+    """The gaps and the slices of a SWITCHES chunk."""
+    span, big = Span(payload), 1 << 64
+    unit, base = span.varint(), span.varint()
+    if not unit:
+        raise Damage("the unit is 0")
+    tasks = []
+    for _ in range(span.varint()):
+        pid, tid = below(span.varint(), 1 << 32, "a pid"), below(span.varint(), 1 << 32, "a tid")
+        tasks.append((pid, tid, span.take(span.varint()).decode("utf-8", "backslashreplace")))
+    cpus = [below(span.varint(), 1 << 32, "a cpu") for _ in range(span.varint())]
+    gaps = []
+    for _ in range(span.varint()):
+        cpu = cpus[below(span.varint(), len(cpus), "a gap's cpu")]
+        start = base + span.zigzag()
+        end = start + span.varint()
+        gaps.append({"gap": cpu, "start_ns": start * unit % big, "end_ns": end * unit % big, "lost": span.varint()})
+    task, cpu, how, gap, duration, delay, waker = (span.span() for _ in range(7))
+    if not span.empty():
+        raise Damage("bytes follow the last column")
+    yield from gaps
+    ends = [base] * len(cpus)
+    while not task.empty():
+        pid, tid, name = tasks[below(task.varint(), len(tasks), "a task")]
+        on = below(cpu.varint(), len(cpus), "a cpu")
+        flags, end = divmod(below(how.varint(), 1 << 32, "how it ended"), 8)
+        start = ends[on] + gap.zigzag()
+        ends[on] = start + duration.varint()
+        item = {"slice": SLICE_ENDS.get(end, end), "pid": pid, "tid": tid, "name": name, "cpu": cpus[on],
+                "start_ns": start * unit % big, "end_ns": ends[on] * unit % big, "flags": flags}
+        if flags & WOKEN:
+            item["woken_ns"] = (start - delay.varint()) * unit % big
+            item["waker_pid"], item["waker_tid"], _ = tasks[below(waker.varint(), len(tasks), "a waker")]
+        yield item
+    if not all(c.empty() for c in (cpu, how, gap, duration, delay, waker)):
+        raise Damage("a column is longer than its slices")
+
+
 CHUNK = struct.Struct("<4sHHIIIIQQII")
 FIELDS = ("magic", "kind", "codec", "process", "stored_bytes", "raw_bytes", "count", "first_ns", "last_ns",
           "stored_crc", "crc")
@@ -214,7 +265,7 @@ def read(data, emit):
     emit({"file": {"version": version, "start_ns": start_ns, "start_real_ns": start_real_ns, "bytes": len(data)}})
 
     faults, at, index, seen, last = 0, header_bytes, None, [], None
-    totals = {"events": 0, "records": 0, "chunks": 0}
+    totals = {"events": 0, "records": 0, "slices": 0, "chunks": 0}
 
     def damage(why, where):
         nonlocal faults
@@ -240,7 +291,7 @@ def read(data, emit):
         stored = data[at + 48:at + 48 + header["stored_bytes"]]
         here, at = at, at + 48 + header["stored_bytes"]
         last = (here, at, header["kind"])
-        if header["kind"] not in (RECORDS, EVENTS, INDEX) or header["codec"] > 1:
+        if header["kind"] not in (RECORDS, EVENTS, INDEX, SWITCHES) or header["codec"] > 1:
             seen.append((here, header))
             continue
         totals["chunks"] += 1
@@ -259,14 +310,21 @@ def read(data, emit):
             if header["kind"] == RECORDS:
                 found = list(records(raw))
                 totals["records"] += len(found)
-            else:
+                number = len(found)
+            elif header["kind"] == EVENTS:
                 found = list(events(raw, header["process"]))
                 totals["events"] += len(found)
-                if found and (min(e["start_ns"] for e in found), max(e["end_ns"] for e in found)) != \
-                        (header["first_ns"], header["last_ns"]):
-                    damage("first_ns or last_ns is wrong", here)
-            if len(found) != header["count"]:
-                damage(f"count is {header['count']}, found {len(found)}", here)
+                number = len(found)
+            else:
+                found = list(slices(raw))
+                number = sum("slice" in item for item in found)
+                totals["slices"] += number
+            if header["kind"] != RECORDS and found and \
+                    (min(e["start_ns"] for e in found), max(e["end_ns"] for e in found)) != \
+                    (header["first_ns"], header["last_ns"]):
+                damage("first_ns or last_ns is wrong", here)
+            if number != header["count"]:
+                damage(f"count is {header['count']}, found {number}", here)
             for item in found:
                 emit(item)
         except Damage as e:
@@ -289,7 +347,7 @@ class Trace:
 
     def __init__(self, path):
         self.damage, self.summary, self.file = [], {}, {}
-        self.records, self.events = {}, []
+        self.records, self.events, self.slices, self.gaps = {}, [], [], []
         self.calls, self.causes, self.threads, self.processes = {}, {}, {}, {}
         with open(path, "rb") as f:
             data = f.read()
@@ -315,6 +373,10 @@ class Trace:
                 self.threads[item["thread"]] = dict(item)
             elif name == "THREAD_NAME" and item["thread"] in self.threads:
                 self.threads[item["thread"]]["name"] = item["name"]
+        elif "slice" in item:
+            self.slices.append(item)
+        elif "gap" in item:
+            self.gaps.append(item)
         else:
             self.events.append(item)
 

@@ -332,7 +332,7 @@ def python(where):
         must(total(waits) > 0, f"no waits for the GIL: {[(s['cause'], s['count']) for s in whole['sites']]}")
         names = {f for s in waits for f in functions(s)}
         must(any("take_gil" in f or "PyEval" in f for f in names), f"no function of the interpreter in the stacks: {names}")
-        busy = [t for t in whole["threads"] if t["by_cause"].get("cond", 0) > 0.3 * t["lifetime_ns"]]
+        busy = [t for t in whole["threads"] if t["by_cause"].get("cond", 0) > 0.3 * (t["lifetime_ns"] - t["runnable_ns"])]
         must(len(busy) >= 4, f"{len(busy)} threads wait for conditions mainly: {[t['by_cause'] for t in whole['threads']]}")
         must(sum(t["by_cause"].get("sleep", 0) for t in whole["threads"]) + sum(t["by_cause"].get("semaphore", 0) for t in whole["threads"])
              > 50 * 1000000, "the producer's 50 sleeps of 1 ms and the consumer's waits are not there")

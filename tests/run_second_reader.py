@@ -5,7 +5,7 @@ find the same in real traces: events, their times, their calls, totals.
 usage: run_second_reader.py BUILD [NAME...]
 """
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 
 from harness import PROGRAMS, Tests, analyze, check_trace, must, read_trace, run, short, traced, wait_complete
 
@@ -48,6 +48,9 @@ def compare(program, arguments):
         must(base in (0, other.file["start_ns"]) or base == min(p["start_ns"] for p in other.processes.values()),
              f"times differ by {base}")
         must(sorted(e["start_ns"] + base for e in events) == sorted(e["start_ns"] for e in mine), "starts differ")
+        theirs = [(s["tid"], s["cpu"], s["start_ns"], s["duration_ns"], s["slice"]) for s in lines if "slice" in s]
+        ours = [(s["tid"], s["cpu"], s["start_ns"], s["end_ns"] - s["start_ns"], s["slice"].lower()) for s in other.slices]
+        must(theirs == ours, f"slices differ: {len(theirs)} in the dump, {len(ours)} by the second reader")
         must(whole["trace"]["threads"] == len(other.threads) and whole["trace"]["processes"] == len(other.processes),
              f"{whole['trace']['threads']} threads of {whole['trace']['processes']} processes, the second reader has "
              f"{len(other.threads)} of {len(other.processes)}")
@@ -62,8 +65,15 @@ def compare(program, arguments):
 
 
 def read_trace_flags(other):
-    """Intervals of each cause that left the CPU: those are waits by any account."""
-    return Counter(other.causes[e["cause"]] for e in other.events if e["kind"] == 1 and e["flags"] & 1 and e["cause"])
+    """Intervals of each cause that left the CPU: those are waits by any account, unless slices say that the thread was
+    only preempted. Of nested ones the outer may not have slept itself: it is a wait all the same."""
+    slept = defaultdict(list)
+    for s in other.slices:
+        if s["slice"] == "BLOCKED":
+            slept[s["tid"]].append(s["end_ns"])
+    return Counter(other.causes[e["cause"]] for e in other.events if e["kind"] == 1 and e["flags"] & 1 and e["cause"] and
+                   (not other.slices or any(e["start_ns"] + 2000 < ns < e["end_ns"] - 2000
+                                            for ns in slept[other.threads[e["thread"]]["tid"]])))
 
 
 tests = Tests()

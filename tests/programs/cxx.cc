@@ -3,11 +3,18 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
+#include <fstream>
 #include <future>
+#include <iostream>
+#include <link.h>
 #include <mutex>
 #include <pthread.h>
 #include <stdexcept>
+#include <string>
+#include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
 
@@ -175,10 +182,151 @@ int run(const char *how)
 }
 }
 
+// The library's streams, and callbacks of C functions that throw.
+namespace streams
+{
+int ends[2];
+
+template <typename F> void timed(shop::Said &said, F wait)
+{
+	auto start = std::chrono::steady_clock::now();
+	wait();
+	said.time += std::chrono::steady_clock::now() - start;
+	said.count++;
+}
+
+NOINLINE int read_number(shop::Said &said)
+{
+	int n = 0;
+
+	timed(said, [&] { std::cin >> n; });
+	return n;
+}
+
+NOINLINE void read_line(std::istream &in, shop::Said &said)
+{
+	std::string line;
+
+	timed(said, [&] { std::getline(in, line); });
+	std::cout << line << std::endl;
+}
+
+NOINLINE void write_text(shop::Said &said)
+{
+	timed(said, [] { std::cout << "text " << 5 << std::flush; });
+}
+
+NOINLINE void open_file(std::ifstream &f, shop::Said &said)
+{
+	timed(said, [&] { f.open("cxx.fifo"); });
+}
+
+template <typename F> std::thread later(F act)
+{
+	return std::thread([=] {
+		pthread_setname_np(pthread_self(), "peer");
+		std::this_thread::sleep_for(60ms);
+		act();
+	});
+}
+
+void put(const char *text)
+{
+	if (write(ends[1], text, std::strlen(text)) < 0)
+		std::abort();
+}
+
+int run()
+{
+	shop::Said number = { "main", "pipe", "fgetc", "streams::read_number", "pipe", 0, 0ns };
+	shop::Said line = { "main", "pipe", "fgetc", "streams::read_line", "pipe", 0, 0ns };
+	shop::Said file = { "main", "pipe", "read", "streams::read_line", "cxx.fifo", 0, 0ns };
+	shop::Said text = { "main", "pipe", "fflush", "streams::write_text", "pipe", 0, 0ns };
+	shop::Said open_ = { "main", "pipe", "fopen", "streams::open_file", "cxx.fifo", 0, 0ns };
+	static char block[4096];
+	int saved = dup(1);
+
+	if (pipe(ends) || dup2(ends[0], 0))
+		return 99;
+	auto t = later([] { put("12 "); });
+	std::cout << read_number(number) << std::endl;
+	t.join();
+	t = later([] { put("a line\n"); });
+	read_line(std::cin, line);
+	t.join();
+
+	if (pipe(ends) || fcntl(ends[1], F_SETPIPE_SZ, 4096) != 4096 || write(ends[1], block, 4096) != 4096)
+		return 99;
+	dup2(ends[1], 1);
+	t = later([] {
+		if (read(ends[0], block, 4096) != 4096)
+			std::abort();
+	});
+	write_text(text);
+	t.join();
+	dup2(saved, 1);
+	std::cout << std::string(block, size_t(read(ends[0], block, 4096))) << std::endl;
+
+	if (mkfifo("cxx.fifo", 0600))
+		return 99;
+	std::ifstream f;
+
+	t = later([] {
+		ends[1] = open("cxx.fifo", O_WRONLY);
+		std::this_thread::sleep_for(60ms);
+		put("from a file\n");
+	});
+	open_file(f, open_);
+	read_line(f, file);
+	t.join();
+	unlink("cxx.fifo");
+	for (const shop::Said *s : { &number, &line, &file, &text, &open_ })
+		s->say();
+	return 0;
+}
+
+int throws_here(dl_phdr_info *, size_t, void *)
+{
+	throw std::runtime_error("from a callback");
+}
+
+NOINLINE void sleep_deep(int frames, shop::Said &said)
+{
+	volatile char room[512] = { 0 }; // so that it sleeps below what was left
+
+	if (frames) {
+		sleep_deep(frames - 1, said);
+		room[0] = room[1];
+		return;
+	}
+	timed(said, [] { std::this_thread::sleep_for(30ms); });
+}
+
+int throws()
+{
+	shop::Said nap = { "main", "sleep", "nanosleep", "streams::sleep_deep", nullptr, 0, 0ns };
+
+	for (int i = 0; i < 3; i++) {
+		try {
+			dl_iterate_phdr(throws_here, nullptr);
+		} catch (const std::exception &e) {
+			std::cout << e.what() << std::endl;
+		}
+		sleep_deep(3 * i, nap);
+	}
+	nap.say();
+	return 0;
+}
+}
+
 int main(int argc, char **argv)
 {
 	using namespace shop;
 	pthread_setname_np(pthread_self(), "main");
+	if (argc > 1 && !std::strcmp(argv[1], "streams"))
+		return streams::run();
+	if (argc > 1 && !std::strcmp(argv[1], "throws"))
+		return streams::throws();
 	if (argc > 1)
 		return ends::run(argv[1]);
 	Said mutex = { "customer", "mutex", "pthread_mutex_lock", "shop::Customer::queue_up", "counter_mutex", 0, 0ns };

@@ -82,6 +82,89 @@ void make_events_chunk(struct make_trace *t, uint32_t process)
 	ct_buf_free(&payload);
 }
 
+void make_meta(struct make_trace *t, const char *key, const char *value)
+{
+	make_record(t, &(struct ct_record){ .type = CT_RECORD_META, .meta = {
+		.key = ct_text_of(key), .value = ct_text_of(value) } });
+}
+
+static uint32_t task_of(struct make_trace *t, uint32_t tid)
+{
+	for (uint32_t i = 0; i < t->switches.task_count; i++)
+		if (t->task[i] == tid)
+			return i;
+	need(t->switches.task_count < MAKE_TASKS);
+	t->task[t->switches.task_count] = tid;
+	return ct_switches_task(&t->switches, tid < 200 ? 100 : 200, tid, ct_text_of("task"));
+}
+
+static void begin_switches(struct make_trace *t)
+{
+	if (!t->switches.unit_ns)
+		ct_switches_reset(&t->switches, 1);
+}
+
+void make_slice(struct make_trace *t, struct make_slice s)
+{
+	begin_switches(t);
+	struct ct_slice slice = {
+		.task = task_of(t, s.tid),
+		.cpu = s.cpu,
+		.end = s.how,
+		.flags = s.flags,
+		.start_ns = MAKE_START_NS + s.start,
+		.end_ns = MAKE_START_NS + s.end,
+	};
+
+	if (s.woken) {
+		slice.flags |= CT_SL_WOKEN;
+		slice.woken_ns = MAKE_START_NS + s.woken;
+		slice.waker = task_of(t, s.waker);
+	}
+	ct_switches_add(&t->switches, &slice);
+	t->slices++;
+}
+
+void make_gap(struct make_trace *t, uint32_t cpu, uint64_t from, uint64_t to, uint64_t lost)
+{
+	struct ct_gap gap = { cpu, MAKE_START_NS + from, MAKE_START_NS + to, lost };
+
+	begin_switches(t);
+	ct_switches_gap(&t->switches, &gap);
+	t->lost += lost;
+}
+
+void make_switches_chunk(struct make_trace *t)
+{
+	struct ct_buf payload = { 0 };
+	struct ct_switches_encoder *e = &t->switches;
+
+	if (!e->count && !e->gap_count)
+		return;
+	need(!ct_switches_finish(e, &payload));
+	make_chunk(t, CT_CHUNK_SWITCHES, 0, e->count, e->first_ns, e->last_ns, payload.data, payload.size);
+	ct_switches_reset(e, 1);
+	ct_buf_free(&payload);
+	if (t->lost)
+		make_record(t, &(struct ct_record){ .type = CT_RECORD_LOSS, .loss = {
+			.what = CT_LOSS_SWITCHES, .count = t->lost } });
+	t->lost = 0;
+}
+
+void make_run(struct make_trace *t, struct make_life *l, uint64_t ns, uint32_t how)
+{
+	make_slice(t, (struct make_slice){ l->tid, l->cpu, l->now, l->now + ns, how, l->woken, 1, 0 });
+	l->now += ns;
+	l->woken = 0;
+}
+
+void make_off(struct make_life *l, uint64_t asleep, uint64_t ready, int wakes)
+{
+	l->now += asleep;
+	l->woken = wakes ? l->now : 0;
+	l->now += ready;
+}
+
 static void put_tables(struct make_trace *t)
 {
 #define CT_CAUSE(id_, name_, category_, text_) \
@@ -123,7 +206,8 @@ void make_end(struct make_trace *t, uint64_t end_ns)
 	struct ct_trailer trailer = { .magic = CT_TRAILER_MAGIC };
 
 	make_record(t, &(struct ct_record){ .type = CT_RECORD_END, .end = {
-		.end_ns = MAKE_START_NS + end_ns, .events = t->events, .collector_cpu_ns = 1234567 } });
+		.end_ns = MAKE_START_NS + end_ns, .events = t->events, .collector_cpu_ns = 1234567,
+		.slices = t->slices } });
 	make_records_chunk(t);
 	trailer.index_offset = t->file.size;
 	make_chunk(t, CT_CHUNK_INDEX, 0, t->index_count, 0, 0, t->index.data, t->index.size);
@@ -139,6 +223,7 @@ void make_free(struct make_trace *t)
 	ct_buf_free(&t->records);
 	ct_buf_free(&t->index);
 	ct_events_free(&t->encoder);
+	ct_switches_free(&t->switches);
 }
 
 void make_process(struct make_trace *t, uint32_t id, uint32_t pid, const char *command)
@@ -249,6 +334,43 @@ void make_small(struct make_trace *t)
 	make_end(t, 100 * ms);
 }
 
+void make_scheduled(struct make_trace *t)
+{
+	const uint64_t ms = 1000000;
+	const struct ct_site lock = { .cause = CT_CAUSE_MUTEX, .object_kind = CT_OBJECT_ADDRESS, .object = 0x408000,
+				      .call = CT_CALL_pthread_mutex_lock, .owner = 101, .flags = CT_EV_OFF_CPU };
+	const struct ct_site nap = { .cause = CT_CAUSE_SLEEP, .call = CT_CALL_nanosleep, .flags = CT_EV_OFF_CPU };
+
+	make_begin(t);
+	make_meta(t, "sched", "switches");
+	make_meta(t, "wakes", "sched_waking");
+	make_process(t, 1, 100, "program with slices");
+	make_thread(t, 1, 1, 100, 0, "main");
+	make_thread(t, 2, 1, 101, 10 * ms, "worker");
+	make_thread(t, 3, 1, 102, 10 * ms, "silent");
+	make_records_chunk(t);
+	/* In the order of their ends. */
+	make_slice(t, (struct make_slice){ 100, 0, 0, 20 * ms, CT_SLICE_BLOCKED, 0, 0, 0 });
+	make_slice(t, (struct make_slice){ 101, 1, 10 * ms, 25 * ms, CT_SLICE_PREEMPTED, 10 * ms, 100, 0 });
+	make_slice(t, (struct make_slice){ 102, 1, 25 * ms, 26 * ms, CT_SLICE_BLOCKED, 10 * ms, 100, 0 });
+	make_slice(t, (struct make_slice){ 101, 1, 28 * ms, 40 * ms, CT_SLICE_BLOCKED, 0, 0, 0 });
+	make_slice(t, (struct make_slice){ 100, 0, 43 * ms, 50 * ms, CT_SLICE_LOST, 40 * ms, 101, 0 });
+	make_gap(t, 0, 50 * ms, 55 * ms, 7);
+	make_slice(t, (struct make_slice){ 100, 0, 55 * ms, 60 * ms, CT_SLICE_BLOCKED, 0, 0, CT_SL_NO_START });
+	make_slice(t, (struct make_slice){ 101, 1, 61 * ms, 62 * ms, CT_SLICE_EXITED, 61 * ms, 9, CT_SL_HARDIRQ });
+	make_switches_chunk(t);
+	make_slice(t, (struct make_slice){ 100, 0, 80 * ms, 100 * ms, CT_SLICE_TRACE, 79 * ms, 0, 0 });
+	make_switches_chunk(t);
+	make_wait(t, 1, lock, 18 * ms, 44 * ms);
+	make_wait(t, 1, nap, 60 * ms, 80 * ms);
+	make_wait(t, 2, nap, 39 * ms, 61 * ms);
+	make_events_chunk(t, 1);
+	make_thread_end(t, 1, 100 * ms, 50 * ms, 5 * ms);
+	make_thread_end(t, 2, 90 * ms, 28 * ms, 3 * ms);
+	make_thread_end(t, 3, 100 * ms, 1 * ms, 15 * ms);
+	make_end(t, 100 * ms);
+}
+
 void make_large(struct make_trace *t, uint64_t events)
 {
 	uint64_t state = 42, now[8] = { 0 }, frames[12];
@@ -296,6 +418,52 @@ void make_large(struct make_trace *t, uint64_t events)
 		make_thread_end(t, i + 1, now[i], now[i] / 4, now[i] / 100);
 	}
 	make_end(t, last);
+}
+
+void make_busy(struct make_trace *t, uint64_t events)
+{
+	const uint64_t turn = 4000, round = 8 * turn;
+	uint64_t rounds = events / 8, frames[12] = { 0x400000 };
+	char name[16];
+
+	make_begin(t);
+	make_meta(t, "sched", "switches");
+	make_meta(t, "wakes", "sched_waking");
+	make_process(t, 1, 100, "busy");
+	for (uint32_t i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "worker-%u", i);
+		make_thread(t, i + 1, 1, 100 + i, 0, name);
+	}
+	make_stack(t, 1, 1, frames, 1);
+	for (uint64_t r = 0; r < rounds; r++) {
+		for (uint32_t i = 0; i < 8; i++) {
+			uint64_t start = r * round + i * turn;
+
+			make_slice(t, (struct make_slice){ 100 + i, i % 2, start, start + turn - 500, CT_SLICE_BLOCKED,
+							   start > 1200 ? start - 700 - r % 500 : 0, 100 + (i + 7) % 8, 0 });
+		}
+		if (t->switches.count >= 32768)
+			make_switches_chunk(t);
+		/* Events of the last rounds, thread by thread. */
+		if (r % 4096 && r + 1 < rounds)
+			continue;
+		for (uint32_t i = 0; i < 8; i++) {
+			struct ct_site s = { .cause = CT_CAUSE_MUTEX, .call = CT_CALL_pthread_mutex_lock,
+					     .object_kind = CT_OBJECT_ADDRESS, .stack = 1, .flags = CT_EV_OFF_CPU };
+
+			for (uint64_t k = r ? (r - 1) / 4096 * 4096 : 0; k < r; k++) {
+				s.object = 0x600000 + 64 * (k % 20);
+				make_wait(t, i + 1, s, k * round + i * turn + 1000, (k + 1) * round + i * turn + 200);
+				if (t->encoder.count >= 32768)
+					make_events_chunk(t, 1);
+			}
+		}
+	}
+	make_switches_chunk(t);
+	make_events_chunk(t, 1);
+	for (uint32_t i = 0; i < 8; i++)
+		make_thread_end(t, i + 1, rounds * round, 1, 1);
+	make_end(t, rounds * round);
 }
 
 int make_write(const struct make_trace *t, const char *path)

@@ -1,4 +1,4 @@
-/* make_trace FILE [EVENTS]: a small trace, or a large one with so many events. */
+/* make_trace FILE [EVENTS [slices]]: a small trace, or a large one with so many events. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,10 +9,12 @@ int main(int argc, char **argv)
 	struct make_trace t = { 0 };
 
 	if (argc < 2) {
-		fputs("usage: make_trace FILE [EVENTS]\n", stderr);
+		fputs("usage: make_trace FILE [EVENTS [slices]]\n", stderr);
 		return 2;
 	}
-	if (argc > 2)
+	if (argc > 3)
+		make_busy(&t, strtoull(argv[2], NULL, 10));
+	else if (argc > 2)
 		make_large(&t, strtoull(argv[2], NULL, 10));
 	else
 		make_small(&t);

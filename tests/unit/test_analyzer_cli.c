@@ -40,12 +40,12 @@ static int run(const char *arguments)
 	return WEXITSTATUS(status);
 }
 
-static void make_file(const char *name, size_t drop)
+static void make_file(const char *name, void (*make)(struct make_trace *), size_t drop)
 {
 	struct make_trace t = { 0 };
 	char path[256];
 
-	make_small(&t);
+	make(&t);
 	t.file.size -= drop;
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	ck_assert_int_eq(make_write(&t, path), 0);
@@ -57,8 +57,9 @@ static void setup(void)
 	if (!strstr(folder, "XXXXXX"))
 		return;
 	ck_assert_ptr_nonnull(mkdtemp(folder));
-	make_file("small", 0);
-	make_file("cut", 100);
+	make_file("small", make_small, 0);
+	make_file("cut", make_small, 100);
+	make_file("states", make_scheduled, 0);
 	char command[256];
 
 	snprintf(command, sizeof(command), "cd %s && : >empty && echo no trace >text", folder);
@@ -98,6 +99,11 @@ START_TEST(wrong_usage_is_one_line)
 	expect_failure("blocks --from 2s --to 1s small", "--from is after --to");
 	expect_failure("blocks --color blue small", "--color");
 	expect_failure("blocks --cause love small", "cause");
+	expect_failure("stats --thread main small", "stats is about the whole trace");
+	expect_failure("stats --to 50% small", "stats is about the whole trace");
+	expect_failure("whatif --lock nothing small", "no lock");
+	expect_failure("whatif --scale x small", "--scale");
+	expect_failure("whatif --split 0 small", "--split");
 	expect_failure("blocks small small", "unexpected argument");
 	expect_failure("blocks nothing-there", "nothing-there: No such file or directory");
 	expect_failure("blocks empty", "empty: empty file");
@@ -120,11 +126,12 @@ END_TEST
 
 START_TEST(damage_is_told_and_the_rest_reported)
 {
-	static const char *const commands[] = { "blocks", "threads", "locks", "stats", "dump", "check" };
+	static const char *const commands[] = { "blocks", "threads", "locks", "sched",  "wakers",
+						"path",	  "whatif",  "stats", "dump",	"check" };
 	char arguments[64];
 
 	setup();
-	for (size_t i = 0; i < 6; i++) {
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		snprintf(arguments, sizeof(arguments), "%s small", commands[i]);
 		ck_assert_int_eq(run(arguments), 0);
 		ck_assert_str_eq(err, "");
@@ -140,16 +147,29 @@ END_TEST
 
 START_TEST(text_fits_and_is_plain)
 {
-	setup();
-	ck_assert_int_eq(run("blocks small"), 0);
-	ck_assert_ptr_null(strchr(out, '\033'));
-	for (char *line = strtok(out, "\n"); line; line = strtok(NULL, "\n")) {
-		int width = 0;
+	static const char *const commands[] = { "blocks small",		"threads small",	"locks small",
+						"sched small",		"stats small",		"blocks states",
+						"threads states",	"threads --group states", "threads --top 2 states",
+						"sched states",		"stats states",		"--help",
+						"locks states",		"wakers small",		"wakers states",
+						"path small",		"path states",		"path --thread worker states",
+						"whatif small",		"whatif states",	"whatif --help",
+						"whatif --lock 0x408000 --scale 0.5 small",
+						"wakers --thread nobody small", "path --thread nobody small",
+						"threads --help",	"threads --thread nobody small" };
 
-		for (char *p = line; *p; p++)
-			width += (*p & 0xc0) != 0x80;
-		ck_assert_msg(width <= 80, "%d columns: %s", width, line);
-		ck_assert_msg(line[strlen(line) - 1] != ' ', "spaces at the end: '%s'", line);
+	setup();
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		ck_assert_int_eq(run(commands[i]), 0);
+		ck_assert_ptr_null(strchr(out, '\033'));
+		for (char *line = strtok(out, "\n"); line; line = strtok(NULL, "\n")) {
+			int width = 0;
+
+			for (char *p = line; *p; p++)
+				width += (*p & 0xc0) != 0x80;
+			ck_assert_msg(width <= 80, "%s: %d columns: %s", commands[i], width, line);
+			ck_assert_msg(line[strlen(line) - 1] != ' ', "%s: spaces at the end: '%s'", commands[i], line);
+		}
 	}
 	ck_assert_int_eq(run("blocks --color always small"), 0);
 	ck_assert_ptr_nonnull(strchr(out, '\033'));
@@ -211,6 +231,33 @@ START_TEST(json_is_as_agreed)
 }
 END_TEST
 
+START_TEST(what_it_stands_on_is_said)
+{
+	setup();
+	ck_assert_int_eq(run("threads states"), 0);
+	ck_assert_ptr_nonnull(strstr(out, "context switches and wake-ups"));
+	ck_assert_int_eq(run("sched states"), 0);
+	ck_assert_ptr_nonnull(strstr(out, "interrupts"));
+	ck_assert_int_eq(run("sched small"), 0);
+	ck_assert_ptr_nonnull(strstr(out, "no context switches in the trace"));
+	ck_assert_ptr_nonnull(strstr(out, "worker-1"));
+	ck_assert_int_eq(run("stats states"), 0);
+	ck_assert_ptr_nonnull(strstr(out, "7 records in 1 gap of 5.00 ms"));
+	ck_assert_int_eq(run("blocks --thread nobody small"), 0);
+	ck_assert_ptr_nonnull(strstr(out, "no thread matches"));
+	ck_assert_int_eq(run("stats --json states"), 0);
+	json_t *o = json_loads(out, 0, NULL);
+
+	ck_assert_ptr_nonnull(o);
+	ck_assert(json_is_array(json_object_get(o, "calls")) && json_is_object(json_object_get(o, "file")));
+	ck_assert_str_eq(json_string_value(json_object_get(json_object_get(o, "trace"), "sched")), "switches");
+	ck_assert_str_eq(json_string_value(json_object_get(json_object_get(o, "scheduler"), "wake_records")),
+			 "sched_waking");
+	ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(o, "scheduler"), "lost_switches")), 7);
+	json_decref(o);
+}
+END_TEST
+
 /* Sites of which the window shows nothing leave nothing on those that it shows. */
 START_TEST(a_window_hides_whole_sites)
 {
@@ -255,7 +302,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { wrong_usage_is_one_line, help_and_version, damage_is_told_and_the_rest_reported,
-				       text_fits_and_is_plain, json_is_as_agreed, a_window_hides_whole_sites,
+				       text_fits_and_is_plain, json_is_as_agreed, what_it_stands_on_is_said, a_window_hides_whole_sites,
 				       a_closed_pipe_is_no_failure };
 
 	static char beside[8192];

@@ -69,8 +69,8 @@ static void check_books(const struct loaded *l)
 		const struct ct_thread_info *t = &l->model.thread[l->report.thread[i]];
 
 		by_thread_ns += t->blocked_ns;
-		ck_assert_uint_eq(t->running_ns + t->runnable_ns + t->blocked_ns + t->excluded_ns + t->unexplained_ns,
-				  t->lifetime_ns);
+		ck_assert_uint_eq(t->running_ns + t->runnable_ns + t->blocked_ns + t->excluded_ns + t->unexplained_ns +
+				  t->unknown_ns, t->lifetime_ns);
 	}
 	ck_assert_uint_eq(by_cause_ns, by_thread_ns);
 	ck_assert_uint_eq(by_site_ns, by_thread_ns);
@@ -198,14 +198,14 @@ END_TEST
 static void run_all(const void *data, size_t n, const struct ct_options *o, bool whole)
 {
 	int (*const commands[])(struct ct_context *) = { ct_cmd_blocks, ct_cmd_locks, ct_cmd_dump, ct_cmd_check,
-							 ct_cmd_stats,	ct_cmd_threads };
+							 ct_cmd_stats,	ct_cmd_threads, ct_cmd_sched };
 	static FILE *null;
 
 	if (!null)
 		null = fopen("/dev/null", "w");
 	ck_assert_ptr_nonnull(null);
 	put_file(data, n);
-	for (size_t i = 0; i < (whole ? 6 : 4); i++) {
+	for (size_t i = 0; i < (whole ? 7 : 4); i++) {
 		struct ct_context c = { .options = o, .out = { null, true, 80 } };
 
 		if (ct_reader_open(&c.reader, path))
@@ -217,14 +217,14 @@ static void run_all(const void *data, size_t n, const struct ct_options *o, bool
 	}
 }
 
-START_TEST(cut_anywhere_it_reads_what_is_whole)
+static void cut_anywhere(void (*make)(struct make_trace *), size_t step, uint64_t events)
 {
 	static const struct ct_options text = { .top = 10 }, json = { .top = 0, .json = true };
 	struct make_trace t = { 0 };
 	uint64_t last_events = 0;
 
-	make_small(&t);
-	for (size_t n = 0; n < t.file.size; n++) {
+	make(&t);
+	for (size_t n = 0; n < t.file.size; n += step) {
 		struct loaded l;
 
 		load(&l, t.file.data, n, NULL);
@@ -240,18 +240,24 @@ START_TEST(cut_anywhere_it_reads_what_is_whole)
 		unload(&l);
 		run_all(t.file.data, n, n % 2 ? &text : &json, false);
 	}
-	ck_assert_uint_eq(last_events, 9);
+	ck_assert_uint_eq(last_events, events);
 	make_free(&t);
+}
+
+START_TEST(cut_anywhere_it_reads_what_is_whole)
+{
+	cut_anywhere(make_small, 1, 9);
+	cut_anywhere(make_scheduled, 7, 3);
 }
 END_TEST
 
-START_TEST(any_byte_may_be_wrong)
+static void change_any_byte(void (*make)(struct make_trace *), size_t step)
 {
 	static const struct ct_options text = { .top = 10 };
 	struct make_trace t = { 0 };
 
-	make_small(&t);
-	for (size_t at = 0; at < t.file.size; at++) {
+	make(&t);
+	for (size_t at = 0; at < t.file.size; at += step) {
 		uint8_t was = t.file.data[at];
 		struct loaded l;
 
@@ -270,6 +276,12 @@ START_TEST(any_byte_may_be_wrong)
 	}
 	make_free(&t);
 }
+
+START_TEST(any_byte_may_be_wrong)
+{
+	change_any_byte(make_small, 1);
+	change_any_byte(make_scheduled, 11);
+}
 END_TEST
 
 /* Damage that checksums do not show: a chunk of each kind, changed and sealed again. */
@@ -287,7 +299,7 @@ static void reseal(struct make_trace *t, size_t at, const uint8_t *payload, size
 	ct_put_bytes(&t->file, payload, n);
 }
 
-START_TEST(hostile_payloads_do_no_harm)
+static void change_payloads(void (*make)(struct make_trace *), uint32_t rounds)
 {
 	static const struct ct_options text = { .top = 10 }, json = { .top = 0, .json = true };
 	struct make_trace t = { 0 };
@@ -296,18 +308,19 @@ START_TEST(hostile_payloads_do_no_harm)
 	uint32_t count = 0;
 	uint64_t state = 99;
 
-	make_small(&t);
+	make(&t);
 	put_file(t.file.data, t.file.size);
 	ck_assert_int_eq(ct_reader_open(&r, path), 0);
 	while (count < 16 && ct_reader_next(&r, &chunks[count]) > 0)
 		count++;
 	ck_assert_uint_ge(count, 5);
-	for (uint32_t round = 0; round < 1500; round++) {
+	for (uint32_t round = 0; round < rounds; round++) {
 		const struct ct_chunk *c = &chunks[round % count];
 		struct ct_span payload;
 		struct ct_buf copy = { 0 };
 
-		if (c->header.kind != CT_CHUNK_RECORDS && c->header.kind != CT_CHUNK_EVENTS)
+		if (c->header.kind != CT_CHUNK_RECORDS && c->header.kind != CT_CHUNK_EVENTS &&
+		    c->header.kind != CT_CHUNK_SWITCHES)
 			continue;
 		/* Reads its own file again: put_file has overwritten it. */
 		put_file(t.file.data, t.file.size);
@@ -332,6 +345,12 @@ START_TEST(hostile_payloads_do_no_harm)
 	}
 	ct_reader_close(&r);
 	make_free(&t);
+}
+
+START_TEST(hostile_payloads_do_no_harm)
+{
+	change_payloads(make_small, 1500);
+	change_payloads(make_scheduled, 500);
 }
 END_TEST
 

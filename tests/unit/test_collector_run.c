@@ -116,7 +116,6 @@ START_TEST(own_failures)
 	expect_failure(RUN("-o", "t.bin", "/tmp"), 126, "Is a directory");
 	expect_failure(RUN("-o", "/nonexistent/t.bin", "true"), 125, "/nonexistent/t.bin: No such file");
 	expect_failure(RUN("-o", "/dev/full", "true"), 125, "No space left");
-	expect_failure(RUN("--sched", "on", "true"), 125, "not available in this version");
 	expect_failure(RUN("--min", "never", "true"), 125, "not a duration");
 	expect_failure(RUN("--bogus", "true"), 125, "unknown option");
 	expect_failure(RUN("-q"), 125, "no program");

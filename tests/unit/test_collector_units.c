@@ -276,7 +276,9 @@ START_TEST(options)
 	ck_assert_int_eq(PARSE(&o, "--min", "5m", "x"), -1);
 	ck_assert_int_eq(PARSE(&o, "--min", "99999999999999999999", "x"), -1);
 	ck_assert_int_eq(PARSE(&o, "--min", "99999999999999s", "x"), -1);
-	ck_assert_int_eq(PARSE(&o, "--sched", "on", "x"), -1);
+	ck_assert_int_eq(PARSE(&o, "--sched", "on", "x"), 0);
+	ck_assert_str_eq(o.sched, "on");
+	ck_assert_int_eq(PARSE(&o, "--sched", "perhaps", "x"), -1);
 	ck_assert_int_eq(PARSE(&o, "--stacks", "dwarf", "x"), -1);
 	ck_assert_int_eq(PARSE(&o, "--unknown", "x"), -1);
 	ck_assert_int_eq(PARSE(&o, "-o"), -1);

@@ -1,0 +1,342 @@
+/* Slices and the lives of threads. See model_switches.h. */
+#include "model_switches.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A chunk is complete up to about a second before its end. */
+#define AHEAD_NS 1500000000ull
+/* A batch of events is written when it is a second old; later where there are
+ * many processes, up to 15 s. */
+#define BEHIND_NS     2000000000ull
+#define BEHIND_MAX_NS 16000000000ull
+#define CPUS_MAX      4096u
+#define WAKERS_MAX    65536u
+
+int ct_slices_note(struct ct_model *m, struct ct_switches_decoder *d, struct ct_span payload,
+		   const struct ct_chunk_header *h)
+{
+	int error = ct_switches_open(d, payload);
+
+	if (error)
+		return error;
+	m->slices += h->count;
+	if (h->first_ns < m->slices_from_ns)
+		m->slices_from_ns = h->first_ns;
+	if (h->last_ns > m->slices_to_ns)
+		m->slices_to_ns = h->last_ns;
+	for (uint32_t i = 0; i < d->gap_count; i++) {
+		const struct ct_gap *g = &d->gap[i];
+
+		if (g->from_ns > INT64_MAX || g->to_ns > INT64_MAX)
+			continue;
+		m->gap_records++;
+		error = ct_gaps_add(&m->gaps, g->from_ns, g->to_ns);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* --- lives --- */
+
+static int by_tid(const void *x, const void *y, void *model)
+{
+	const struct ct_model *m = model;
+	const struct ct_thread_info *a = &m->thread[*(const uint32_t *)x], *b = &m->thread[*(const uint32_t *)y];
+
+	if (a->tid != b->tid)
+		return a->tid < b->tid ? -1 : 1;
+	if (a->start_ns != b->start_ns)
+		return a->start_ns < b->start_ns ? -1 : 1;
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+static void begin_life(struct ct_model *m, uint32_t thread, uint64_t start_ns)
+{
+	const struct ct_thread_info *t = &m->thread[thread];
+	const struct ct_process_info *p = &m->process[t->process];
+	uint64_t end_ns = t->ended ? t->end_ns : p->ended ? p->end_ns : m->end_ns;
+
+	ct_timeline_begin(&m->states[thread].line, start_ns > m->from_ns ? start_ns : m->from_ns,
+			  end_ns < m->to_ns ? end_ns : m->to_ns, m->slices_from_ns);
+}
+
+static int make_lives(struct ct_slice_pass *p, struct ct_model *m)
+{
+	uint32_t n = 0;
+
+	m->states = calloc(m->thread_count + 1u, sizeof(*m->states));
+	p->order = calloc(m->thread_count + 1u, sizeof(*p->order));
+	if (!m->states || !p->order)
+		return -ENOMEM;
+	m->states_count = m->thread_count;
+	for (uint32_t i = 0; i < m->thread_count; i++) {
+		if (!m->thread[i].selected || !m->thread[i].started)
+			continue;
+		p->order[n++] = i;
+		begin_life(m, i, m->thread[i].start_ns);
+	}
+	qsort_r(p->order, n, sizeof(*p->order), by_tid, m);
+	/* The end of the last one's namesakes. */
+	p->order[n] = CT_NO;
+	while (n--)
+		if (ct_table_put(&p->by_tid, m->thread[p->order[n]].tid, n + 1))
+			return -ENOMEM;
+	return 0;
+}
+
+int ct_slices_open(struct ct_slice_pass *p, struct ct_model *m, const struct ct_reader *r)
+{
+	*p = (struct ct_slice_pass){ .reader.fd = -1 };
+	int error = ct_reader_dup(&p->reader, r);
+
+	return error ? error : make_lives(p, m);
+}
+
+void ct_slices_close(struct ct_slice_pass *p)
+{
+	ct_reader_close(&p->reader);
+	ct_switches_close(&p->decoder);
+	free(p->task);
+	free(p->order);
+	ct_table_free(&p->by_tid);
+	*p = (struct ct_slice_pass){ .reader.fd = -1 };
+}
+
+/* --- what a slice says beside the states --- */
+
+static struct ct_cpu_info *cpu_of(struct ct_model *m, uint32_t number)
+{
+	uint32_t at = ct_table_get(&m->cpu_by_number, number);
+
+	if (at)
+		return &m->cpu[at - 1];
+	if (m->cpu_count >= CPUS_MAX)
+		return &m->cpu[0];
+	struct ct_cpu_info *c = CT_APPEND(m, cpu);
+
+	if (!c || ct_table_put(&m->cpu_by_number, number, m->cpu_count))
+		return NULL;
+	c->number = number;
+	return c;
+}
+
+static int add_waker(struct ct_model *m, const struct ct_slice_pass *p, const struct ct_slice *s, uint64_t ready_ns)
+{
+	const struct ct_switches_task *by = &p->decoder.task[s->waker];
+	uint32_t flags = s->flags & (CT_SL_SOFTIRQ | CT_SL_HARDIRQ);
+	/* Whom a hardware interrupt met does not matter. */
+	uint64_t tid = flags & CT_SL_HARDIRQ ? 0 : by->tid, key = tid << 8 | flags;
+	uint32_t at = ct_table_get(&m->waker_by_key, key);
+
+	if (!at && m->waker_count >= WAKERS_MAX)
+		return 0;
+	struct ct_waker_info *w = at ? &m->waker[at - 1] : CT_APPEND(m, waker);
+
+	if (!w || (!at && ct_table_put(&m->waker_by_key, key, m->waker_count)))
+		return -ENOMEM;
+	w->tid = (uint32_t)tid;
+	w->pid = by->pid;
+	w->flags = flags;
+	w->count++;
+	w->total_ns += ready_ns;
+	if (ready_ns > w->max_ns)
+		w->max_ns = ready_ns;
+	return 0;
+}
+
+static int add_turn(struct ct_model *m, struct ct_slice_pass *p, struct ct_states *st, const struct ct_slice *s,
+		    const struct ct_turn *turn)
+{
+	struct ct_cpu_info *cpu = cpu_of(m, s->cpu);
+
+	if (!cpu)
+		return -ENOMEM;
+	cpu->running_ns += turn->ran_ns;
+	if (s->start_ns >= st->line.from_ns && s->start_ns < m->to_ns) {
+		st->migrations += st->placed && st->cpu != s->cpu;
+		if (turn->woken) {
+			ct_delays_add(&st->wakes, turn->ready_ns);
+			if (add_waker(m, p, s, turn->ready_ns))
+				return -ENOMEM;
+		} else if (turn->ready_ns) {
+			ct_delays_add(&st->preempted, turn->ready_ns);
+		}
+	}
+	if (s->end_ns >= st->line.from_ns && s->end_ns < m->to_ns) {
+		st->sleeps += s->end == CT_SLICE_BLOCKED;
+		st->preemptions += s->end == CT_SLICE_PREEMPTED;
+	}
+	st->cpu = s->cpu;
+	st->placed = true;
+	return 0;
+}
+
+/* --- the stream --- */
+
+/* The place of the first thread with a task's number that lives after a moment:
+ * numbers are used again, and exec keeps them. CT_NO: none. */
+static uint32_t place_of(struct ct_slice_pass *p, struct ct_model *m, uint32_t task, uint64_t start_ns)
+{
+	uint32_t at = p->task[task];
+
+	if (at == CT_NO)
+		at = p->task[task] = ct_table_get(&p->by_tid, p->decoder.task[task].tid);
+	if (!at)
+		return CT_NO;
+	const struct ct_thread_info *t = &m->thread[p->order[at - 1]];
+
+	while (m->states[p->order[at - 1]].line.to_ns <= start_ns && p->order[at] != CT_NO &&
+	       m->thread[p->order[at]].tid == t->tid) {
+		at++;
+		p->task[task] = at;
+		if (ct_table_put(&p->by_tid, t->tid, at))
+			return CT_NO;
+	}
+	return at - 1;
+}
+
+/* Threads come to the writer's notice a little after they began to run. Their
+ * first slice tells; a main thread's may be of the program before exec. */
+static void find_begin(struct ct_model *m, uint32_t thread, const struct ct_slice *s, uint32_t pid)
+{
+	const struct ct_thread_info *t = &m->thread[thread];
+	const struct ct_process_info *p = &m->process[t->process];
+	uint64_t from_ns = s->flags & CT_SL_WOKEN ? s->woken_ns : s->start_ns;
+
+	if (m->states[thread].line.piece_count || t->tid == p->pid || pid != p->pid ||
+	    s->end_ns < t->start_ns || from_ns >= t->start_ns || from_ns < p->start_ns)
+		return;
+	begin_life(m, thread, from_ns);
+}
+
+static int take_slice(struct ct_slice_pass *p, struct ct_model *m, const struct ct_slice *s)
+{
+	uint32_t at = place_of(p, m, s->task, s->start_ns);
+	const struct ct_switches_task *task = &p->decoder.task[s->task];
+
+	if (s->end_ns < s->start_ns || s->end_ns > INT64_MAX || (s->flags & CT_SL_WOKEN && s->woken_ns > s->start_ns)) {
+		m->bad_slices++;
+		return 0;
+	}
+	for (; at != CT_NO && p->order[at] != CT_NO && m->thread[p->order[at]].tid == task->tid; at++) {
+		uint32_t thread = p->order[at];
+		struct ct_states *st = &m->states[thread];
+		struct ct_turn turn;
+
+		if (!st->line.begun)
+			find_begin(m, thread, s, task->pid);
+		int error = ct_timeline_slice(&st->line, s, &m->gaps, m->wakes, m->exact_ns, &turn);
+
+		if (!error)
+			error = add_turn(m, p, st, s, &turn);
+		/* A slice goes on in the next program only through exec. */
+		if (error || s->end_ns <= st->line.to_ns)
+			return error;
+	}
+	return 0;
+}
+
+/* Whether a chunk can be read and is what its header says. */
+static int check_chunk(struct ct_slice_pass *p, const struct ct_chunk_header *h)
+{
+	struct ct_switches_decoder *d = &p->decoder;
+	uint64_t first_ns = UINT64_MAX, last_ns = 0, n = 0;
+	struct ct_slice s;
+	int found;
+
+	for (; (found = ct_switches_next(d, &s)) > 0; n++) {
+		first_ns = s.start_ns < first_ns ? s.start_ns : first_ns;
+		last_ns = s.end_ns > last_ns ? s.end_ns : last_ns;
+	}
+	for (uint32_t i = 0; i < d->gap_count; i++) {
+		first_ns = d->gap[i].from_ns < first_ns ? d->gap[i].from_ns : first_ns;
+		last_ns = d->gap[i].to_ns > last_ns ? d->gap[i].to_ns : last_ns;
+	}
+	ct_switches_rewind(d);
+	if (found < 0 || n != h->count)
+		return -EBADMSG;
+	return (n || d->gap_count) && (first_ns != h->first_ns || last_ns != h->last_ns) ? -EBADMSG : 0;
+}
+
+static int take_chunk(struct ct_slice_pass *p, struct ct_model *m, struct ct_span payload,
+		      const struct ct_chunk_header *h)
+{
+	struct ct_switches_decoder *d = &p->decoder;
+	struct ct_slice s;
+	int error = ct_switches_open(d, payload);
+
+	if (error) /* counted in the first pass */
+		return error == -EBADMSG ? 0 : error;
+	error = check_chunk(p, h);
+	if (error)
+		return error;
+	uint32_t *task = ct_grow(p->task, &p->task_capacity, d->task_count + 1u, sizeof(*task));
+
+	if (!task)
+		return -ENOMEM;
+	p->task = task;
+	for (uint32_t i = 0; i < d->task_count; i++)
+		task[i] = CT_NO;
+	while (!error && ct_switches_next(d, &s) > 0)
+		error = take_slice(p, m, &s);
+	return error;
+}
+
+static uint64_t behind_ns(const struct ct_model *m)
+{
+	uint64_t ns = BEHIND_NS + 125000000ull * m->process_count;
+
+	return ns < BEHIND_MAX_NS ? ns : BEHIND_MAX_NS;
+}
+
+int ct_slices_until(struct ct_slice_pass *p, struct ct_model *m, struct ct_reader *r, uint64_t ns)
+{
+	uint64_t until_ns = ns < UINT64_MAX - AHEAD_NS ? ns + AHEAD_NS : UINT64_MAX, old_ns = behind_ns(m) + AHEAD_NS;
+	struct ct_chunk c;
+	struct ct_span payload;
+
+	while (!p->at_end && p->seen_ns < until_ns) {
+		int error = ct_reader_next(&p->reader, &c);
+
+		p->at_end = error <= 0;
+		if (error <= 0)
+			return error;
+		if (c.header.kind != CT_CHUNK_SWITCHES)
+			continue;
+		if (c.header.last_ns > p->seen_ns)
+			p->seen_ns = c.header.last_ns;
+		m->exact_ns = p->seen_ns > old_ns ? p->seen_ns - old_ns : 0;
+		error = ct_reader_payload(&p->reader, &c, &payload);
+		if (error == -EBADMSG || error == -ENOTSUP)
+			continue; /* counted in the first pass */
+		if (!error)
+			error = take_chunk(p, m, payload, &c.header);
+		if (error == -EBADMSG)
+			ct_reader_damage(r, c.offset, "the slices of a chunk make no sense");
+		else if (error)
+			return error;
+	}
+	return 0;
+}
+
+int ct_slices_finish(struct ct_slice_pass *p, struct ct_model *m, struct ct_reader *r)
+{
+	int error = ct_slices_until(p, m, r, UINT64_MAX);
+
+	/* Of a trace that was cut the last second is missing. */
+	uint64_t known_ns = m->has_end ? UINT64_MAX : m->slices_to_ns - (m->slices_to_ns > 1000000000 ? 1000000000 : 0);
+
+	for (uint32_t i = 0; i < m->states_count && !error; i++) {
+		struct ct_timeline *t = &m->states[i].line;
+
+		error = ct_timeline_until(t, known_ns, &m->gaps, m->wakes, m->exact_ns);
+		if (t->now_ns < t->to_ns && t->state != CT_STATE_DEAD)
+			t->state = CT_STATE_UNKNOWN;
+		if (!error)
+			error = ct_timeline_until(t, UINT64_MAX, &m->gaps, m->wakes, m->exact_ns);
+	}
+	return error;
+}

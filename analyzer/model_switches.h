@@ -1,0 +1,38 @@
+/*
+ * Slices: from SWITCHES chunks to the lives of threads. See timeline.h.
+ *
+ * They are read along with the events, a little ahead of them, by a reader of
+ * their own: an EVENTS chunk says which moments it is about. What is held of
+ * them is bounded by the number of threads and by the slices of the seconds
+ * that the writer of the events may be behind, not by the length of the trace.
+ */
+#ifndef CT_MODEL_SWITCHES_H
+#define CT_MODEL_SWITCHES_H
+
+#include "model.h"
+
+struct ct_slice_pass {
+	struct ct_reader reader;
+	struct ct_switches_decoder decoder;
+	uint64_t seen_ns;         /* everything up to there was read */
+	bool at_end;
+	uint32_t *task;           /* of the chunk's tasks: 1 + place in order; CT_NO: not looked up yet */
+	uint32_t task_capacity;
+	uint32_t *order;          /* selected threads by tid and start */
+	struct ct_table by_tid;   /* tid -> 1 + place of its first thread that may still live */
+};
+
+/* Before the first event: lives for the selected threads. r is the reader of the
+ * events; damage is counted there. 0, -ENOMEM. Close in either case. */
+int ct_slices_open(struct ct_slice_pass *p, struct ct_model *m, const struct ct_reader *r);
+/* Reads on until all is known of a moment, or to the end. 0, -ENOMEM, -errno. */
+int ct_slices_until(struct ct_slice_pass *p, struct ct_model *m, struct ct_reader *r, uint64_t ns);
+/* Reads the rest. Afterwards all lives are whole. */
+int ct_slices_finish(struct ct_slice_pass *p, struct ct_model *m, struct ct_reader *r);
+void ct_slices_close(struct ct_slice_pass *p);
+
+/* In the first pass: what a chunk says of the records as a whole. 0, -EBADMSG, -ENOMEM. */
+int ct_slices_note(struct ct_model *m, struct ct_switches_decoder *d, struct ct_span payload,
+		   const struct ct_chunk_header *h);
+
+#endif

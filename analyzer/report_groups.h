@@ -1,0 +1,33 @@
+/* Threads that do the same: by program, start routine and name, with sums. */
+#ifndef CT_REPORT_GROUPS_H
+#define CT_REPORT_GROUPS_H
+
+#include "report.h"
+
+struct ct_group {
+	uint32_t first;          /* one of its threads, by index */
+	uint32_t count, stuck;   /* threads; those that were blocked all their life */
+	const char *routine;     /* of the symbols; "": not known */
+	bool main;               /* main threads of their processes */
+	int stem;                /* bytes of the name that they share */
+	bool same_name;
+	uint64_t lifetime_ns, running_ns, runnable_ns, blocked_ns, unexplained_ns, unknown_ns, longest_ns;
+	uint64_t *by_cause;      /* as rows of the report's causes; owned */
+};
+
+struct ct_groups {
+	CT_ARRAY(struct ct_group, group); /* most time off the CPU first */
+	struct ct_table by_hash;
+};
+
+/* 0 or -ENOMEM. Close in either case. */
+int ct_groups_make(struct ct_groups *g, struct ct_report *r);
+void ct_groups_close(struct ct_groups *g);
+/* "worker-*", or the name that all have. */
+const char *ct_group_name(const struct ct_group *g, const struct ct_model *m, char *to, size_t bytes);
+/* The function that a thread began with; "": not known. NULL without memory. */
+const char *ct_routine_of(struct ct_symbols *s, const struct ct_model *m, uint32_t thread);
+/* Whether it did nothing but wait, once. */
+bool ct_is_stuck(const struct ct_thread_info *t);
+
+#endif

@@ -1,0 +1,170 @@
+/*
+ * Who ended each wait: a pass of its own over a trace whose records are known.
+ *
+ *   mutex, rwlock      the HOLD of the same lock that ended last before the wait did
+ *   cond, semaphore,
+ *   futex, once        the last WAKE on the object in the wait; where slices say which
+ *                      thread woke the waiter and when, that thread's WAKE at that time
+ *   barrier            the round's last to come: its barrier_wait returned the serial
+ *                      thread's value
+ *   join, child        the end of the thread, of the process
+ *   everything else    by whom the kernel was told to wake the thread: from the slices
+ *
+ * Events come in the order of chunks, not of time: waits are joined when all that
+ * ended before them must have been read. Until then they are held, and so are the
+ * enders and wake-ups of that time: up to CT_WAKES_HELD waits. With keep nothing is
+ * dropped: 48 bytes a wait, 32 bytes a HOLD or WAKE, 40 bytes a slice.
+ */
+#ifndef CT_WAKES_H
+#define CT_WAKES_H
+
+#include "model.h"
+
+#define CT_WAKES_HELD 1000000u
+
+enum ct_ended {
+	CT_ENDED_UNKNOWN,
+	CT_ENDED_RELEASE,  /* the holder released the lock */
+	CT_ENDED_WAKE,     /* signalled, posted, woken, initialised */
+	CT_ENDED_ARRIVAL,  /* the last one came to the barrier */
+	CT_ENDED_EXIT,     /* a thread, or a child, ended */
+	CT_ENDED_KERNEL,   /* another thread's call, as the kernel says */
+	CT_ENDED_TIME,     /* a timeout, a timer, a device: no thread */
+	CT_ENDED_NOT,      /* it had not ended when the trace did */
+	CT_ENDED_KINDS
+};
+
+/* What the kernel says to that. */
+enum ct_agrees {
+	CT_AGREES_NOTHING, /* it does not say */
+	CT_AGREES,
+	CT_AGREES_NOT,
+};
+
+/* A thread that the slices name and the events do not: it was not traced. Wakers
+ * are threads, or outsiders from CT_OUTSIDE on, or CT_NO. */
+#define CT_OUTSIDE 0x80000000u
+struct ct_outsider {
+	uint32_t pid, tid;
+	char *name;
+};
+
+struct ct_wait {
+	uint64_t start_ns, end_ns;
+	uint64_t release_ns;    /* when it was ended; end_ns: not known */
+	uint32_t thread;
+	uint32_t site;          /* in ct_wakes.site */
+	uint32_t waker;
+	uint32_t waker_stack;   /* of the model, or CT_NO */
+	uint8_t ended;          /* enum ct_ended */
+	uint8_t agrees;         /* enum ct_agrees */
+	uint8_t timed_out;
+	uint8_t left;           /* the kernel switched it out, or may have */
+};
+
+/* A part of a wait, and whose doing it was. */
+struct ct_share {
+	uint32_t waker, stack;
+	uint64_t ns;
+};
+#define CT_SHARES 64u
+
+/* What can end waits for one object. */
+struct ct_ender {
+	uint64_t moment_ns;     /* HOLD: its end; WAKE, barrier: its start */
+	uint64_t other_ns;      /* its other end */
+	uint32_t thread;
+	uint32_t stack;         /* of the model, or CT_NO */
+	uint32_t lock;          /* place in ct_wakes.object */
+	uint8_t kind;           /* enum ct_event_kind; INTERVAL: the last one at a barrier */
+	uint8_t flags;
+};
+
+struct ct_wait_object {
+	uint32_t process;
+	uint64_t address;
+	CT_ARRAY(struct ct_ender, ender); /* by moment, as far as sorted */
+	uint32_t sorted;
+	uint32_t first_stack;   /* of the model: of its first wait; CT_NO */
+	uint64_t first_ns;
+};
+
+/* A time in which a thread had a CPU, in one piece. */
+struct ct_run {
+	uint64_t slept_ns;      /* when it had gone to sleep; 0: not known, or it was only preempted */
+	uint64_t woken_ns;      /* 0: not known, or it was only preempted; some wake-ups are missing */
+	uint64_t start_ns, end_ns;
+	uint32_t waker;         /* CT_NO: no thread, or not known */
+	uint8_t flags;          /* CT_SL_* */
+	uint8_t end;            /* enum ct_slice_end */
+};
+
+struct ct_thread_runs {
+	CT_ARRAY(struct ct_run, run);
+	uint64_t last_end_ns;
+	uint8_t last_end;       /* enum ct_slice_end */
+};
+
+struct ct_wakes;
+/* Takes a joined wait, in the order of their ends. 0 or -ENOMEM. shares add up to
+ * the time until the release. */
+typedef int ct_wait_taker(void *self, const struct ct_wakes *w, const struct ct_wait *wait,
+			  const struct ct_share *shares, uint32_t count);
+
+struct ct_wakes {
+	const struct ct_model *m;
+	bool keep;
+	ct_wait_taker *take;
+	void *self;
+	CT_ARRAY(struct ct_site_info, site);   /* without flags and owner */
+	struct ct_table site_by_hash;
+	CT_ARRAY(struct ct_wait, wait);        /* held; with keep: all, by end */
+	CT_ARRAY(struct ct_wait_object, object);
+	struct ct_table object_by_hash;
+	CT_ARRAY(struct ct_outsider, outsider);
+	struct ct_table outsider_by_tid;
+	struct ct_thread_runs *runs;           /* one a thread */
+	uint32_t runs_count;
+	uint32_t *by_tid, *by_pthread;         /* threads by tid, or pthread, and start */
+	uint8_t cause[CT_CAUSES];              /* enum ct_ended by cause; see wakes_join.c */
+	bool reads[CT_CALLS_MAX];              /* calls that take a lock for reading */
+	uint64_t enders, seen_ns, slack_ns;
+	uint64_t waits, agree, disagree;
+	uint64_t timeless, preempted;          /* not joined: of unknown duration; not asleep in it */
+	bool wakes;                            /* slices say who woke threads */
+	uint32_t *task;                        /* of the chunk: thread, outsider, or CT_NO */
+	uint32_t task_capacity;
+};
+
+/* Reads all events and slices of a loaded model's trace. take may be NULL. 0, -ENOMEM,
+ * -errno. Close in either case. */
+int ct_wakes_read(struct ct_wakes *w, const struct ct_model *m, struct ct_reader *r, bool keep,
+		  ct_wait_taker *take, void *self);
+void ct_wakes_close(struct ct_wakes *w);
+
+/* The object of an address, or NULL. */
+const struct ct_wait_object *ct_wakes_object(const struct ct_wakes *w, uint32_t process, uint64_t address);
+/* "name (tid)" of a thread or an outsider; NULL without memory. */
+char *ct_waker_label(const struct ct_wakes *w, uint32_t waker);
+
+/* --- between wakes.c, wakes_slices.c and wakes_join.c --- */
+
+void ct_wakes_prepare(struct ct_wakes *w);
+void ct_wakes_order(struct ct_wakes *w);
+/* Takes in the slices of a payload. 0 or -ENOMEM. */
+int ct_wakes_slices(struct ct_wakes *w, struct ct_switches_decoder *d, struct ct_span payload);
+/* Fills in who ended a wait and returns the number of shares, at most CT_SHARES. */
+uint32_t ct_wakes_join(struct ct_wakes *w, struct ct_wait *wait, struct ct_share *shares);
+/* The index of the first ender of a moment after ns. */
+uint32_t ct_enders_after(const struct ct_wait_object *o, uint64_t ns);
+/* The last run of a thread that was woken in a time, or NULL. */
+const struct ct_run *ct_run_woken(const struct ct_wakes *w, uint32_t thread, uint64_t from_ns, uint64_t to_ns);
+/* The last run of a thread that began in a time and for which it had slept, or NULL. */
+const struct ct_run *ct_run_slept(const struct ct_wakes *w, uint32_t thread, uint64_t from_ns, uint64_t to_ns);
+/* The thread that woke another, as far as a slice says so; CT_NO: an interrupt. For a
+ * wait of that cause; CT_CAUSES: of none. */
+uint32_t ct_kernel_waker(const struct ct_wakes *w, const struct ct_run *run, uint32_t cause);
+/* The last thread with a tid, of all processes, that lived at a time; CT_NO. */
+uint32_t ct_wakes_tid(const struct ct_wakes *w, uint64_t tid, uint64_t ns);
+
+#endif

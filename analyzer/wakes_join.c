@@ -1,0 +1,386 @@
+/* Who ended a wait, of all that can have. See wakes.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "wakes.h"
+
+/* So many enders of an object are looked at for one wait. */
+#define LOOK_BACK 64u
+
+/* What ends waits of a cause. By name: numbers are the trace's. What is not in the
+ * table the kernel alone knows of. */
+static const struct {
+	const char *cause;
+	enum ct_ended ended;
+} enders[] = {
+	{ "mutex", CT_ENDED_RELEASE },  { "rwlock", CT_ENDED_RELEASE },	  { "spin", CT_ENDED_RELEASE },
+	{ "cond", CT_ENDED_WAKE },	{ "semaphore", CT_ENDED_WAKE },	  { "futex", CT_ENDED_WAKE },
+	{ "once", CT_ENDED_WAKE },	{ "barrier", CT_ENDED_ARRIVAL },  { "join", CT_ENDED_EXIT },
+	{ "child", CT_ENDED_EXIT },	{ "sleep", CT_ENDED_TIME },
+};
+
+/* Causes for which a software interrupt's waker is the one that sent: loopback. */
+static const char *const sent[] = { "socket", "connect", "accept", "poll", "dns" };
+
+void ct_wakes_prepare(struct ct_wakes *w)
+{
+	const struct ct_model *m = w->m;
+
+	for (uint32_t c = 0; c < CT_CAUSES; c++)
+		for (size_t i = 0; i < sizeof(enders) / sizeof(enders[0]); i++)
+			if (m->cause[c].name && !strcmp(m->cause[c].name, enders[i].cause))
+				w->cause[c] = (uint8_t)enders[i].ended;
+	for (uint32_t i = 0; i < m->call_count; i++)
+		if (m->call[i].id < CT_CALLS_MAX && m->call[i].name && strstr(m->call[i].name, "rdlock"))
+			w->reads[m->call[i].id] = true;
+}
+
+uint32_t ct_enders_after(const struct ct_wait_object *o, uint64_t ns)
+{
+	uint32_t low = 0, high = o->ender_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (o->ender[middle].moment_ns <= ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The number of runs of a thread that began up to a moment. */
+static uint32_t runs_until(const struct ct_thread_runs *t, uint64_t ns)
+{
+	uint32_t low = 0, high = t->run_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (t->run[middle].start_ns <= ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+const struct ct_run *ct_run_woken(const struct ct_wakes *w, uint32_t thread, uint64_t from_ns, uint64_t to_ns)
+{
+	const struct ct_thread_runs *t = &w->runs[thread];
+
+	for (uint32_t i = runs_until(t, to_ns); i-- && t->run[i].start_ns >= from_ns;)
+		if (t->run[i].woken_ns >= from_ns && t->run[i].woken_ns)
+			return &t->run[i];
+	return NULL;
+}
+
+const struct ct_run *ct_run_slept(const struct ct_wakes *w, uint32_t thread, uint64_t from_ns, uint64_t to_ns)
+{
+	const struct ct_thread_runs *t = &w->runs[thread];
+
+	for (uint32_t i = runs_until(t, to_ns); i-- && t->run[i].start_ns >= from_ns;)
+		if (t->run[i].slept_ns || t->run[i].woken_ns)
+			return &t->run[i];
+	return NULL;
+}
+
+uint32_t ct_kernel_waker(const struct ct_wakes *w, const struct ct_run *run, uint32_t cause)
+{
+	const char *name = cause < CT_CAUSES ? w->m->cause[cause].name : NULL;
+
+	if (run->flags & CT_SL_HARDIRQ)
+		return CT_NO;
+	if (!(run->flags & CT_SL_SOFTIRQ))
+		return run->waker;
+	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
+		if (name && !strcmp(name, sent[i]) && run->waker < CT_OUTSIDE)
+			return run->waker;
+	return CT_NO;
+}
+
+static uint64_t earlier(uint64_t ns, uint64_t slack_ns)
+{
+	return ns > slack_ns ? ns - slack_ns : 0;
+}
+
+static void take_ender(struct ct_wait *wait, enum ct_ended how, uint32_t waker, uint32_t stack, uint64_t release_ns)
+{
+	wait->ended = (uint8_t)how;
+	wait->waker = waker;
+	wait->waker_stack = stack;
+	if (release_ns < wait->start_ns)
+		release_ns = wait->start_ns;
+	wait->release_ns = release_ns < wait->end_ns ? release_ns : wait->end_ns;
+}
+
+/* --- locks --- */
+
+/* Readers' holds have no start. They keep writers waiting, not each other. */
+static bool keeps_waiting(const struct ct_ender *e, const struct ct_wait *wait, bool reads)
+{
+	return e->kind == CT_EVENT_HOLD && e->thread != wait->thread && !(reads && e->flags & CT_EV_NO_START);
+}
+
+static uint32_t join_release(struct ct_wakes *w, struct ct_wait *wait, const struct ct_wait_object *o, bool reads,
+			     struct ct_share *shares)
+{
+	uint32_t n = 0, i = o ? ct_enders_after(o, wait->end_ns) : 0;
+	const struct ct_ender *last = NULL;
+	uint64_t until_ns = 0;
+
+	(void)w;
+	for (uint32_t look = 0; i-- && look < LOOK_BACK; look++) {
+		const struct ct_ender *e = &o->ender[i];
+
+		if (e->moment_ns < wait->start_ns)
+			break;
+		if (!keeps_waiting(e, wait, reads))
+			continue;
+		if (!last) {
+			last = e;
+			take_ender(wait, CT_ENDED_RELEASE, e->thread, e->stack, e->moment_ns);
+			until_ns = wait->release_ns;
+		}
+		/* What no hold covers goes to the next one: the lock was on its way. */
+		uint64_t from_ns = e->other_ns > wait->start_ns ? e->other_ns : wait->start_ns;
+
+		if (e->flags & CT_EV_NO_START || from_ns > until_ns)
+			continue;
+		shares[n++] = (struct ct_share){ e->thread, e->stack, until_ns - from_ns };
+		until_ns = from_ns;
+		if (n == CT_SHARES)
+			break;
+	}
+	if (!last)
+		return 0;
+	if (!n)
+		shares[n++] = (struct ct_share){ last->thread, last->stack, 0 };
+	shares[n - 1].ns += until_ns - wait->start_ns;
+	return n;
+}
+
+/* --- conditions, semaphores, futexes, once --- */
+
+static const struct ct_ender *wake_by(const struct ct_wakes *w, const struct ct_wait_object *o, uint32_t first,
+				      const struct ct_wait *wait, uint32_t thread, uint64_t woken_ns)
+{
+	for (uint32_t i = first, look = 0; i-- && look < LOOK_BACK; look++) {
+		const struct ct_ender *e = &o->ender[i];
+
+		if (e->other_ns + w->slack_ns < wait->start_ns && e->moment_ns < wait->start_ns)
+			break;
+		if (e->kind == CT_EVENT_WAKE && e->thread == thread && e->moment_ns <= woken_ns + w->slack_ns &&
+		    e->other_ns + w->slack_ns >= woken_ns)
+			return e;
+	}
+	return NULL;
+}
+
+/* The wake-ups in the wait say which of the object's WAKEs it was. */
+static const struct ct_ender *wake_by_kernel(const struct ct_wakes *w, const struct ct_wait_object *o,
+					     uint32_t first, const struct ct_wait *wait, uint64_t *ret_ns)
+{
+	uint64_t until_ns = wait->end_ns + w->slack_ns, from_ns = earlier(wait->start_ns, w->slack_ns);
+	const struct ct_run *run;
+
+	for (uint32_t look = 0; look < 8 && (run = ct_run_woken(w, wait->thread, from_ns, until_ns)); look++) {
+		const struct ct_ender *e =
+			run->waker < CT_OUTSIDE ? wake_by(w, o, first, wait, run->waker, run->woken_ns) : NULL;
+
+		*ret_ns = run->woken_ns;
+		if (e)
+			return e;
+		until_ns = run->start_ns - 1;
+	}
+	return NULL;
+}
+
+static bool join_wake(struct ct_wakes *w, struct ct_wait *wait, const struct ct_wait_object *o)
+{
+	uint32_t first = o ? ct_enders_after(o, wait->end_ns) : 0;
+	const struct ct_ender *e = NULL;
+	uint64_t ns = 0;
+
+	if (!first)
+		return false;
+	if (w->wakes)
+		e = wake_by_kernel(w, o, first, wait, &ns);
+	for (uint32_t i = first, look = 0; !e && i-- && look < LOOK_BACK; look++) {
+		e = &o->ender[i];
+		if (e->kind != CT_EVENT_WAKE || e->thread == wait->thread || e->other_ns < wait->start_ns)
+			e = NULL;
+		else
+			ns = e->moment_ns;
+	}
+	if (e)
+		take_ender(wait, CT_ENDED_WAKE, e->thread, e->stack, ns);
+	return e != NULL;
+}
+
+/* --- barriers, threads, processes --- */
+
+static bool join_arrival(struct ct_wait *wait, const struct ct_wait_object *o)
+{
+	for (uint32_t i = o ? ct_enders_after(o, wait->end_ns) : 0; i--;) {
+		const struct ct_ender *e = &o->ender[i];
+
+		if (e->moment_ns < wait->start_ns)
+			break;
+		if (e->kind != CT_EVENT_INTERVAL || e->thread == wait->thread)
+			continue;
+		take_ender(wait, CT_ENDED_ARRIVAL, e->thread, e->stack, e->moment_ns);
+		return true;
+	}
+	return false;
+}
+
+/* pthread_t are used again: the last thread that had it then. */
+static uint32_t joined_thread(const struct ct_wakes *w, uint32_t process, uint64_t pthread, uint64_t ns)
+{
+	const struct ct_model *m = w->m;
+	uint32_t low = 0, high = w->runs_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct ct_thread_info *t = &m->thread[w->by_pthread[middle]];
+
+		if (t->process < process || (t->process == process && t->pthread < pthread))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	uint32_t found = CT_NO;
+
+	for (; low < w->runs_count; low++) {
+		const struct ct_thread_info *t = &m->thread[w->by_pthread[low]];
+
+		if (t->process != process || t->pthread != pthread || (found != CT_NO && t->start_ns > ns))
+			break;
+		found = w->by_pthread[low];
+	}
+	return found;
+}
+
+static bool join_thread(struct ct_wakes *w, struct ct_wait *wait, const struct ct_site_info *s)
+{
+	uint32_t thread = joined_thread(w, s->process, s->site.object, wait->end_ns);
+
+	if (thread == CT_NO || thread == wait->thread)
+		return false;
+	const struct ct_thread_info *t = &w->m->thread[thread];
+
+	take_ender(wait, CT_ENDED_EXIT, thread, CT_NO, t->ended ? t->end_ns : wait->end_ns);
+	return true;
+}
+
+/* Children end a little before the collector sees it: the one whose end is next to
+ * the wait's. */
+static bool join_child(struct ct_wakes *w, struct ct_wait *wait, const struct ct_site_info *s)
+{
+	const struct ct_model *m = w->m;
+	uint64_t pid = m->process[s->process].pid, best_ns = UINT64_MAX;
+	uint32_t best = CT_NO;
+
+	for (uint32_t i = 0; i < m->process_count; i++) {
+		const struct ct_process_info *p = &m->process[i];
+		uint64_t off_ns = p->end_ns > wait->end_ns ? p->end_ns - wait->end_ns : wait->end_ns - p->end_ns;
+
+		if (!p->started || !p->ended || p->how != CT_END_EXIT || p->end_ns + w->slack_ns < wait->start_ns ||
+		    (s->site.object ? p->pid != s->site.object : p->parent_pid != pid) || off_ns >= best_ns)
+			continue;
+		best_ns = off_ns;
+		best = i;
+	}
+	for (uint32_t i = 0; best != CT_NO && i < m->thread_count; i++)
+		if (m->thread[i].process == best && m->thread[i].tid == m->process[best].pid) {
+			take_ender(wait, CT_ENDED_EXIT, i, CT_NO, m->process[best].end_ns);
+			return true;
+		}
+	return false;
+}
+
+/* --- all --- */
+
+/* What the kernel knows of it. A condition's waiter may have been woken twice: by
+ * the signal, and when it got the mutex back. */
+static void compare(const struct ct_wakes *w, struct ct_wait *wait, uint32_t cause)
+{
+	uint64_t until_ns = wait->end_ns + w->slack_ns, from_ns = earlier(wait->start_ns, w->slack_ns);
+	const struct ct_run *run;
+
+	for (uint32_t look = 0; look < 8 && (run = ct_run_woken(w, wait->thread, from_ns, until_ns)); look++) {
+		uint32_t by = ct_kernel_waker(w, run, cause);
+
+		if (by != CT_NO)
+			wait->agrees = by == wait->waker ? CT_AGREES : CT_AGREES_NOT;
+		if (wait->agrees == CT_AGREES) {
+			/* More exact than the events' word. */
+			if (run->woken_ns >= wait->release_ns && run->woken_ns <= wait->end_ns)
+				wait->release_ns = run->woken_ns;
+			return;
+		}
+		until_ns = run->start_ns - 1;
+	}
+}
+
+static void ask_kernel(struct ct_wakes *w, struct ct_wait *wait, uint32_t cause)
+{
+	const struct ct_run *run = ct_run_woken(w, wait->thread, earlier(wait->start_ns, w->slack_ns),
+						wait->end_ns + w->slack_ns);
+
+	if (!run)
+		return;
+	uint32_t waker = ct_kernel_waker(w, run, cause);
+
+	if (waker == CT_NO || waker == wait->thread)
+		take_ender(wait, CT_ENDED_TIME, CT_NO, CT_NO, run->woken_ns);
+	else
+		take_ender(wait, CT_ENDED_KERNEL, waker, CT_NO, run->woken_ns);
+}
+
+uint32_t ct_wakes_join(struct ct_wakes *w, struct ct_wait *wait, struct ct_share *shares)
+{
+	const struct ct_site_info *s = &w->site[wait->site];
+	const struct ct_wait_object *o = NULL;
+	uint32_t n = 0, cause = s->site.cause;
+	bool found = false;
+
+	if (wait->ended == CT_ENDED_NOT)
+		return 0;
+	if (wait->timed_out || w->cause[cause] == CT_ENDED_TIME) {
+		ask_kernel(w, wait, cause);
+		wait->ended = CT_ENDED_TIME;
+		wait->waker = CT_NO;
+		return 0;
+	}
+	if (s->site.object_kind == CT_OBJECT_ADDRESS)
+		o = ct_wakes_object(w, s->process, s->site.object);
+	switch (w->cause[cause]) {
+	case CT_ENDED_RELEASE:
+		n = join_release(w, wait, o, s->site.call < CT_CALLS_MAX && w->reads[s->site.call], shares);
+		found = n != 0;
+		break;
+	case CT_ENDED_WAKE:
+		found = join_wake(w, wait, o);
+		break;
+	case CT_ENDED_ARRIVAL:
+		found = join_arrival(wait, o);
+		break;
+	case CT_ENDED_EXIT:
+		found = s->site.object_kind == CT_OBJECT_THREAD ? join_thread(w, wait, s) : join_child(w, wait, s);
+		break;
+	}
+	uint64_t release_ns = wait->release_ns;
+
+	if (found)
+		compare(w, wait, cause);
+	else
+		ask_kernel(w, wait, cause);
+	if (n)
+		shares[0].ns += wait->release_ns - release_ns;
+	if (!n && wait->waker != CT_NO)
+		shares[n++] = (struct ct_share){ wait->waker, wait->waker_stack, wait->release_ns - wait->start_ns };
+	return n;
+}
