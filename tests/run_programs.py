@@ -312,22 +312,23 @@ def check_said(said, trace, options, moment, whole, known, reports):
              for s in found["sites"]]
     must(match, f"{name}: no such site for object {said.get('object')}; the thread has {short(str(there), 1500)}")
     ns = said["ns"] if "ns" in said else moment[0] - said["since"]
+    took = lasted(match, said.get("least", ns))
     if options.get("tiny") and ns < 1000000 * said["count"]:
         must(count(match) <= said["count"], f"{name}: {count(match)} waits, were {said['count']}")
-        must(lasted(match) <= 1.05 * ns, f"{name}: {lasted(match)} ns, were {ns} ns")
+        must(took <= 1.05 * ns, f"{name}: {took} ns, were {ns} ns")
     elif said.get("least"):
         must(count(match) == said["count"], f"{name}: {count(match)} waits, were {said['count']}")
-        must(said["least"] <= lasted(match) <= 1.05 * ns, f"{name}: {lasted(match)} ns, were {said['least']} to {ns} ns")
+        must(said["least"] <= took <= 1.05 * ns, f"{name}: {took} ns, were {said['least']} to {ns} ns")
         ns = said["least"]
     elif "since" in said:
         must(count(match) == said["count"], f"{name}: {count(match)} waits, were {said['count']}")
-        must(0.95 * ns <= lasted(match) <= 1.05 * (moment[1] - said["since"]),
-             f"{name}: {lasted(match)} ns, were {ns} to {moment[1] - said['since']} ns")
+        must(0.95 * ns <= took <= 1.05 * (moment[1] - said["since"]),
+             f"{name}: {took} ns, were {ns} to {moment[1] - said['since']} ns")
     else:
         # A nap whose timer fires before the thread is switched out never leaves the CPU: no wait.
         least = 0.98 * said["count"] if options.get("naps") else said["count"]
         must(least <= count(match) <= said["count"], f"{name}: {count(match)} waits, were {said['count']}")
-        near(said, ns, lasted(match), name)
+        near(said, ns, took, name)
     if said.get("owner"):
         locks = [lock for lock in whole["locks"] if (said.get("object") or "") in lock["object"]]
         must(any(said["owner"] in json.dumps(lock["owners"]) for lock in locks),

@@ -513,11 +513,13 @@ static int pipes(int argc, char **argv)
 		name_me("echo");
 		for (int i = 0; i < 50; i++) {
 			receive(to[0]);
+			pause_ns(MS / 5); /* until the other one waits */
 			MUST(write(from[1], &c, 1) == 1);
 		}
 		_exit(0);
 	}
 	for (int i = 0; i < 50; i++) {
+		pause_ns(MS / 5);
 		MUST(write(to[1], &c, 1) == 1);
 		receive(from[0]);
 	}
