@@ -217,7 +217,7 @@ static int pipeline(int argc, char **argv)
 /* --- readers behind a writer --- */
 
 static pthread_rwlock_t g_rwlock = PTHREAD_RWLOCK_INITIALIZER;
-static pthread_barrier_t g_round;
+static pthread_barrier_t g_round, g_read;
 
 static NOINLINE void read_it(void)
 {
@@ -243,6 +243,7 @@ static void *reader(void *unused)
 	for (int i = 0; i < 30; i++) {
 		pthread_barrier_wait(&g_round);
 		read_it();
+		pthread_barrier_wait(&g_read); /* or the writer has it again before a late reader */
 	}
 	return NULL;
 }
@@ -251,8 +252,10 @@ static void *writer(void *unused)
 {
 	(void)unused;
 	name_me("writer");
-	for (int i = 0; i < 30; i++)
+	for (int i = 0; i < 30; i++) {
 		write_it();
+		pthread_barrier_wait(&g_read);
+	}
 	return NULL;
 }
 
@@ -260,6 +263,7 @@ static int readers(int argc, char **argv)
 {
 	(void)argc, (void)argv;
 	pthread_barrier_init(&g_round, NULL, 4);
+	pthread_barrier_init(&g_read, NULL, 4);
 	pthread_t t[4] = { start(reader, NULL), start(reader, NULL), start(reader, NULL), start(writer, NULL) };
 
 	for (int i = 0; i < 4; i++)
