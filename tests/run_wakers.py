@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 
-from harness import PROGRAMS, RUN, Skip, Tests, check_trace, must, report, run, traced, wait_complete
+from harness import PROGRAMS, RUN, Skip, Tests, calm, check_trace, must, report, run, traced, wait_complete
 
 ENOUGH = 0.95
 CASES = ["convoy", "bus", "pipeline", "readers", "pingpong", "barrier", "join", "child", "semaphore", "pipes"]
@@ -191,11 +191,11 @@ def short_rows(found):
 
 tests = Tests()
 for name in CASES:
-    tests.run(f"who ended it: {name}", known_answers(name))
-tests.run("who ended it, without slices", without_slices)
-tests.run("because of whom", blame)
-tests.run("locks", locks)
-tests.run("path", path)
-tests.run("what if", whatif)
-tests.run("without privileges", unprivileged)
+    tests.run(f"who ended it: {name}", calm(known_answers(name)))
+tests.run("who ended it, without slices", calm(without_slices))
+tests.run("because of whom", calm(blame))
+tests.run("locks", calm(locks))
+tests.run("path", calm(path))
+tests.run("what if", calm(whatif))
+tests.run("without privileges", calm(unprivileged))
 tests.finish()
