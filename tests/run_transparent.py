@@ -250,6 +250,9 @@ def collector_killed(where):
             argv = [ODD, "fork-locked"]
             ended = run(traced(trace, argv) if way == "run" else argv, cwd=where, env=preloaded(trace) if way == "preload" else None,
                         during=during, timeout=120)
+            if way == "run" and ended.status == 125 and "ended before it was ready" in ended.err:
+                must(not ended.out, f"{way}, after {delay} s: {ended}")
+                continue  # ctrace-run has not started the program
             must((ended.status, ended.out) == (plain.status, plain.out), f"{way}, after {delay} s: {ended}; untraced {plain}")
             said = [line for line in ended.err.splitlines() if not line.startswith("ctrace")]
             must(not said and len(ended.err.splitlines()) <= 1, f"{way}, after {delay} s: {short(ended.err)}")
