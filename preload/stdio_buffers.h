@@ -156,7 +156,6 @@ static inline void ct_stream_end_quick(struct ct_slot *slot, uint16_t call, cons
 	}
 
 /* What such calls return, as an event's result. */
-#define CT_STREAM_COUNT  (int64_t)r                        /* bytes or objects */
 #define CT_STREAM_STATUS (r < 0 ? -(int64_t)errno : (int64_t)r)
 #define CT_STREAM_TEXT   (int64_t)(r != NULL)
 

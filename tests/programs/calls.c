@@ -24,36 +24,17 @@
 #include <threads.h>
 
 #include "case.h"
+#include "later.h"
 
 /* What fortified programs call. */
 extern int __open_2(const char *path, int flags);
 extern int __open64_2(const char *path, int flags);
 extern int __openat_2(int at, const char *path, int flags);
 
-#define LATER (60 * MS)
 #define LIMIT (40 * MS)
 
 static int fds[2];
 static char block[1 << 16];
-
-/* Does something after a while. */
-static void *late(void *act)
-{
-	name_me("peer");
-	pause_ns(LATER);
-	((void (*)(void))(uintptr_t)act)();
-	return NULL;
-}
-
-static pthread_t later(void (*act)(void))
-{
-	return start(late, (void *)(uintptr_t)act);
-}
-
-static void join(pthread_t t)
-{
-	MUST(!pthread_join(t, NULL));
-}
 
 /* --- C11: mutex --- */
 

@@ -30,30 +30,12 @@
 #include <utime.h>
 
 #include "case.h"
+#include "later.h"
 
-#define LATER (60 * MS)
 
 extern char **environ;
 static int fds[2];
 static char text[4096];
-
-static void *late(void *act)
-{
-	name_me("peer");
-	pause_ns(LATER);
-	((void (*)(void))(uintptr_t)act)();
-	return NULL;
-}
-
-static pthread_t later(void (*act)(void))
-{
-	return start(late, (void *)(uintptr_t)act);
-}
-
-static void join(pthread_t t)
-{
-	MUST(!pthread_join(t, NULL));
-}
 
 static void put_byte(void)
 {

@@ -13,6 +13,7 @@
 #include <wchar.h>
 
 #include "case.h"
+#include "later.h"
 
 /* What headers hide, rename or inline. */
 extern char *__fgets_chk(char *, size_t, int, FILE *);
@@ -44,7 +45,6 @@ extern int old_fwscanf(FILE *, const wchar_t *, ...) __asm__("fwscanf");
 /* The function, where the header has an inline one or a macro of its name. */
 #define REAL(function) (*(__typeof__(&function) volatile *)&(__typeof__(&function)){ function })
 
-#define LATER (60 * MS)
 #define LINE  "12 late\n"
 
 static int fds[2];
@@ -53,24 +53,6 @@ static wchar_t wide[256];
 static char *line;
 static size_t line_size;
 static int number;
-
-static void *late(void *act)
-{
-	name_me("peer");
-	pause_ns(LATER);
-	((void (*)(void))(uintptr_t)act)();
-	return NULL;
-}
-
-static pthread_t later(void (*act)(void))
-{
-	return start(late, (void *)(uintptr_t)act);
-}
-
-static void join(pthread_t t)
-{
-	MUST(!pthread_join(t, NULL));
-}
 
 static void put_line(void)
 {
