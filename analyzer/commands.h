@@ -1,4 +1,4 @@
-/* The commands: one file each, cmd_NAME.c. */
+/* The commands: a file each, cmd_NAME.c; the table of them is in commands.c. */
 #ifndef CT_COMMANDS_H
 #define CT_COMMANDS_H
 
@@ -29,6 +29,17 @@ int ct_cmd_whatif(struct ct_context *c);
 int ct_cmd_stats(struct ct_context *c);
 int ct_cmd_dump(struct ct_context *c);
 int ct_cmd_check(struct ct_context *c);
+int ct_cmd_export(struct ct_context *c);
+
+struct ct_command {
+	const char *name;
+	int (*run)(struct ct_context *c);
+	const char *arguments;   /* as in "Usage:" */
+	uint32_t argument_count; /* at most; the first is the trace */
+	const char *summary;     /* part of a line */
+	const char *help;        /* some lines */
+};
+extern const struct ct_command ct_commands[]; /* up to one without a name */
 
 /* Turns -EINVAL of the model's functions into c->usage; returns error. */
 int ct_command_usage(struct ct_context *c, const struct ct_model *m, int error);

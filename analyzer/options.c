@@ -8,45 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	OPT_JSON = 256,
-	OPT_TOP,
-	OPT_FROM,
-	OPT_TO,
-	OPT_THREAD,
-	OPT_PROCESS,
-	OPT_CAUSE,
-	OPT_MIN,
-	OPT_LOCK,
-	OPT_SITE,
-	OPT_SCALE,
-	OPT_SPLIT,
-	OPT_COLOR,
-	OPT_GROUP,
-	OPT_HELP,
-	OPT_VERSION,
-};
-
-static const struct option long_options[] = {
-	{ "json", no_argument, NULL, OPT_JSON },
-	{ "top", required_argument, NULL, OPT_TOP },
-	{ "from", required_argument, NULL, OPT_FROM },
-	{ "to", required_argument, NULL, OPT_TO },
-	{ "thread", required_argument, NULL, OPT_THREAD },
-	{ "process", required_argument, NULL, OPT_PROCESS },
-	{ "cause", required_argument, NULL, OPT_CAUSE },
-	{ "min", required_argument, NULL, OPT_MIN },
-	{ "lock", required_argument, NULL, OPT_LOCK },
-	{ "site", required_argument, NULL, OPT_SITE },
-	{ "scale", required_argument, NULL, OPT_SCALE },
-	{ "split", required_argument, NULL, OPT_SPLIT },
-	{ "color", required_argument, NULL, OPT_COLOR },
-	{ "group", no_argument, NULL, OPT_GROUP },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ NULL, 0, NULL, 0 },
-};
-
 struct complaint {
 	char *text;
 	int bytes;
@@ -183,92 +144,154 @@ static int split_causes(struct ct_options *o)
 	return o->cause_count ? 0 : -EINVAL;
 }
 
-static int take_option(struct ct_options *o, int option, const char *value)
+/* --- the options --- */
+
+static int take_text(const char **to, const char *value)
+{
+	*to = value;
+	return *value ? 0 : -EINVAL;
+}
+
+#define FLAG(member)                                                       \
+	static int take_##member(struct ct_options *o, const char *value)  \
+	{                                                                  \
+		(void)value;                                               \
+		o->member = true;                                          \
+		return 0;                                                  \
+	}
+#define TEXT(member)                                                       \
+	static int take_##member(struct ct_options *o, const char *value)  \
+	{                                                                  \
+		return take_text(&o->member, value);                       \
+	}
+
+FLAG(json)
+FLAG(group)
+FLAG(help)
+FLAG(version)
+TEXT(thread)
+TEXT(lock)
+TEXT(site)
+TEXT(output)
+TEXT(format)
+TEXT(profile)
+
+static int take_top(struct ct_options *o, const char *value)
 {
 	uint64_t n;
-	int error = 0;
+	int error = parse_number(value, UINT32_MAX, &n);
 
-	switch (option) {
-	case OPT_JSON:
-		o->json = true;
-		break;
-	case OPT_TOP:
-		error = parse_number(value, UINT32_MAX, &n);
-		if (!error)
-			o->top = (uint32_t)n;
-		break;
-	case OPT_FROM:
-		error = parse_moment(value, &o->from);
-		break;
-	case OPT_TO:
-		error = parse_moment(value, &o->to);
-		break;
-	case OPT_THREAD:
-		o->thread = value;
-		error = *value ? 0 : -EINVAL;
-		break;
-	case OPT_PROCESS:
-		error = parse_number(value, UINT32_MAX, &o->process);
-		if (!error && !o->process)
-			error = -EINVAL;
-		break;
-	case OPT_CAUSE:
-		error = add_causes(o, value);
-		break;
-	case OPT_MIN:
-		error = ct_parse_duration(value, 1000000000, &o->min_ns);
-		break;
-	case OPT_LOCK:
-		o->lock = value;
-		error = *value ? 0 : -EINVAL;
-		break;
-	case OPT_SITE:
-		o->site = value;
-		error = *value ? 0 : -EINVAL;
-		break;
-	case OPT_SCALE:
-		error = parse_scale(value, &o->scale);
-		break;
-	case OPT_SPLIT:
-		error = parse_number(value, 1024, &n);
-		if (!error && !n)
-			error = -EINVAL;
-		if (!error)
-			o->split = (uint32_t)n;
-		break;
-	case OPT_COLOR:
-		error = parse_color(value, &o->color);
-		break;
-	case OPT_GROUP:
-		o->group = true;
-		break;
-	case OPT_HELP:
-		o->help = true;
-		break;
-	case OPT_VERSION:
-		o->version = true;
-		break;
-	}
+	if (!error)
+		o->top = (uint32_t)n;
 	return error;
 }
 
+static int take_from(struct ct_options *o, const char *value)
+{
+	return parse_moment(value, &o->from);
+}
+
+static int take_to(struct ct_options *o, const char *value)
+{
+	return parse_moment(value, &o->to);
+}
+
+static int take_process(struct ct_options *o, const char *value)
+{
+	int error = parse_number(value, UINT32_MAX, &o->process);
+
+	return error ? error : o->process ? 0 : -EINVAL;
+}
+
+static int take_min(struct ct_options *o, const char *value)
+{
+	return ct_parse_duration(value, 1000000000, &o->min_ns);
+}
+
+static int take_scale(struct ct_options *o, const char *value)
+{
+	return parse_scale(value, &o->scale);
+}
+
+static int take_split(struct ct_options *o, const char *value)
+{
+	uint64_t n;
+	int error = parse_number(value, 1024, &n);
+
+	if (!error)
+		o->split = (uint32_t)n;
+	return error ? error : n ? 0 : -EINVAL;
+}
+
+static int take_color(struct ct_options *o, const char *value)
+{
+	return parse_color(value, &o->color);
+}
+
+const struct ct_option ct_options_table[] = {
+	{ "json", NULL, "one JSON object, times in nanoseconds", take_json, NULL },
+	{ "top", "N", "rows of each list (default 10; 0: all)", take_top, NULL },
+	{ "from", "T", "only from then on: 1.5s, 200ms (after the begin) or 25%", take_from, NULL },
+	{ "to", "T", "only up to then", take_to, NULL },
+	{ "thread", "NAME|TID", "only threads of that name (a pattern such as 'worker*')", take_thread, NULL },
+	{ "process", "PID", "only threads of that process", take_process, NULL },
+	{ "cause", "CAUSE,...", "only those causes, such as mutex,poll", add_causes, NULL },
+	{ "min", "DURATION", "only waits of at least that long, such as 10ms", take_min, NULL },
+	{ "group", NULL, "only groups of threads", take_group, "threads" },
+	{ "lock", "NAME", "the critical sections of that lock", take_lock, "whatif" },
+	{ "site", "FUNCTION", "waits and critical sections in that function", take_site, "whatif" },
+	{ "scale", "X", "so many times as long (default 0: gone)", take_scale, "whatif" },
+	{ "split", "N", "as if the lock were N locks", take_split, "whatif" },
+	{ "format", "FORMAT", "what to write; see below", take_format, "export" },
+	{ "profile", "PROFILE", "all, or only one part: io, sync, syscall, sched, malloc", take_profile, "export" },
+	{ "output", "FILE", "where to (-: standard output)", take_output, "export" },
+	{ "color", "WHEN", "auto, always or never (NO_COLOR is respected)", take_color, NULL },
+	{ "help", NULL, "this text", take_help, NULL },
+	{ "version", NULL, "the version", take_version, NULL },
+	{ NULL, NULL, NULL, NULL, NULL },
+};
+
+bool ct_option_is_for(const struct ct_option *option, const char *command)
+{
+	const char *at = option->commands, *end;
+
+	if (!at)
+		return true;
+	for (size_t n = strlen(command); (end = strchrnul(at, ' ')); at = end + 1) {
+		if ((size_t)(end - at) == n && !strncmp(at, command, n))
+			return true;
+		if (!*end)
+			break;
+	}
+	return false;
+}
+
+#define OPTIONS (sizeof(ct_options_table) / sizeof(ct_options_table[0]))
+
 int ct_options_parse(struct ct_options *o, int argc, char **argv, char *error, int error_bytes)
 {
+	struct option options[OPTIONS] = { 0 };
+	bool given[OPTIONS] = { false };
 	struct complaint c = { error, error_bytes };
-	int option, index = 0;
+	int found, index = 0;
 
 	*o = (struct ct_options){ .top = 10 };
+	for (size_t i = 0; ct_options_table[i].name; i++)
+		options[i] = (struct option){ ct_options_table[i].name,
+					      ct_options_table[i].value ? required_argument : no_argument, NULL, 1 };
 	opterr = 0;
 	optind = 0;
-	while ((option = getopt_long(argc, argv, ":h", long_options, &index)) != -1) {
-		if (option == 'h')
-			option = OPT_HELP;
-		if (option == ':')
+	while ((found = getopt_long(argc, argv, ":ho:", options, &index)) != -1) {
+		if (found == ':')
 			return complain(c, "option '%s' needs a value", argv[optind - 1]);
-		if (option == '?')
+		if (found == '?')
 			return complain(c, "unknown option '%s'", argv[optind - 1]);
-		if (take_option(o, option, optarg))
-			return complain(c, "'%s' is no value for --%s", optarg, long_options[index].name);
+		if (found != 1)
+			for (index = 0; strcmp(ct_options_table[index].name, found == 'h' ? "help" : "output");)
+				index++;
+		given[index] = true;
+		if (ct_options_table[index].take(o, optarg))
+			return complain(c, "'%s' is no value for --%s", optarg, ct_options_table[index].name);
 	}
 	if (split_causes(o))
 		return complain(c, "too many or no causes for --cause");
@@ -277,10 +300,13 @@ int ct_options_parse(struct ct_options *o, int argc, char **argv, char *error, i
 		return complain(c, "--from is after --to");
 	if (optind < argc)
 		o->command = argv[optind++];
-	if (optind < argc)
-		o->file = argv[optind++];
-	if (optind < argc)
-		return complain(c, "unexpected argument '%s'", argv[optind]);
+	for (size_t i = 0; o->command && ct_options_table[i].name; i++)
+		if (given[i] && !ct_option_is_for(&ct_options_table[i], o->command))
+			return complain(c, "--%s is no option of %s", ct_options_table[i].name, o->command);
+	o->argument = argv + optind;
+	o->argument_count = (uint32_t)(argc - optind);
+	if (o->argument_count)
+		o->file = o->argument[0];
 	return 0;
 }
 

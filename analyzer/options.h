@@ -23,7 +23,9 @@ enum ct_color {
 
 struct ct_options {
 	const char *command;  /* NULL: none was given */
-	const char *file;     /* NULL: none was given */
+	const char *file;     /* the first argument of the command; NULL: none was given */
+	char **argument;      /* all of them */
+	uint32_t argument_count;
 	bool help, version;
 	bool json;
 	bool group;           /* threads together that do the same */
@@ -39,8 +41,22 @@ struct ct_options {
 	const char *lock, *site; /* NULL: none */
 	double scale;           /* 0 where it is not given */
 	uint32_t split;         /* 0: not given */
+	/* export. */
+	const char *format, *profile, *output; /* NULL: not given */
 	char *causes;         /* owned */
 };
+
+/* What --help, the manual and the completions tell of an option. */
+struct ct_option {
+	const char *name;
+	const char *value;    /* what it takes; NULL: nothing */
+	const char *help;     /* part of a line */
+	int (*take)(struct ct_options *o, const char *value); /* 0 or -EINVAL */
+	const char *commands; /* names with spaces between; NULL: all */
+};
+extern const struct ct_option ct_options_table[]; /* up to one without a name */
+
+bool ct_option_is_for(const struct ct_option *option, const char *command);
 
 /* Reads argv; texts point into it. 0, or -EINVAL with one line in error that
  * says what is wrong. Free with ct_options_free in either case. */

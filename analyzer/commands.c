@@ -1,0 +1,51 @@
+/* The table of commands. See commands.h. */
+#include "commands.h"
+
+const struct ct_command ct_commands[] = {
+	{ "blocks", ct_cmd_blocks, "TRACE", 1, "why threads waited, where, and who made them wait",
+	  "Blocked time by cause, then the places where most of it was spent with what\n"
+	  "was waited for, who held it and the call stack, then the threads.\n" },
+	{ "threads", ct_cmd_threads, "TRACE", 1, "how each thread spent its life",
+	  "For each thread: lifetime, running on a CPU, ready without one, blocked time by\n"
+	  "cause, time off the CPU that no call explains, and the longest wait. Where there\n"
+	  "are more threads than --top, and with --group, those of one name and start\n"
+	  "routine together, with sums.\n" },
+	{ "locks", ct_cmd_locks, "TRACE", 1, "which locks were waited for, and who held them",
+	  "For each lock: waits, holders, and who waited for whom.\n" },
+	{ "sched", ct_cmd_sched, "TRACE", 1, "how long threads that were ready waited for a CPU",
+	  "Use of the CPUs; then the delays between being ready and running, in all, by\n"
+	  "thread, by who woke, and by where the thread had waited.\n" },
+	{ "wakers", ct_cmd_wakers, "TRACE", 1, "who unblocked whom, and because of whom others waited",
+	  "For each wait the thread that ended it, where it is known: who unblocked whom, how\n"
+	  "often, after how long, and where; then for how long others waited because of each\n"
+	  "thread, and because of what is done at each site.\n" },
+	{ "deadlocks", ct_cmd_deadlocks, "TRACE", 1, "who waits for whom in a program that hangs",
+	  "Cycles of threads that wait for each other, then waits that nobody is left to\n"
+	  "end, then the others that have not ended. Of a program that was killed, or that\n"
+	  "still runs: waits of a second or more are in the file while they last.\n" },
+	{ "path", ct_cmd_path, "TRACE", 1, "the critical path: what ran one after the other",
+	  "Walks back from the end (of the trace, of --to, of --thread) through waits to the\n"
+	  "threads that ended them: the path's time by state, thread and place, the locks by\n"
+	  "their time on it, and how many threads ran at once.\n" },
+	{ "whatif", ct_cmd_whatif, "TRACE", 1, "how long it would have taken if something took less time",
+	  "Replays the threads with one thing changed, and predicts the time that it takes:\n"
+	  "  --lock NAME     the critical sections of a lock (as locks names it)\n"
+	  "  --site FUNCTION waits in that function that no thread ends (I/O, sleep), and\n"
+	  "                  critical sections that end in it\n"
+	  "  --cause CAUSE   such waits of a cause; critical sections of all its locks\n"
+	  "  --thread NAME   the running time of threads\n"
+	  "take --scale X times as long (default 0: gone). With --split N a lock is\n"
+	  "N locks instead. Without any of them: each lock and each cause of waits in turn.\n" },
+	{ "stats", ct_cmd_stats, "TRACE", 1, "the trace itself, and how often which call was made",
+	  "Size, losses, clock, cost of the collector, what is known of the scheduler, and a\n"
+	  "table of the wrapped calls. Always of the whole trace.\n" },
+	{ "dump", ct_cmd_dump, "TRACE", 1, "every record and event, a line each",
+	  "Plain text, or with --json an object a line. Only --thread, --process, --cause,\n"
+	  "--min, --from and --to select; they select events.\n" },
+	{ "check", ct_cmd_check, "TRACE", 1, "whether the trace keeps the rules of its format",
+	  "Prints OK, or each violation; then the exit status is 1.\n" },
+	{ "export", ct_cmd_export, "TRACE", 1, "the trace for other tools",
+	  "Writes the trace, or what the options select of it, in the format of another tool:\n"
+	  "see the formats below. The file is given by --output.\n" },
+	{ NULL, NULL, NULL, 0, NULL, NULL },
+};
