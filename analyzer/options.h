@@ -27,7 +27,7 @@ struct ct_options {
 	char **argument;      /* all of them */
 	uint32_t argument_count;
 	bool help, version;
-	bool json;
+	bool json, csv;
 	bool group;           /* threads together that do the same */
 	enum ct_color color;
 	uint32_t top;         /* 0: all */
