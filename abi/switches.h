@@ -45,7 +45,7 @@ void ct_switches_reset(struct ct_switches_encoder *e, uint64_t unit_ns);
 void ct_switches_free(struct ct_switches_encoder *e);
 /* Adds a task to the chunk; returns its index. The caller remembers it. */
 uint32_t ct_switches_task(struct ct_switches_encoder *e, uint32_t pid, uint32_t tid, struct ct_text name);
-/* Adds a slice. Slices come in the order of their ends. */
+/* Adds a slice. Slices come in the order of their ends, but for late ones. */
 void ct_switches_add(struct ct_switches_encoder *e, const struct ct_slice *slice);
 void ct_switches_gap(struct ct_switches_encoder *e, const struct ct_gap *gap);
 /* Appends the payload to out. -ENOMEM or 0. The chunk header takes first_ns and

@@ -132,7 +132,8 @@ enum ct_column {
  *     5 delay     start minus when it was woken; only of slices with CT_SL_WOKEN
  *     6 waker     index into tasks: who woke it; likewise
  *
- * Slices stand in the order of their ends, over all SWITCHES chunks of a file.
+ * Slices stand in the order of their ends, over all SWITCHES chunks of a file, but for
+ * those with CT_SL_LATE.
  */
 enum ct_slice_column {
 	CT_SLICES_TASK,
@@ -163,6 +164,7 @@ enum ct_slice_end {
 #define CT_SL_SOFTIRQ  0x02u /* woken by a software interrupt on the waker's time */
 #define CT_SL_HARDIRQ  0x04u /* woken by a hardware interrupt: the waker happened to run there */
 #define CT_SL_NO_START 0x08u /* began before: in the gap that ends at start, or before the trace */
+#define CT_SL_LATE     0x10u /* ended before slices that stand before it: its CPU's record came late */
 
 /* LOSS.what */
 enum ct_loss {

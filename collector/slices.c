@@ -13,8 +13,12 @@
 #define CHUNK_NS       1000000000ull
 #define FIRST_CHUNK_NS 100000000ull
 #define PART_NS        1000000000ull /* a longer slice is written in parts */
-/* The kernel's fast clock and ours may differ by some ns while it is adjusted. */
-#define SLACK_NS       100000u
+/* How old a record must be to be taken. The kernel's fast clock and ours may differ by
+ * some ns while it is adjusted; and a virtual CPU can stand still for ms between the
+ * moment that a record tells of and its appearance in the ring. */
+#define SLACK_NS       5000000u
+#define SLACK_FULL_NS  100000u /* with rings that fill up */
+#define FULL_PART      64u     /* of 256: from there on */
 #define WAKES_NS       1000000000ull
 #define WAKES_MOST     500000u /* of others in that time: some percent of a CPU */
 #define FULL           512u /* with less room than this a record may have found none */
@@ -125,6 +129,11 @@ static void put_slice(struct ct_sched *s, struct ct_sched_task *t, uint64_t end_
 		slice.woken_ns = t->woken.ns;
 		slice.waker = waker_index(s, &t->woken);
 	}
+	/* Those that went before it cannot be taken back. */
+	if (s->late && slice.end_ns < s->last_end_ns)
+		slice.flags |= CT_SL_LATE;
+	if (slice.end_ns > s->last_end_ns)
+		s->last_end_ns = slice.end_ns;
 	ct_switches_add(&s->encoder, &slice);
 	t->since_ns = slice.end_ns;
 	t->flags = 0;
@@ -261,6 +270,7 @@ static void take(struct ct_sched *s, uint32_t cpu, const struct ct_perf_record *
 {
 	struct ct_sched_task *t = NULL;
 
+	s->late = r->ns < s->merged_ns;
 	if (r->kind == CT_PERF_FORK)
 		take_fork(s, r);
 	else if (r->kind == CT_PERF_WAKING)
@@ -294,6 +304,7 @@ static void take(struct ct_sched *s, uint32_t cpu, const struct ct_perf_record *
 	}
 	if (r->ns > s->cpu[cpu].last_ns)
 		s->cpu[cpu].last_ns = r->ns;
+	s->late = false;
 }
 
 /* --- passes --- */
@@ -400,10 +411,14 @@ static void bound_wakes(struct ct_sched *s, struct ct_writer *w, uint64_t now_ns
 unsigned int ct_sched_pass(struct ct_sched *s, struct ct_writer *w, uint64_t now_ns)
 {
 	/* Before the heads are read: what was written before this is there. */
-	uint64_t limit_ns = ct_now_ns() - SLACK_NS;
+	uint64_t limit_ns = ct_now_ns();
 	unsigned int fullest = begin_pass(s);
 
+	limit_ns -= fullest < FULL_PART ? SLACK_NS : SLACK_FULL_NS;
+	if (limit_ns < s->merged_ns)
+		limit_ns = s->merged_ns;
 	merge(s, w, limit_ns);
+	s->merged_ns = limit_ns;
 	bound_wakes(s, w, now_ns);
 	put_parts(s, limit_ns);
 	for (size_t i = 0; i < s->perf.ring_count; i++)

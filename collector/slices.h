@@ -5,7 +5,8 @@
  * The rings of the CPUs are merged by time, up to a moment that lies before the
  * pass: what a ring holds of the time before that is all there will be. Of one
  * thread the records are then in their true order, since each is written before
- * the next one's cause. Where records were lost nothing is made up: what was
+ * the next one's cause. A CPU's record that comes later all the same is taken as it is,
+ * and its slice marked. Where records were lost nothing is made up: what was
  * open on that CPU ends there, and what comes first after it has no start.
  */
 #ifndef CT_SLICES_H
@@ -66,6 +67,9 @@ struct ct_sched {
 	uint64_t bearable_wakes, bearable_ns; /* how many that may have been, until when */
 	uint64_t gap_end_ns;        /* of the last gap on any CPU */
 	uint64_t lost, lost_written; /* records */
+	uint64_t merged_ns;         /* up to where the passes before this one took records */
+	bool late;                  /* the record at hand is older than merged_ns */
+	uint64_t last_end_ns;       /* the latest end of a slice */
 };
 
 /* Opens the records on a process with one thread. 0; -errno, ret_wrong says why. */

@@ -186,7 +186,7 @@ def events(payload, process):
 
 
 SLICE_ENDS = {0: "BLOCKED", 1: "PREEMPTED", 2: "EXITED", 3: "CONTINUED", 4: "LOST", 5: "TRACE"}
-WOKEN, SOFTIRQ, HARDIRQ, NO_START = 1, 2, 4, 8
+WOKEN, SOFTIRQ, HARDIRQ, NO_START, LATE = 1, 2, 4, 8, 16
 
 
 def below(number, limit, what):

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from harness import (PROGRAMS, RUN, Skip, Tests, analyze, calm, check_trace, must, preloaded, read_trace, run, short, traced,
                      wait_complete)
 
-WOKEN, SOFTIRQ, HARDIRQ, NO_START = 1, 2, 4, 8
+WOKEN, SOFTIRQ, HARDIRQ, NO_START, LATE = 1, 2, 4, 8, 16
 NOBODY = 65534
 GRAIN_NS = 16
 
@@ -44,7 +44,7 @@ def load(out):
     end, last, cpu_end = 0, {}, {}
     for s in trace.slices:
         must(s["start_ns"] <= s["end_ns"], f"a slice ends before it begins: {s}")
-        must(s["slice"] == "LOST" or s["end_ns"] >= end, f"a slice stands behind one that ended later: {s}")
+        must(s["slice"] == "LOST" or s["flags"] & LATE or s["end_ns"] >= end, f"a slice stands behind one that ended later: {s}")
         before = last.get(s["tid"])
         if before:
             must(s["start_ns"] >= before["end_ns"], f"slices of a thread overlap: {before}, {s}")

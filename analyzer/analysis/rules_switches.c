@@ -32,7 +32,7 @@ static int check_slice(struct ct_check *k, struct found *f, const struct ct_slic
 	f->backward += s->end_ns < s->start_ns;
 	f->ends += s->end >= CT_SLICE_KINDS;
 	/* When one ended in a gap is seen at the gap's end. */
-	f->disorder += s->end_ns < k->last_slice_ns && s->end != CT_SLICE_LOST;
+	f->disorder += s->end_ns < k->last_slice_ns && s->end != CT_SLICE_LOST && !(s->flags & CT_SL_LATE);
 	f->late_wakes += s->flags & CT_SL_WOKEN && s->woken_ns > s->start_ns;
 	f->on_cpu += s->start_ns < line->end_ns;
 	line->end_ns = s->end_ns;

@@ -298,6 +298,7 @@ static const struct {
 	{ CT_SL_SOFTIRQ, "softirq" },
 	{ CT_SL_HARDIRQ, "hardirq" },
 	{ CT_SL_NO_START, "no_start" },
+	{ CT_SL_LATE, "late" },
 };
 
 static json_t *json_slice(const struct dump *d, const struct ct_slice *s, const char *name)

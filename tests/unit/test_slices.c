@@ -217,6 +217,24 @@ static void expect_woken(size_t i, uint32_t by, uint64_t us)
 	ck_assert_uint_eq(k.slice[i].woken_ns, at(us));
 }
 
+/* A virtual CPU stood still before its record was there. */
+START_TEST(late_record)
+{
+	open_rings();
+	in(0, MAIN, 10);
+	in(1, 501, 20);
+	out(1, 501, 90, false);
+	pass();
+	out(0, MAIN, 60, false);
+	in(0, MAIN, 95);
+	pass();
+	finish(100);
+	expect(0, 501, 1, 20, 90, CT_SLICE_BLOCKED, 0);
+	expect(1, MAIN, 0, 10, 60, CT_SLICE_BLOCKED, CT_SL_LATE);
+	expect(2, MAIN, 0, 95, 100, CT_SLICE_TRACE, 0);
+}
+END_TEST
+
 START_TEST(life_of_a_thread)
 {
 	open_rings();
@@ -488,5 +506,5 @@ START_TEST(nonsense_in_rings)
 }
 END_TEST
 
-TEST_MAIN("slices", life_of_a_thread, wakes, no_start, losses, full_ring, parts, exec_of_another_thread, not_yet, many,
+TEST_MAIN("slices", life_of_a_thread, late_record, wakes, no_start, losses, full_ring, parts, exec_of_another_thread, not_yet, many,
 	  nonsense_in_rings)
