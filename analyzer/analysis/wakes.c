@@ -74,6 +74,10 @@ static uint32_t make_object(struct ct_wakes *w, uint32_t process, uint64_t addre
 	o->process = process;
 	o->address = address;
 	o->first_stack = CT_NO;
+	at = ct_table_get(&w->object_by_address, address);
+	o->next = at ? at - 1 : CT_NO;
+	if (ct_table_put(&w->object_by_address, address, w->object_count))
+		return CT_NO;
 	return w->object_count - 1;
 }
 
@@ -333,6 +337,8 @@ static int open_wakes(struct ct_wakes *w)
 	if (!w->runs || !w->by_tid || !w->by_pthread)
 		return -ENOMEM;
 	ct_wakes_order(w);
+	if (ct_wakes_families(w))
+		return -ENOMEM;
 	w->slack_ns = m->clock_error_ns + 1000;
 	w->wakes = m->slices && !strcmp(ct_model_meta(m, "wakes"), "sched_waking");
 	ct_wakes_prepare(w);
@@ -397,6 +403,8 @@ void ct_wakes_close(struct ct_wakes *w)
 	free(w->by_tid);
 	free(w->by_pthread);
 	free(w->task);
+	free(w->family);
+	ct_table_free(&w->object_by_address);
 	ct_table_free(&w->site_by_hash);
 	ct_table_free(&w->object_by_hash);
 	ct_table_free(&w->outsider_by_tid);

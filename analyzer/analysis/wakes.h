@@ -10,6 +10,9 @@
  *   join, child        the end of the thread, of the process
  *   everything else    by whom the kernel was told to wake the thread: from the slices
  *
+ * Processes that were forked from one without exec share what it had mapped as shared,
+ * at the same address: what nothing in the waiter's process ended was ended in theirs.
+ *
  * Events come in the order of chunks, not of time: waits are joined when all that
  * ended before them must have been read. Until then they are held, and so are the
  * enders and wake-ups of that time: up to CT_WAKES_HELD waits. With keep nothing is
@@ -83,6 +86,7 @@ struct ct_ender {
 struct ct_wait_object {
 	uint32_t process;
 	uint64_t address;
+	uint32_t next;          /* of another process, at the same address; CT_NO */
 	CT_ARRAY(struct ct_ender, ender); /* by moment, as far as sorted */
 	uint32_t sorted;
 	uint32_t first_stack;   /* of the model: of its first wait; CT_NO */
@@ -120,7 +124,8 @@ struct ct_wakes {
 	struct ct_table site_by_hash;
 	CT_ARRAY(struct ct_wait, wait);        /* held; with keep: all, by end */
 	CT_ARRAY(struct ct_wait_object, object);
-	struct ct_table object_by_hash;
+	struct ct_table object_by_hash, object_by_address; /* the latter: the first of a list */
+	uint32_t *family;                      /* of each process: the one whose memory it began with a copy of */
 	CT_ARRAY(struct ct_outsider, outsider);
 	struct ct_table outsider_by_tid;
 	struct ct_thread_runs *runs;           /* one a thread */
@@ -151,6 +156,8 @@ char *ct_waker_label(const struct ct_wakes *w, uint32_t waker);
 
 void ct_wakes_prepare(struct ct_wakes *w);
 void ct_wakes_order(struct ct_wakes *w);
+/* 0 or -ENOMEM. */
+int ct_wakes_families(struct ct_wakes *w);
 /* Takes in the slices of a payload. 0 or -ENOMEM. */
 int ct_wakes_slices(struct ct_wakes *w, struct ct_switches_decoder *d, struct ct_span payload);
 /* Fills in who ended a wait and returns the number of shares, at most CT_SHARES. */

@@ -301,7 +301,53 @@ static bool join_child(struct ct_wakes *w, struct ct_wait *wait, const struct ct
 	return false;
 }
 
+/* --- other processes --- */
+
+/* So many processes are looked through for one wait. */
+#define FAMILY_MOST 256u
+
+/* The object of another process, shared by fork, with the last ender that is one for the wait. */
+static const struct ct_wait_object *shared_object(const struct ct_wakes *w, const struct ct_wait *wait,
+						  const struct ct_site_info *s)
+{
+	uint32_t at = ct_table_get(&w->object_by_address, s->site.object) - 1;
+	const struct ct_wait_object *best = NULL;
+	uint64_t best_ns = 0;
+
+	for (uint32_t look = 0; at != CT_NO && look < FAMILY_MOST; at = w->object[at].next, look++) {
+		const struct ct_wait_object *o = &w->object[at];
+		uint32_t i = o->process != s->process && w->family[o->process] == w->family[s->process] ?
+				     ct_enders_after(o, wait->end_ns) : 0;
+
+		if (!i || o->ender[i - 1].moment_ns + w->slack_ns < wait->start_ns || o->ender[i - 1].moment_ns < best_ns)
+			continue;
+		best = o;
+		best_ns = o->ender[i - 1].moment_ns;
+	}
+	return best;
+}
+
 /* --- all --- */
+
+static uint32_t join_object(struct ct_wakes *w, struct ct_wait *wait, const struct ct_site_info *s,
+			    const struct ct_wait_object *o, struct ct_share *shares, bool *ret_found)
+{
+	uint32_t n = 0;
+
+	switch (w->cause[s->site.cause]) {
+	case CT_ENDED_RELEASE:
+		n = join_release(w, wait, o, s->site.call < CT_CALLS_MAX && w->reads[s->site.call], shares);
+		*ret_found = n != 0;
+		break;
+	case CT_ENDED_WAKE:
+		*ret_found = join_wake(w, wait, o);
+		break;
+	case CT_ENDED_ARRIVAL:
+		*ret_found = join_arrival(wait, o);
+		break;
+	}
+	return n;
+}
 
 /* What the kernel knows of it. A condition's waiter may have been woken twice: by
  * the signal, and when it got the mutex back. */
@@ -343,7 +389,6 @@ static void ask_kernel(struct ct_wakes *w, struct ct_wait *wait, uint32_t cause)
 uint32_t ct_wakes_join(struct ct_wakes *w, struct ct_wait *wait, struct ct_share *shares)
 {
 	const struct ct_site_info *s = &w->site[wait->site];
-	const struct ct_wait_object *o = NULL;
 	uint32_t n = 0, cause = s->site.cause;
 	bool found = false;
 
@@ -355,22 +400,12 @@ uint32_t ct_wakes_join(struct ct_wakes *w, struct ct_wait *wait, struct ct_share
 		wait->waker = CT_NO;
 		return 0;
 	}
-	if (s->site.object_kind == CT_OBJECT_ADDRESS)
-		o = ct_wakes_object(w, s->process, s->site.object);
-	switch (w->cause[cause]) {
-	case CT_ENDED_RELEASE:
-		n = join_release(w, wait, o, s->site.call < CT_CALLS_MAX && w->reads[s->site.call], shares);
-		found = n != 0;
-		break;
-	case CT_ENDED_WAKE:
-		found = join_wake(w, wait, o);
-		break;
-	case CT_ENDED_ARRIVAL:
-		found = join_arrival(wait, o);
-		break;
-	case CT_ENDED_EXIT:
+	if (w->cause[cause] == CT_ENDED_EXIT)
 		found = s->site.object_kind == CT_OBJECT_THREAD ? join_thread(w, wait, s) : join_child(w, wait, s);
-		break;
+	if (s->site.object_kind == CT_OBJECT_ADDRESS) {
+		n = join_object(w, wait, s, ct_wakes_object(w, s->process, s->site.object), shares, &found);
+		if (!found)
+			n = join_object(w, wait, s, shared_object(w, wait, s), shares, &found);
 	}
 	uint64_t release_ns = wait->release_ns;
 

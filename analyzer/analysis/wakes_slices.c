@@ -46,6 +46,41 @@ void ct_wakes_order(struct ct_wakes *w)
 	qsort_r(w->by_pthread, w->runs_count, sizeof(*w->by_pthread), by_pthread, m);
 }
 
+static int by_start(const void *x, const void *y, void *model)
+{
+	const struct ct_model *m = model;
+	uint64_t a = m->process[*(const uint32_t *)x].start_ns, b = m->process[*(const uint32_t *)y].start_ns;
+
+	return (a > b) - (a < b);
+}
+
+int ct_wakes_families(struct ct_wakes *w)
+{
+	const struct ct_model *m = w->m;
+	uint32_t *order = calloc(m->process_count + 1u, sizeof(*order));
+	struct ct_table by_pid = { 0 }; /* of those so far, the last one: index + 1 */
+	int error = 0;
+
+	w->family = calloc(m->process_count + 1u, sizeof(*w->family));
+	if (!w->family || !order)
+		error = -ENOMEM;
+	for (uint32_t i = 0; i < m->process_count && !error; i++)
+		order[i] = i;
+	if (!error)
+		qsort_r(order, m->process_count, sizeof(*order), by_start, (void *)(uintptr_t)m);
+	for (uint32_t i = 0; i < m->process_count && !error; i++) {
+		const struct ct_process_info *p = &m->process[order[i]];
+		uint32_t before = ct_table_get(&by_pid, p->pid), parent = ct_table_get(&by_pid, p->parent_pid);
+		bool exec = before && m->process[before - 1].how == CT_END_EXEC;
+
+		w->family[order[i]] = exec || !parent ? order[i] : w->family[parent - 1];
+		error = ct_table_put(&by_pid, p->pid, order[i] + 1);
+	}
+	ct_table_free(&by_pid);
+	free(order);
+	return error;
+}
+
 static uint64_t end_of(const struct ct_model *m, const struct ct_thread_info *t)
 {
 	const struct ct_process_info *p = &m->process[t->process];

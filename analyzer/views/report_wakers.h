@@ -42,7 +42,7 @@ struct ct_wakers_report {
 };
 
 /* Threads count by name if there are more. */
-#define CT_WAKERS_THREADS 48u
+#define CT_WAKERS_THREADS 16u
 
 /* Reads the trace once more. 0, -ENOMEM, -errno. Close in either case. */
 int ct_wakers_make(struct ct_wakers_report *r, const struct ct_model *m, struct ct_reader *reader);

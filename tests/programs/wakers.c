@@ -3,6 +3,7 @@
  * JSON object a line, how often a thread was unblocked by which, and in which functions.
  */
 #include <semaphore.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -504,6 +505,49 @@ static int semaphore(int argc, char **argv)
 	return 0;
 }
 
+/* --- a semaphore in memory that two processes share --- */
+
+static NOINLINE void take_shared(sem_t *sem)
+{
+	while (sem_wait(sem))
+		MUST(errno == EINTR);
+	__asm__ volatile("");
+}
+
+static NOINLINE void give_shared(sem_t *sem)
+{
+	MUST(!sem_post(sem));
+	__asm__ volatile("");
+}
+
+static int shared(int argc, char **argv)
+{
+	sem_t *sem = mmap(NULL, 2 * sizeof(*sem), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	(void)argc, (void)argv;
+	MUST(sem != MAP_FAILED && !sem_init(&sem[0], 1, 0) && !sem_init(&sem[1], 1, 0));
+	pid_t pid = fork();
+
+	if (!pid) {
+		name_me("echo");
+		for (int i = 0; i < 50; i++) {
+			take_shared(&sem[0]);
+			pause_ns(MS / 5);
+			give_shared(&sem[1]);
+		}
+		_exit(0);
+	}
+	for (int i = 0; i < 50; i++) {
+		pause_ns(MS / 5);
+		give_shared(&sem[0]);
+		take_shared(&sem[1]);
+	}
+	waitpid(pid, NULL, 0);
+	told("main", "echo", "semaphore", "take_shared", "give_shared", 50, true);
+	told("echo", "main", "semaphore", "take_shared", "give_shared", 50, true);
+	return 0;
+}
+
 static int pipes(int argc, char **argv)
 {
 	int to[2], from[2];
@@ -535,4 +579,4 @@ static int pipes(int argc, char **argv)
 
 CASES_MAIN({ "convoy", convoy }, { "bus", bus }, { "pipeline", pipeline }, { "readers", readers }, { "alone", alone }, { "heap", heap },
 	   { "pingpong", pingpong }, { "barrier", barrier }, { "join", join }, { "child", child },
-	   { "semaphore", semaphore }, { "pipes", pipes })
+	   { "semaphore", semaphore }, { "shared", shared }, { "pipes", pipes })
