@@ -6,6 +6,8 @@
 
 /* So many enders of an object are looked at for one wait. */
 #define LOOK_BACK 64u
+/* From a release to its time in the record. */
+#define RELEASE_NS 20000u
 
 /* What ends waits of a cause. By name: numbers are the trace's. What is not in the
  * table the kernel alone knows of. */
@@ -123,14 +125,36 @@ static bool keeps_waiting(const struct ct_ender *e, const struct ct_wait *wait, 
 	return e->kind == CT_EVENT_HOLD && e->thread != wait->thread && !(reads && e->flags & CT_EV_NO_START);
 }
 
+/* The holds after it were those of threads that came between: the lock was free when the
+ * waiter was woken, and taken when it ran. Which one woke it the kernel says. */
+static uint32_t releases_until(const struct ct_wakes *w, const struct ct_wait *wait, const struct ct_wait_object *o,
+			       bool reads)
+{
+	uint32_t all = o ? ct_enders_after(o, wait->end_ns) : 0;
+	const struct ct_run *run = all && w->wakes ? ct_run_woken(w, wait->thread, earlier(wait->start_ns, w->slack_ns),
+								  wait->end_ns + w->slack_ns) : NULL;
+
+	if (!run)
+		return all;
+	for (uint32_t i = all, look = 0; i-- && look < LOOK_BACK; look++) {
+		const struct ct_ender *e = &o->ender[i];
+
+		if (e->moment_ns < wait->start_ns)
+			break;
+		if (e->thread == run->waker && keeps_waiting(e, wait, reads) &&
+		    e->moment_ns <= run->woken_ns + w->slack_ns + RELEASE_NS)
+			return i + 1;
+	}
+	return all;
+}
+
 static uint32_t join_release(struct ct_wakes *w, struct ct_wait *wait, const struct ct_wait_object *o, bool reads,
 			     struct ct_share *shares)
 {
-	uint32_t n = 0, i = o ? ct_enders_after(o, wait->end_ns) : 0;
+	uint32_t n = 0, i = releases_until(w, wait, o, reads);
 	const struct ct_ender *last = NULL;
 	uint64_t until_ns = 0;
 
-	(void)w;
 	for (uint32_t look = 0; i-- && look < LOOK_BACK; look++) {
 		const struct ct_ender *e = &o->ender[i];
 
@@ -306,20 +330,25 @@ static bool join_child(struct ct_wakes *w, struct ct_wait *wait, const struct ct
 /* So many processes are looked through for one wait. */
 #define FAMILY_MOST 256u
 
-/* The object of another process, shared by fork, with the last ender that is one for the wait. */
+/* The object of another process, shared by fork: where the kernel's waker is, or else that
+ * with the last ender. */
 static const struct ct_wait_object *shared_object(const struct ct_wakes *w, const struct ct_wait *wait,
 						  const struct ct_site_info *s)
 {
 	uint32_t at = ct_table_get(&w->object_by_address, s->site.object) - 1;
 	const struct ct_wait_object *best = NULL;
-	uint64_t best_ns = 0;
+	uint64_t best_ns = 0, woken_ns;
 
 	for (uint32_t look = 0; at != CT_NO && look < FAMILY_MOST; at = w->object[at].next, look++) {
 		const struct ct_wait_object *o = &w->object[at];
 		uint32_t i = o->process != s->process && w->family[o->process] == w->family[s->process] ?
 				     ct_enders_after(o, wait->end_ns) : 0;
 
-		if (!i || o->ender[i - 1].moment_ns + w->slack_ns < wait->start_ns || o->ender[i - 1].moment_ns < best_ns)
+		if (!i || o->ender[i - 1].moment_ns + w->slack_ns < wait->start_ns)
+			continue;
+		if (w->wakes && wake_by_kernel(w, o, i, wait, &woken_ns))
+			return o;
+		if (best && o->ender[i - 1].moment_ns < best_ns)
 			continue;
 		best = o;
 		best_ns = o->ender[i - 1].moment_ns;

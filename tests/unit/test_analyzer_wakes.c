@@ -301,6 +301,33 @@ START_TEST(threads_and_children_end)
 }
 END_TEST
 
+/* Another thread took the lock before the woken one ran: it did not wake it. */
+START_TEST(a_lock_is_taken_in_between)
+{
+	struct make_trace t = { 0 };
+	struct taken x;
+	struct loaded l;
+	struct ct_wakes w;
+
+	begin(&t, 3, "sched_waking");
+	make_slice(&t, (struct make_slice){ 100, 0, 1 * MS, 10 * MS, CT_SLICE_BLOCKED, 0, 0, 0 });
+	make_slice(&t, (struct make_slice){ 100, 0, 60 * MS, 99 * MS, CT_SLICE_TRACE, 40 * MS, 101, 0 });
+	make_wait(&t, 1, lock, 9 * MS, 61 * MS);
+	hold(&t, 2, 5 * MS, 40 * MS, false);
+	hold(&t, 3, 45 * MS, 50 * MS, false);
+	end(&t, 3, 100);
+	join_all(&x, &t, &l, &w);
+	ck_assert_uint_eq(x.count, 1);
+	expect(&x.wait[0], CT_ENDED_RELEASE, 1, 40);
+	ck_assert_uint_eq(x.wait[0].agrees, CT_AGREES);
+	ck_assert_uint_eq(x.shares[0], 1);
+	ck_assert_uint_eq(x.share[0][0].waker, 1);
+	ck_assert_uint_eq(x.share[0][0].ns, 31 * MS);
+	ct_wakes_close(&w);
+	unload(&l, &t);
+}
+END_TEST
+
 /* Slices: who woke a reader; an interrupt; a wait that was none; which signal of two it was. */
 START_TEST(the_kernel_knows)
 {
@@ -607,5 +634,5 @@ START_TEST(hostile_payloads_do_no_harm)
 END_TEST
 
 TEST_MAIN("analyzer wakes", a_lock_is_released, readers_wait_for_writers, a_condition_is_signalled,
-	  a_barrier_has_a_last_one, threads_and_children_end, the_kernel_knows, sleeps_are_seen, the_path_leads_through_the_convoy,
-	  replays_scale, locks_have_details, blame, hostile_payloads_do_no_harm)
+	  a_barrier_has_a_last_one, threads_and_children_end, a_lock_is_taken_in_between, the_kernel_knows, sleeps_are_seen,
+	  the_path_leads_through_the_convoy, replays_scale, locks_have_details, blame, hostile_payloads_do_no_harm)
