@@ -7,7 +7,7 @@
 #define CT_ENV_OUT       "CTRACE_OUT"       /* trace file; default trace.<pid>.bin */
 #define CT_ENV_MIN       "CTRACE_MIN"       /* shortest written interval: 10us, 1ms, 500 (ns) */
 #define CT_ENV_STACKS    "CTRACE_STACKS"    /* auto, fp, unwind, off */
-#define CT_ENV_SCHED     "CTRACE_SCHED"     /* context switches: auto, on, off */
+#define CT_ENV_SCHED     "CTRACE_SCHED"     /* context switches: auto, on, off, switches */
 #define CT_ENV_COLLECTOR "CTRACE_COLLECTOR" /* path of ctrace-collector, for tests */
 
 /* CTRACE_SOCKET where a parent could not start a collector: do not try again. */

@@ -237,17 +237,17 @@ static void explain(int error, const char *what, char ret_wrong[CT_PERF_WRONG])
 		snprintf(ret_wrong, CT_PERF_WRONG, "%s: %s", what, strerror(-error));
 }
 
-int ct_perf_open(struct ct_perf *p, pid_t pid, char ret_wrong[CT_PERF_WRONG])
+int ct_perf_open(struct ct_perf *p, pid_t pid, bool waking, char ret_wrong[CT_PERF_WRONG])
 {
 	int cpus = (int)sysconf(_SC_NPROCESSORS_CONF), error;
 	const char *what = "perf_event_open";
-	uint64_t waking;
+	uint64_t id;
 
 	*p = (struct ct_perf){ 0 };
 	p->ring = calloc((size_t)(cpus > 0 ? cpus : 1), sizeof(*p->ring));
 	if (!p->ring)
 		return -ENOMEM;
-	bool wanted = !find_waking(&p->layout, &waking);
+	bool wanted = waking && !find_waking(&p->layout, &id);
 	uint32_t bytes = wanted ? RING_BYTES_WAKING : RING_BYTES;
 
 	while (bytes > RING_BYTES_LEAST && (uint64_t)bytes * (uint64_t)cpus > ALL_BYTES)
@@ -264,7 +264,7 @@ int ct_perf_open(struct ct_perf *p, pid_t pid, char ret_wrong[CT_PERF_WRONG])
 		ct_perf_close(p);
 		return error;
 	}
-	p->waking = wanted && open_all_waking(p, waking);
+	p->waking = wanted && open_all_waking(p, id);
 	return 0;
 }
 

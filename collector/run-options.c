@@ -13,7 +13,8 @@ static const char usage[] =
 	"\n"
 	"  -o, --output FILE        trace file (trace.PID.bin)\n"
 	"      --min DURATION       shortest wait written one by one: 500ns, 10us, 1ms (10us)\n"
-	"      --sched MODE         context switches: auto, on, off (auto)\n"
+	"      --sched MODE         context switches: auto, on, off, switches (without who woke\n"
+	"                           whom, which root gets at 1 us a wake-up) (auto)\n"
 	"      --stacks MODE        call stacks: auto, fp, unwind, off (auto)\n"
 	"      --watchdog DURATION  report who waits for whom when no thread has made progress for\n"
 	"                           so long: 10s\n"
@@ -55,7 +56,7 @@ static bool one_of(const char *s, const char *const *words)
 
 static int take(int option, const char *value, struct ct_run_options *o, char wrong[256])
 {
-	static const char *const sched[] = { "auto", "on", "off", NULL };
+	static const char *const sched[] = { "auto", "on", "off", "switches", NULL };
 	static const char *const stacks[] = { "auto", "fp", "unwind", "off", NULL };
 
 	switch (option) {
@@ -75,7 +76,7 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 		o->sched = value;
 		if (one_of(value, sched))
 			return 0;
-		snprintf(wrong, 256, "--sched %.100s: neither auto nor on nor off", value);
+		snprintf(wrong, 256, "--sched %.100s: none of auto, on, off, switches", value);
 		return -1;
 	case 'w':
 		if (!parse_duration(value, &o->watchdog_ns) && o->watchdog_ns)

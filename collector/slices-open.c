@@ -13,6 +13,8 @@ static enum ct_sched_mode parse_mode(const char *text)
 {
 	if (!strcmp(text, "off"))
 		return CT_SCHED_OFF;
+	if (!strcmp(text, "switches"))
+		return CT_SCHED_SWITCHES;
 	return strcmp(text, "on") ? CT_SCHED_AUTO : CT_SCHED_ON;
 }
 
@@ -53,7 +55,7 @@ int ct_collector_sched(struct ct_collector *c)
 
 	snprintf(why, sizeof(why), "it is not known of whom");
 	if (program)
-		error = ct_sched_open(&c->sched, program, why);
+		error = ct_sched_open(&c->sched, program, mode != CT_SCHED_SWITCHES, why);
 	/* A ring that fills must not wait for the next pass. */
 	for (size_t i = 0; i < c->sched.perf.ring_count && !error; i++)
 		watch(c, c->sched.perf.ring[i].fd);

@@ -35,9 +35,9 @@ int ct_sched_start(struct ct_sched *s)
 	return 0;
 }
 
-int ct_sched_open(struct ct_sched *s, pid_t pid, char ret_wrong[CT_PERF_WRONG])
+int ct_sched_open(struct ct_sched *s, pid_t pid, bool waking, char ret_wrong[CT_PERF_WRONG])
 {
-	int error = ct_perf_open(&s->perf, pid, ret_wrong);
+	int error = ct_perf_open(&s->perf, pid, waking, ret_wrong);
 
 	if (error)
 		return error;

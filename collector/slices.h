@@ -21,8 +21,9 @@
 #include "writer.h"
 
 enum ct_sched_mode {
-	CT_SCHED_AUTO, /* where the kernel allows it */
-	CT_SCHED_ON,   /* it must */
+	CT_SCHED_AUTO,     /* where the kernel allows it */
+	CT_SCHED_ON,       /* it must */
+	CT_SCHED_SWITCHES, /* as AUTO, but without wake-ups */
 	CT_SCHED_OFF,
 };
 
@@ -72,8 +73,8 @@ struct ct_sched {
 	uint64_t last_end_ns;       /* the latest end of a slice */
 };
 
-/* Opens the records on a process with one thread. 0; -errno, ret_wrong says why. */
-int ct_sched_open(struct ct_sched *s, pid_t pid, char ret_wrong[CT_PERF_WRONG]);
+/* Opens the records on a process with one thread; waking: and of who wakes whom. 0; -errno, ret_wrong says why. */
+int ct_sched_open(struct ct_sched *s, pid_t pid, bool waking, char ret_wrong[CT_PERF_WRONG]);
 /* Prepares for reading rings that are open. -ENOMEM. */
 int ct_sched_start(struct ct_sched *s);
 /* One pass. Returns the largest part of a ring that was in use, in 1/256. */

@@ -59,6 +59,19 @@ static uint64_t real_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* A new file takes the place of one that is there: another collector may be about to write its
+ * end. What cannot be removed, or is no plain file, is written over. */
+static int open_file(const char *path)
+{
+	struct stat there;
+
+	if (!lstat(path, &there) && S_ISREG(there.st_mode) && !access(path, W_OK))
+		unlink(path);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int ct_writer_open(struct ct_writer *w, const char *path)
 {
 	struct ct_file_header header = {
@@ -77,8 +90,8 @@ int ct_writer_open(struct ct_writer *w, const char *path)
 	ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_compressionLevel, LEVEL);
 	ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_contentSizeFlag, 1);
 
-	w->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
-	int error = w->fd < 0 ? -errno : write_all(w->fd, &header, sizeof(header));
+	w->fd = open_file(path);
+	int error = w->fd < 0 ? w->fd : write_all(w->fd, &header, sizeof(header));
 
 	if (error) {
 		if (w->fd >= 0)

@@ -9,6 +9,7 @@ import random
 import shutil
 import struct
 import subprocess
+import time
 
 from harness import (ANALYZE, PROGRAMS, RUN, Skip, Tests, must, preloaded, read_trace, report, run, short,
                      traced, wait_complete)
@@ -229,6 +230,21 @@ def preload_bad_output(where):
     # Said by the library or by the collector that it started.
     one_line(ended, 7, where / "missing/t.bin", program="ctrace" if ended.err.startswith("ctrace:") else "ctrace-collector")
     nothing_left(where)
+
+
+def preload_same_output(where):
+    """One program after the other with the same CTRACE_OUT: the file is the last one's, although the collectors of
+    those before may not have finished."""
+    out = where / "t.bin"
+    for i in range(20):
+        ended = run(["/bin/echo", str(i)], env=preloaded(out), cwd=where)
+        must((ended.status, ended.out, ended.err) == (0, f"{i}\n", ""), f"the program does not run as ever: {ended}")
+    wait_complete(out)
+    time.sleep(0.5)  # for those that would write over it
+    must(run([ANALYZE, "check", out]).status == 0, f"check: {run([ANALYZE, 'check', out])}")
+    commands = [p["command"] for p in read_trace.Trace(out).records["PROCESS_START"]]
+    must(commands == ["/bin/echo 19"], f"whose trace it is: {commands}")
+    nothing_left(where, "t.bin")
 
 
 def preload_bad_settings(where):
@@ -468,7 +484,7 @@ for name, test in [("set-user-ID binary", setuid), ("set-user-ID binary, preload
                    ("output is a directory", output_is_directory), ("output on /dev/full", output_dev_full),
                    ("output not writable", output_not_writable), ("output on a full disk", full_disk),
                    ("output replaces an older file", overwrites), ("preload: output not writable", preload_bad_output),
-                   ("preload: bad settings", preload_bad_settings)]:
+                   ("preload: bad settings", preload_bad_settings), ("preload: the same output", preload_same_output)]:
     tests.run(f"run: {name}", test)
 for name, make, status, words in FILES:
     for command in ("blocks", "check"):

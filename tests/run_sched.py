@@ -261,15 +261,16 @@ def unprivileged(where):
 
 def preload(where):
     """With LD_PRELOAD alone, as the environment says."""
-    for mode, expected in (("auto", "switches"), ("off", "off")):
+    for mode, expected in (("auto", "switches"), ("switches", "switches"), ("off", "off")):
         out, stolen = where / f"{mode}.bin", Stolen()
         ended = run([PROGRAMS / "turns", "mixed"], cwd=where, env={**preloaded(out), "CTRACE_SCHED": mode})
         must(ended.status == 0 and not ended.err, str(ended))
         trace = load(out)
-        if mode == "auto":
+        if mode != "off":
             need_switches(trace)
         must(meta(trace)["sched"] == expected, f"CTRACE_SCHED={mode}: {meta(trace)}")
-        if mode == "auto" and not trace.gaps:
+        must(mode != "switches" or meta(trace)["wakes"] == "none", f"wake-ups in spite of CTRACE_SCHED=switches: {meta(trace)}")
+        if mode != "off" and not trace.gaps:
             same_account(trace, [json.loads(line) for line in ended.out.splitlines()], stolen)
 
 
