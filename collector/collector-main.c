@@ -15,6 +15,7 @@
 
 #include "collector.h"
 #include "control.h"
+#include "names.h"
 #include "proc.h"
 
 static const char usage[] =
@@ -128,6 +129,16 @@ static int parse(int argc, char **argv, struct ct_options *ret)
 	return 0;
 }
 
+static void expand_out(struct ct_collector *c)
+{
+	static char out[PATH_MAX];
+	char name[16] = "";
+
+	ct_proc_comm(c->options.program, c->options.program, name);
+	if (!ct_expand_name(out, sizeof(out), c->options.out, c->options.program, name))
+		c->options.out = out;
+}
+
 /* Everything that may fail before the traced program is let go. */
 static int prepare(struct ct_collector *c)
 {
@@ -155,6 +166,9 @@ static int prepare(struct ct_collector *c)
 		return fail(c, "epoll", error);
 	if (ct_collector_sched(c))
 		return fail(c, c->sched_refused, 0);
+	/* A daemon's name is as the environment has it. */
+	if (c->options.daemon)
+		expand_out(c);
 	/* Last, so that no file is left behind by another failure. */
 	error = ct_writer_open(&c->trace.writer, c->options.out);
 	return error ? fail(c, c->options.out, error) : 0;

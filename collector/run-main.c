@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "inspect.h"
+#include "names.h"
 #include "run.h"
 
 __attribute__((format(printf, 1, 2))) static int fail(const char *format, ...)
@@ -136,10 +137,11 @@ static int run(const struct ct_run_options *o, const char *path, const struct ct
 		error = ct_program_fork(path, &env, &program);
 	if (error)
 		return fail("%s: %s", o->argv[0], strerror(-error));
-	if (o->out)
-		snprintf(out, sizeof(out), "%s", o->out);
-	else
-		snprintf(out, sizeof(out), "trace.%d.bin", program.pid);
+	error = ct_expand_name(out, sizeof(out), o->out ? o->out : "trace.%p.bin", program.pid, o->argv[0]);
+	if (error) {
+		ct_program_cancel(&program);
+		return fail("%s: %s", o->out, strerror(-error));
+	}
 	ct_program_block_signals();
 	struct ct_collector_arguments arguments = { parts->collector, socket_name, out, o->sched, program.pid,
 						    o->watchdog_ns };

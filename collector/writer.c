@@ -60,14 +60,15 @@ static uint64_t real_ns(void)
 }
 
 /* A new file takes the place of one that is there: another collector may be about to write its
- * end. What cannot be removed, or is no plain file, is written over. */
+ * end. What cannot be removed, or is no plain file, is written over. Others may not read it: it
+ * holds paths and command lines. */
 static int open_file(const char *path)
 {
 	struct stat there;
 
 	if (!lstat(path, &there) && S_ISREG(there.st_mode) && !access(path, W_OK))
 		unlink(path);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
 
 	return fd < 0 ? -errno : fd;
 }

@@ -6,6 +6,7 @@ usage: run_bad_input.py BUILD [NAME...]
 import os
 import pwd
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -230,6 +231,24 @@ def preload_bad_output(where):
     # Said by the library or by the collector that it started.
     one_line(ended, 7, where / "missing/t.bin", program="ctrace" if ended.err.startswith("ctrace:") else "ctrace-collector")
     nothing_left(where)
+
+
+def output_names(where):
+    """What % stands for in names; nobody else may read a trace."""
+    must(run(traced("%n-%p-100%%-%x.bin", ["true"]), cwd=where).status == 0, "ctrace-run true failed")
+    names = [p.name for p in where.iterdir()]
+    must(len(names) == 1 and re.fullmatch(r"true-\d+-100%-%x\.bin", names[0]), f"names: {names}")
+    out = where / names[0]
+    wait_complete(out)
+    must(read_trace.Trace(out).records["PROCESS_START"][0]["pid"] == int(names[0].split("-")[1]), "the pid is another one")
+    must(out.stat().st_mode & 0o777 == 0o600, f"mode {out.stat().st_mode:o}")
+    out.unlink()
+    must(run(["/bin/echo"], env=preloaded("%t-%n.bin"), cwd=where).status == 0, "echo failed")
+    names = [p.name for p in where.iterdir()]
+    must(len(names) == 1 and re.fullmatch(r"\d{8}-\d{6}-echo\.bin", names[0]), f"names: {names}")
+    wait_complete(where / names[0])
+    ended = run(traced("x" * 5000, ["true"]), cwd=where)
+    one_line(ended, 125, "File name too long", program="ctrace-run")
 
 
 def preload_same_output(where):
@@ -484,7 +503,7 @@ for name, test in [("set-user-ID binary", setuid), ("set-user-ID binary, preload
                    ("output is a directory", output_is_directory), ("output on /dev/full", output_dev_full),
                    ("output not writable", output_not_writable), ("output on a full disk", full_disk),
                    ("output replaces an older file", overwrites), ("preload: output not writable", preload_bad_output),
-                   ("preload: bad settings", preload_bad_settings), ("preload: the same output", preload_same_output)]:
+                   ("preload: bad settings", preload_bad_settings), ("preload: the same output", preload_same_output), ("names of outputs", output_names)]:
     tests.run(f"run: {name}", test)
 for name, make, status, words in FILES:
     for command in ("blocks", "check"):

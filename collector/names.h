@@ -1,0 +1,12 @@
+/* Names of trace files. */
+#ifndef CT_NAMES_H
+#define CT_NAMES_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Expands %p (pid), %n (the program's name), %t (the time, YYYYMMDD-HHMMSS), %h (the host's name) and %%;
+ * what else follows a % stays as it is. -ENAMETOOLONG or 0. */
+int ct_expand_name(char *to, size_t size, const char *pattern, pid_t pid, const char *program);
+
+#endif
