@@ -1,6 +1,6 @@
 /*
  * The life of each thread as a chain: it goes on, it stops, somebody lets it go on.
- * All in memory, for what has to look back: 48 bytes a wait, 40 bytes a slice, 32 bytes
+ * All in memory, for what has to look back: 56 bytes a wait, 40 bytes a slice, 32 bytes
  * a HOLD or WAKE as wakes.h keeps them, and here 48 bytes a stop and 24 bytes a HOLD.
  */
 #ifndef CT_LIVES_H

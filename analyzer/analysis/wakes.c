@@ -124,7 +124,8 @@ static int add_wait(struct ct_wakes *w, uint32_t process, const struct ct_site *
 
 	if (!wait)
 		return -ENOMEM;
-	*wait = (struct ct_wait){ start_ns, end_ns, end_ns, thread, *site, CT_NO, CT_NO, 0, 0, result == -ETIMEDOUT, 1 };
+	*wait = (struct ct_wait){ start_ns, end_ns, end_ns, thread, *site, CT_NO, CT_NO, 0, 0, result == -ETIMEDOUT, 1,
+				  s->owner, result };
 	if (s->flags & CT_EV_OPEN)
 		wait->ended = CT_ENDED_NOT;
 	/* A poll that found nothing. */

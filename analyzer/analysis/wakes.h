@@ -16,7 +16,7 @@
  * Events come in the order of chunks, not of time: waits are joined when all that
  * ended before them must have been read. Until then they are held, and so are the
  * enders and wake-ups of that time: up to CT_WAKES_HELD waits. With keep nothing is
- * dropped: 48 bytes a wait, 32 bytes a HOLD or WAKE, 40 bytes a slice.
+ * dropped: 56 bytes a wait, 32 bytes a HOLD or WAKE, 40 bytes a slice.
  */
 #ifndef CT_WAKES_H
 #define CT_WAKES_H
@@ -63,6 +63,8 @@ struct ct_wait {
 	uint8_t agrees;         /* enum ct_agrees */
 	uint8_t timed_out;
 	uint8_t left;           /* the kernel switched it out, or may have */
+	uint32_t owner;         /* tid of the holder when it began; 0: not known */
+	int64_t result;         /* of the call */
 };
 
 /* A part of a wait, and whose doing it was. */
