@@ -47,5 +47,9 @@ const struct ct_command ct_commands[] = {
 	{ "export", ct_cmd_export, "TRACE", 1, "the trace for other tools",
 	  "Writes the trace, or what the options select of it, in the format of another tool:\n"
 	  "see the formats below. The file is given by --output.\n" },
+	{ "serve", ct_cmd_serve, "TRACE", 1, "the trace in a browser: a timeline, and all views",
+	  "Starts a web server for this machine's browser, prints its address, and serves the\n"
+	  "trace until it is interrupted. The address has a token: who does not know it gets\n"
+	  "nothing.\n" },
 	{ NULL, NULL, NULL, 0, NULL, NULL },
 };

@@ -176,6 +176,8 @@ TEXT(site)
 TEXT(output)
 TEXT(format)
 TEXT(profile)
+TEXT(host)
+FLAG(no_open)
 
 static int take_top(struct ct_options *o, const char *value)
 {
@@ -224,6 +226,16 @@ static int take_split(struct ct_options *o, const char *value)
 	return error ? error : n ? 0 : -EINVAL;
 }
 
+static int take_port(struct ct_options *o, const char *value)
+{
+	uint64_t n;
+	int error = parse_number(value, UINT16_MAX, &n);
+
+	if (!error)
+		o->port = (uint16_t)n;
+	return error;
+}
+
 static int take_color(struct ct_options *o, const char *value)
 {
 	return parse_color(value, &o->color);
@@ -247,6 +259,9 @@ const struct ct_option ct_options_table[] = {
 	{ "format", "FORMAT", "what to write; see below", take_format, "export" },
 	{ "profile", "PROFILE", "all, or only one part: io, sync, syscall, sched, malloc", take_profile, "export" },
 	{ "output", "FILE", "where to (-: standard output)", take_output, "export" },
+	{ "port", "PORT", "of the server (default: any that is free)", take_port, "serve" },
+	{ "host", "ADDRESS", "to listen on (default 127.0.0.1: nobody but you)", take_host, "serve" },
+	{ "no-open", NULL, "do not open the browser", take_no_open, "serve" },
 	{ "color", "WHEN", "auto, always or never (NO_COLOR is respected)", take_color, NULL },
 	{ "help", NULL, "this text", take_help, NULL },
 	{ "version", NULL, "the version", take_version, NULL },

@@ -43,6 +43,10 @@ struct ct_options {
 	uint32_t split;         /* 0: not given */
 	/* export. */
 	const char *format, *profile, *output; /* NULL: not given */
+	/* serve. */
+	const char *host;       /* NULL: loopback */
+	uint16_t port;          /* 0: any that is free */
+	bool no_open;
 	char *causes;         /* owned */
 };
 

@@ -147,6 +147,11 @@ void ct_reader_rewind(struct ct_reader *r)
 	r->offset = r->header.header_bytes;
 }
 
+void ct_reader_seek(struct ct_reader *r, uint64_t offset)
+{
+	r->offset = offset;
+}
+
 /* A valid chunk header at offset whose bytes are all there: 1, otherwise 0, or -errno. */
 static int chunk_at(const struct ct_reader *r, uint64_t offset, struct ct_chunk *ret)
 {

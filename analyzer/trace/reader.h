@@ -51,6 +51,8 @@ void ct_reader_close(struct ct_reader *r);
 int ct_reader_dup(struct ct_reader *ret, const struct ct_reader *r);
 /* Begins again at the first chunk. */
 void ct_reader_rewind(struct ct_reader *r);
+/* Goes on at a chunk that was found before. */
+void ct_reader_seek(struct ct_reader *r, uint64_t offset);
 /* The next chunk with a valid header whose bytes are all there, of whatever
  * kind: 1 and the chunk, 0 at the end, -errno. */
 int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret);

@@ -1,0 +1,50 @@
+/* What the page of `serve` asks for. See docs/serve.md. */
+#ifndef CT_API_H
+#define CT_API_H
+
+#include <jansson.h>
+
+#include "callstacks.h"
+#include "commands.h"
+#include "http.h"
+#include "overview.h"
+
+struct ct_served {
+	struct ct_context *context;
+	char *path;               /* of the trace, absolute; owned */
+	struct ct_model m;        /* of the whole trace */
+	struct ct_trace_map map;
+	struct ct_overview overview;
+	struct ct_symbols symbols;
+	struct ct_callstacks callstacks;
+};
+
+/* Loads the trace. 0, -EINVAL, -ENOMEM, -errno. Close in either case. */
+int ct_served_open(struct ct_served *s, struct ct_context *c);
+void ct_served_close(struct ct_served *s);
+
+/*
+ * GET api/trace             the trace, its threads and causes
+ *     api/lanes?from=&to=&pieces=&lanes=   a picture: see lanes.c
+ *     api/site?id=          the object, the call and the stack of a wait's site
+ *     api/wait?lane=&start=&end=   who ended it, and when
+ *     api/view/NAME?...     the JSON of a command, with its options as keys
+ *     anything else         a file of the page
+ */
+ct_answerer ct_api_answer;
+
+/* --- lanes.c, wait.c, page.c --- */
+
+void ct_api_lanes(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
+void ct_api_site(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
+void ct_api_wait(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
+/* A file of the page, or false. */
+bool ct_page_file(const char *path, struct ct_answer *ret);
+
+void ct_api_say(struct ct_answer *a, unsigned int status, const char *text);
+/* Takes over the object, and the state of json_parts.h. */
+void ct_api_json(struct ct_answer *a, json_t *object);
+/* A number of a request; fallback where there is none. -EINVAL: it is none, or too large. */
+int ct_api_number(const struct ct_request *r, const char *key, uint64_t most, uint64_t fallback, uint64_t *ret);
+
+#endif

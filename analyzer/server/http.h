@@ -1,0 +1,57 @@
+/*
+ * A small web server for one user: on the loopback interface, behind a token that is part
+ * of every path, for requests that name this host. One thread; what takes long is done by
+ * a process of its own (ctrace-analyze itself), whose output is the answer.
+ */
+#ifndef CT_HTTP_H
+#define CT_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codec.h"
+
+#define CT_HTTP_TOKEN 33 /* characters, with the NUL */
+
+struct MHD_Connection;
+struct ct_http;
+
+/* A request, as far as an answer may depend on it. */
+struct ct_request {
+	const char *path;        /* behind the token's slash */
+	struct MHD_Connection *connection;
+};
+
+/* The value of a key in the address, or NULL. */
+const char *ct_request_value(const struct ct_request *r, const char *key);
+
+struct ct_answer {
+	unsigned int status;     /* of HTTP */
+	const char *type;        /* static */
+	struct ct_buf body;      /* owned: it is freed when it is sent */
+	const void *fixed;       /* instead of body: static */
+	size_t fixed_bytes;
+	bool gzip;               /* the body is compressed */
+	char **argv;             /* instead of a body: a program whose output is the body, JSON; owned, as each text is */
+};
+
+/* Answers a GET. */
+typedef void ct_answerer(void *self, const struct ct_request *request, struct ct_answer *ret);
+
+struct ct_http_options {
+	const char *host;        /* numeric address */
+	uint16_t port;           /* 0: any that is free */
+	ct_answerer *answer;
+	void *self;
+};
+
+/* -errno: the address cannot be had. */
+int ct_http_start(struct ct_http **ret, const struct ct_http_options *o);
+uint16_t ct_http_port(const struct ct_http *h);
+const char *ct_http_token(const struct ct_http *h);
+/* Serves until stop_fd is readable. 0 or -errno. */
+int ct_http_run(struct ct_http *h, int stop_fd);
+void ct_http_stop(struct ct_http *h);
+
+#endif

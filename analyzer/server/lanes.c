@@ -1,0 +1,234 @@
+/*
+ * The picture of some lanes in a window, as one binary answer:
+ *
+ *   4 bytes    n, little-endian: the length of what follows
+ *   n bytes    JSON, padded with spaces to a multiple of 4
+ *   then for each lane, in the order asked for: pieces * 6 bytes, shares of 255 of
+ *              running, ready, contention, io, idle, runtime in each piece of time
+ *
+ *   {"pieces": N, "fine": bool,
+ *    "lanes": [{"lane", "bars": [start, length, site, open, ...], "strips": [start, length, cpu, ...]}],
+ *    "sites": {"ID": {"cause", "call", "object"}}}
+ *
+ * Times are ns since the trace began. bars and strips are what is some pieces long; cpu -1:
+ * ready, without one. Strips are there where the picture is fine.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "json_parts.h"
+#include "objects.h"
+
+#define LANES_MOST  256u
+#define PIECES_MOST 4096u
+#define BARS_MOST   60000u /* of all lanes: what a browser draws at ease */
+
+struct picture {
+	struct ct_served *s;
+	uint64_t from_ns, to_ns;
+	uint32_t pieces;
+	uint32_t lane[LANES_MOST], lane_count;
+	bool fine;
+	uint64_t least_ns;
+	uint32_t bars;
+	json_t *sites;
+};
+
+static int parse_lanes(struct picture *p, const char *text)
+{
+	while (text && *text) {
+		char *end;
+		unsigned long n = strtoul(text, &end, 10);
+
+		if (end == text || (*end && *end != ',') || n >= p->s->m.thread_count || p->lane_count == LANES_MOST)
+			return -EINVAL;
+		p->lane[p->lane_count++] = (uint32_t)n;
+		text = *end ? end + 1 : end;
+	}
+	return 0;
+}
+
+static int parse(struct picture *p, const struct ct_request *r)
+{
+	const struct ct_model *m = &p->s->m;
+	uint64_t whole = m->end_ns - m->start_ns, from, to, pieces;
+
+	if (ct_api_number(r, "from", whole, 0, &from) || ct_api_number(r, "to", whole + 1, whole, &to) ||
+	    ct_api_number(r, "pieces", PIECES_MOST, 1000, &pieces) || !pieces || from >= to ||
+	    parse_lanes(p, ct_request_value(r, "lanes")))
+		return -EINVAL;
+	p->from_ns = m->start_ns + from;
+	p->to_ns = m->start_ns + to;
+	p->pieces = (uint32_t)(pieces < to - from ? pieces : to - from);
+	p->fine = ct_overview_is_fine(&p->s->overview, p->from_ns, p->to_ns, p->pieces);
+	/* Two pieces can be told from one. */
+	p->least_ns = (to - from) * 2 / p->pieces;
+	return 0;
+}
+
+/* --- sites --- */
+
+static json_t *site_json(struct ct_served *s, uint32_t site)
+{
+	const struct ct_site_info *info = &s->map.site[site];
+	char *object = ct_object_label(&s->symbols, &s->m, info);
+	json_t *o = json_object();
+
+	ct_json_number(o, "cause", info->site.cause);
+	ct_json_text(o, "call", ct_model_call_name(&s->m, info->site.call));
+	ct_json_text(o, "object", object);
+	free(object);
+	return o;
+}
+
+static void tell_site(struct picture *p, uint32_t site)
+{
+	char key[16];
+
+	snprintf(key, sizeof(key), "%u", site);
+	if (!json_object_get(p->sites, key))
+		ct_json_set(p->sites, key, site_json(p->s, site));
+}
+
+void ct_api_site(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret)
+{
+	uint64_t site;
+	uint32_t callstack;
+
+	if (ct_api_number(r, "id", UINT32_MAX, UINT64_MAX, &site) || site >= s->map.site_count) {
+		ct_api_say(ret, 400, "no such site");
+		return;
+	}
+	const struct ct_site_info *info = &s->map.site[site];
+	uint32_t stack = info->site.stack ? ct_model_stack(&s->m, info->process, info->site.stack) : CT_NO;
+
+	ct_json_begin();
+	json_t *o = site_json(s, (uint32_t)site);
+
+	if (ct_callstack_of(&s->callstacks, stack, &callstack))
+		ct_json_fail();
+	else
+		ct_json_set(o, "stack", ct_json_stack(&s->callstacks, &s->symbols, callstack));
+	ct_api_json(ret, o);
+}
+
+/* --- bars and strips --- */
+
+static void add_bar(struct picture *p, json_t *to, const struct ct_bar *b)
+{
+	uint64_t start_ns = p->s->m.start_ns;
+
+	if (b->end_ns <= p->from_ns || b->start_ns >= p->to_ns || b->end_ns - b->start_ns < p->least_ns ||
+	    p->bars >= BARS_MOST)
+		return;
+	p->bars++;
+	/* A call may have begun before the trace. */
+	ct_json_append(to, json_integer((json_int_t)b->start_ns - (json_int_t)start_ns));
+	ct_json_append(to, json_integer((json_int_t)(b->end_ns - b->start_ns)));
+	ct_json_append(to, json_integer(b->site));
+	ct_json_append(to, json_integer(b->open));
+	tell_site(p, b->site);
+}
+
+static void add_strip(struct picture *p, json_t *to, const struct ct_strip *s)
+{
+	ct_json_append(to, json_integer((json_int_t)s->start_ns - (json_int_t)p->s->m.start_ns));
+	ct_json_append(to, json_integer((json_int_t)(s->end_ns - s->start_ns)));
+	ct_json_append(to, json_integer(s->cpu == CT_NO ? -1 : (json_int_t)s->cpu));
+}
+
+static json_t *lane_json(struct picture *p, uint32_t lane, const struct ct_window_lane *fine)
+{
+	const struct ct_overview_lane *coarse = &p->s->overview.lane[lane];
+	json_t *o = json_object(), *bars = json_array(), *strips = json_array();
+	const struct ct_bar *bar = fine ? fine->bar : coarse->bar;
+	uint32_t count = fine ? fine->bar_count : coarse->bar_count;
+
+	ct_json_number(o, "lane", lane);
+	for (uint32_t i = 0; i < count; i++)
+		add_bar(p, bars, &bar[i]);
+	for (uint32_t i = 0; fine && i < fine->strip_count; i++)
+		add_strip(p, strips, &fine->strip[i]);
+	ct_json_set(o, "bars", bars);
+	ct_json_set(o, "strips", strips);
+	return o;
+}
+
+/* --- all --- */
+
+static int read_window(struct picture *p, struct ct_window *w)
+{
+	int error = ct_window_open(w, &p->s->map, p->from_ns, p->to_ns, p->pieces);
+
+	w->bar_ns = w->strip_ns = p->least_ns;
+	for (uint32_t i = 0; i < p->lane_count && !error && p->fine; i++)
+		error = ct_window_want(w, &p->s->map, p->lane[i]);
+	return error || !p->fine ? error : ct_window_read(w, &p->s->map);
+}
+
+static void put_shares(struct picture *p, struct ct_buf *to, uint32_t lane, const struct ct_window_lane *fine)
+{
+	uint8_t(*shares)[CT_SHADES] = calloc(p->pieces, sizeof(*shares));
+	double piece_ns = (double)(p->to_ns - p->from_ns) / p->pieces;
+
+	if (!shares) {
+		to->failed = true;
+		return;
+	}
+	if (!fine)
+		ct_overview_shares(&p->s->overview, lane, p->from_ns, p->to_ns, p->pieces, shares);
+	for (uint32_t i = 0; fine && i < fine->count; i++)
+		ct_window_shares(fine->sum[i], piece_ns, shares[fine->first + i]);
+	ct_put_bytes(to, shares, p->pieces * sizeof(*shares));
+	free(shares);
+}
+
+static void put_json(struct ct_buf *to, json_t *o)
+{
+	char *text = ct_json_failed() ? NULL : json_dumps(o, JSON_COMPACT);
+	uint32_t n = text ? (uint32_t)strlen(text) : 0, padding = -n & 3, whole = n + padding;
+
+	json_decref(o);
+	if (!text) {
+		to->failed = true;
+		return;
+	}
+	ct_put_bytes(to, &whole, sizeof(whole));
+	ct_put_bytes(to, text, n);
+	ct_put_bytes(to, "   ", padding);
+	free(text);
+}
+
+void ct_api_lanes(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret)
+{
+	struct picture p = { .s = s };
+	struct ct_window w;
+
+	if (parse(&p, r)) {
+		ct_api_say(ret, 400, "from, to, pieces or lanes make no sense");
+		return;
+	}
+	int error = read_window(&p, &w);
+
+	ct_json_begin();
+	json_t *o = json_object(), *lanes = json_array();
+
+	p.sites = json_object();
+	for (uint32_t i = 0; i < p.lane_count && !error; i++)
+		ct_json_append(lanes, lane_json(&p, p.lane[i], w.lane[p.lane[i]]));
+	ct_json_number(o, "pieces", p.pieces);
+	ct_json_set(o, "fine", json_boolean(p.fine));
+	ct_json_set(o, "lanes", lanes);
+	ct_json_set(o, "sites", p.sites);
+	*ret = (struct ct_answer){ .status = 200, .type = "application/octet-stream" };
+	put_json(&ret->body, o);
+	for (uint32_t i = 0; i < p.lane_count && !error; i++)
+		put_shares(&p, &ret->body, p.lane[i], w.lane[p.lane[i]]);
+	ct_window_close(&w);
+	if (error || ret->body.failed) {
+		ct_buf_free(&ret->body);
+		ct_api_say(ret, 500, error ? strerror(-error) : "out of memory");
+	}
+}

@@ -1,0 +1,65 @@
+/* What the server answers; the paths are relative, behind the token. */
+
+export const SHADES = ["running", "ready", "contention", "io", "idle", "runtime"] as const;
+export type Shade = (typeof SHADES)[number];
+
+export interface Lane {
+  lane: number; process: number; tid: number; name: string; routine: string;
+  from_ns: number; to_ns: number;
+  lifetime_ns: number; running_ns: number; runnable_ns: number; blocked_ns: number; longest_ns: number; events: number;
+}
+export interface Process { pid: number; parent_pid: number; executable: string; command: string }
+export interface Cause { id: number; name: string; category: string; text: string }
+export interface Head {
+  format: number; duration_ns: number; processes: number; threads: number; events: number; lost_events: number;
+  complete: boolean; sched: string; damaged: number; lost_stacks: number; lost_threads: number; lost_modules: number;
+  lost_switches: number; start_real_ns: number; file_bytes: number; commands: string[];
+}
+export interface Trace {
+  file: string; trace: Head; scheduler: Record<string, unknown>;
+  processes: Process[]; lanes: Lane[]; causes: Cause[];
+}
+export interface Frame { function: string | null; file: string | null; line: number; module: string | null; offset: number; inlined: boolean }
+export interface Site { cause: number; call: string; object: string; stack?: Frame[] }
+export interface Wait {
+  blocked_ns: number; ready_ns: number; release_ns: number; result: number; ended_by: string;
+  owner_tid?: number; owner_lane?: number; waker?: string; waker_lane?: number; waker_stack?: Frame[];
+}
+
+/* Times are ns since the trace began. bars: start, length, site, open; strips: start, length, cpu (-1: ready). */
+export interface LanePicture { bars: Float64Array; strips: Float64Array; shares: Uint8Array }
+export interface Picture {
+  from: number; to: number; pieces: number; fine: boolean;
+  lanes: Map<number, LanePicture>; sites: Map<number, Site>;
+}
+
+export class Refused extends Error {}
+
+async function ask(path: string, signal?: AbortSignal): Promise<Response> {
+  const answer = await fetch(path, { signal });
+  if (!answer.ok) throw new Refused((await answer.text()).trim());
+  return answer;
+}
+
+export async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await ask(path, signal)).json();
+}
+
+export const view = (name: string, query: string, signal?: AbortSignal) =>
+  json<Record<string, any>>(`api/view/${name}?${query}`, signal);
+
+export async function picture(from: number, to: number, pieces: number, lanes: number[], signal?: AbortSignal): Promise<Picture> {
+  const query = `from=${Math.floor(from)}&to=${Math.ceil(to)}&pieces=${pieces}&lanes=${lanes.join(",")}`;
+  const bytes = await (await ask(`api/lanes?${query}`, signal)).arrayBuffer();
+  const length = new DataView(bytes).getUint32(0, true);
+  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
+  const result: Picture = { from: Math.floor(from), to: Math.ceil(to), pieces: head.pieces, fine: head.fine, lanes: new Map(), sites: new Map() };
+  let at = 4 + length;
+  for (const l of head.lanes) {
+    const size = head.pieces * SHADES.length;
+    result.lanes.set(l.lane, { bars: Float64Array.from(l.bars), strips: Float64Array.from(l.strips), shares: new Uint8Array(bytes, at, size) });
+    at += size;
+  }
+  for (const id of Object.keys(head.sites)) result.sites.set(Number(id), head.sites[id]);
+  return result;
+}

@@ -1,0 +1,60 @@
+/* A flame graph of stacks with weights, outermost frames at the bottom of the page's order: on top. Click zooms. */
+import { useMemo, useState } from "preact/hooks";
+import { frame, share, time } from "./text";
+import type { Frame } from "./api";
+import { COLORS } from "./timeline";
+
+interface Node { name: string; value: number; children: Map<string, Node>; category: string; depth: number }
+export interface Weighted { stack: Frame[]; value: number; category: string; leaf: string }
+
+function grow(rows: Weighted[]): Node {
+  const root: Node = { name: "all", value: 0, children: new Map(), category: "", depth: 0 };
+  for (const r of rows) {
+    let at = root;
+    at.value += r.value;
+    for (const name of [...r.stack.map(frame).reverse(), r.leaf]) {
+      let next = at.children.get(name);
+      if (!next) at.children.set(name, (next = { name, value: 0, children: new Map(), category: "", depth: at.depth + 1 }));
+      next.value += r.value;
+      at = next;
+    }
+    at.category = r.category;
+  }
+  return root;
+}
+
+export function Flame({ rows }: { rows: Weighted[] }) {
+  const root = useMemo(() => grow(rows), [rows]);
+  const [zoom, setZoom] = useState<Node | null>(null), [words, setWords] = useState(""), top = zoom ?? root;
+  const boxes: { node: Node; left: number; width: number; row: number }[] = [];
+  const lay = (n: Node, left: number, width: number, row: number) => {
+    if (width < 0.0008) return;
+    boxes.push({ node: n, left, width, row });
+    let at = left;
+    for (const c of [...n.children.values()].sort((a, b) => b.value - a.value)) {
+      const w = (width * c.value) / n.value;
+      lay(c, at, w, row + 1);
+      at += w;
+    }
+  };
+  if (top.value > 0) lay(top, 0, 1, 0);
+  const rowsHigh = boxes.reduce((m, b) => Math.max(m, b.row), 0) + 1;
+  return (
+    <div>
+      <div class="tools">
+        <input type="search" placeholder="search functions" value={words} onInput={(e) => setWords(e.currentTarget.value)} />
+        {zoom && <button onClick={() => setZoom(null)}>back to all</button>}
+        <span class="faint">{time(root.value)} of blocked time</span>
+      </div>
+      <div class="flame" style={{ height: `${rowsHigh * 19}px` }}>
+        {boxes.map(({ node, left, width, row }) => (
+          <div class={"box" + (words && node.name.toLowerCase().includes(words.toLowerCase()) ? " found" : "")}
+            title={`${node.name}: ${time(node.value)}, ${share(node.value, root.value)}`} onClick={() => setZoom(node === root ? null : node)}
+            style={{ left: `${left * 100}%`, width: `${width * 100}%`, top: `${row * 19}px`, background: node.category ? COLORS[node.category] : `hsl(210 ${18 + (node.depth % 4) * 6}% ${88 - (node.depth % 3) * 4}%)`, color: node.category && node.category !== "idle" ? "#fff" : "#223" }}>
+            {width > 0.02 ? node.name : ""}
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}
