@@ -51,5 +51,8 @@ const struct ct_command ct_commands[] = {
 	  "Starts a web server for this machine's browser, prints its address, and serves the\n"
 	  "trace until it is interrupted. The address has a token: who does not know it gets\n"
 	  "nothing.\n" },
+	{ "report", ct_cmd_report, "TRACE", 1, "the same as one file, to mail or to keep",
+	  "Writes a page that needs neither network nor server, with a picture of the whole\n"
+	  "trace and all views of it.\n" },
 	{ NULL, NULL, NULL, 0, NULL, NULL },
 };

@@ -258,7 +258,7 @@ const struct ct_option ct_options_table[] = {
 	{ "split", "N", "as if the lock were N locks", take_split, "whatif" },
 	{ "format", "FORMAT", "what to write; see below", take_format, "export" },
 	{ "profile", "PROFILE", "all, or only one part: io, sync, syscall, sched, malloc", take_profile, "export" },
-	{ "output", "FILE", "where to (-: standard output)", take_output, "export" },
+	{ "output", "FILE", "where to (-: standard output)", take_output, "export report" },
 	{ "port", "PORT", "of the server (default: any that is free)", take_port, "serve" },
 	{ "host", "ADDRESS", "to listen on (default 127.0.0.1: nobody but you)", take_host, "serve" },
 	{ "no-open", NULL, "do not open the browser", take_no_open, "serve" },

@@ -63,7 +63,7 @@ void ct_api_json(struct ct_answer *a, json_t *object)
 
 int ct_api_number(const struct ct_request *r, const char *key, uint64_t most, uint64_t fallback, uint64_t *ret)
 {
-	const char *text = ct_request_value(r, key);
+	const char *text = r->value(r, key);
 	char *end;
 
 	*ret = fallback;
@@ -201,7 +201,7 @@ static void answer_view(struct ct_served *s, const struct ct_request *r, const c
 	argv[n++] = strdup(command->name);
 	argv[n++] = strdup("--json");
 	for (const struct ct_option *o = ct_options_table; o->name && n < 60; o++) {
-		const char *value = is_free(o) && ct_option_is_for(o, command->name) ? ct_request_value(r, o->name) : NULL;
+		const char *value = is_free(o) && ct_option_is_for(o, command->name) ? r->value(r, o->name) : NULL;
 
 		if (!value || !*value)
 			continue;

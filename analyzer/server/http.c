@@ -45,9 +45,9 @@ struct ct_http {
 static const char policy[] = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
 			     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const char *ct_request_value(const struct ct_request *r, const char *key)
+static const char *value_of(const struct ct_request *r, const char *key)
 {
-	return MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, key);
+	return MHD_lookup_connection_value(r->of, MHD_GET_ARGUMENT_KIND, key);
 }
 
 /* --- answers --- */
@@ -295,7 +295,7 @@ static enum MHD_Result handle(void *self, struct MHD_Connection *connection, con
 		return MHD_YES;
 	}
 	if (!p->asked) {
-		struct ct_request r = { NULL, connection };
+		struct ct_request r = { NULL, value_of, connection };
 
 		p->asked = true;
 		r.path = admit(h, connection, url, method, &p->answer);

@@ -14,17 +14,15 @@
 
 #define CT_HTTP_TOKEN 33 /* characters, with the NUL */
 
-struct MHD_Connection;
 struct ct_http;
 
 /* A request, as far as an answer may depend on it. */
 struct ct_request {
 	const char *path;        /* behind the token's slash */
-	struct MHD_Connection *connection;
+	/* The value of a key in the address, or NULL. */
+	const char *(*value)(const struct ct_request *r, const char *key);
+	void *of;                /* value's */
 };
-
-/* The value of a key in the address, or NULL. */
-const char *ct_request_value(const struct ct_request *r, const char *key);
 
 struct ct_answer {
 	unsigned int status;     /* of HTTP */
@@ -53,5 +51,11 @@ const char *ct_http_token(const struct ct_http *h);
 /* Serves until stop_fd is readable. 0 or -errno. */
 int ct_http_run(struct ct_http *h, int stop_fd);
 void ct_http_stop(struct ct_http *h);
+
+/* --- answer.c: without a server --- */
+
+/* Runs an answer's program to its end: its output becomes the body. 0 or -errno. */
+int ct_answer_finish(struct ct_answer *a);
+void ct_answer_free(struct ct_answer *a);
 
 #endif

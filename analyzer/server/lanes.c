@@ -57,7 +57,7 @@ static int parse(struct picture *p, const struct ct_request *r)
 
 	if (ct_api_number(r, "from", whole, 0, &from) || ct_api_number(r, "to", whole + 1, whole, &to) ||
 	    ct_api_number(r, "pieces", PIECES_MOST, 1000, &pieces) || !pieces || from >= to ||
-	    parse_lanes(p, ct_request_value(r, "lanes")))
+	    parse_lanes(p, r->value(r, "lanes")))
 		return -EINVAL;
 	p->from_ns = m->start_ns + from;
 	p->to_ns = m->start_ns + to;

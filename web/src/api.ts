@@ -35,6 +35,21 @@ export interface Picture {
 
 export class Refused extends Error {}
 
+/* A report has its answers with it. */
+const inside = document.getElementById("ctrace-data");
+const held: { answers: Record<string, any>; picture: string } | null = inside ? JSON.parse(inside.textContent!) : null;
+export const isReport = held !== null;
+
+function heldAnswer(path: string): any {
+  const [name, query] = path.split("?");
+  const q = new URLSearchParams(query);
+  q.delete("top");
+  const key = name.startsWith("api/view/") ? name : path;
+  if (!(key in held!.answers) || (name.startsWith("api/view/") && q.toString()))
+    throw new Refused("A report holds the views of the whole trace only: ctrace-analyze serve answers this.");
+  return held!.answers[key];
+}
+
 async function ask(path: string, signal?: AbortSignal): Promise<Response> {
   const answer = await fetch(path, { signal });
   if (!answer.ok) throw new Refused((await answer.text()).trim());
@@ -42,7 +57,7 @@ async function ask(path: string, signal?: AbortSignal): Promise<Response> {
 }
 
 export async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
-  return (await ask(path, signal)).json();
+  return held ? heldAnswer(path) : (await ask(path, signal)).json();
 }
 
 export const view = (name: string, query: string, signal?: AbortSignal) =>
@@ -50,10 +65,17 @@ export const view = (name: string, query: string, signal?: AbortSignal) =>
 
 export async function picture(from: number, to: number, pieces: number, lanes: number[], signal?: AbortSignal): Promise<Picture> {
   const query = `from=${Math.floor(from)}&to=${Math.ceil(to)}&pieces=${pieces}&lanes=${lanes.join(",")}`;
-  const bytes = await (await ask(`api/lanes?${query}`, signal)).arrayBuffer();
+  if (held) {
+    const text = atob(held.picture), whole = Uint8Array.from(text, (c) => c.charCodeAt(0));
+    return unpack(whole.buffer, 0, heldAnswer("api/trace").trace.duration_ns);
+  }
+  return unpack(await (await ask(`api/lanes?${query}`, signal)).arrayBuffer(), Math.floor(from), Math.ceil(to));
+}
+
+function unpack(bytes: ArrayBuffer, from: number, to: number): Picture {
   const length = new DataView(bytes).getUint32(0, true);
   const head = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
-  const result: Picture = { from: Math.floor(from), to: Math.ceil(to), pieces: head.pieces, fine: head.fine, lanes: new Map(), sites: new Map() };
+  const result: Picture = { from, to, pieces: head.pieces, fine: head.fine, lanes: new Map(), sites: new Map() };
   let at = 4 + length;
   for (const l of head.lanes) {
     const size = head.pieces * SHADES.length;

@@ -1,7 +1,7 @@
 /* What is known of the wait that was clicked. */
 import { useEffect, useState } from "preact/hooks";
 import { json, type Frame, type Site, type Trace, type Wait } from "./api";
-import { count, frame, place, time } from "./text";
+import { count, frame, moment, place, time } from "./text";
 import { Explain } from "./table";
 import { title, type Bar } from "./timeline";
 
@@ -31,7 +31,7 @@ export function Details({ trace, lane, bar, jump, onWait, onSite, close }: {
       <button class="close" onClick={close} aria-label="close">×</button>
       <h2>{cause && site ? title(cause.name, site.object) : "…"} <span class="faint">{cause?.category}</span>{cause && <Explain of={cause.category} />}</h2>
       <p>
-        <b>{thread.name || "thread"}</b> ({thread.tid}) was in <b>{site?.call ?? "…"}</b> for <b>{time(bar.length)}</b>, from {time(bar.start)} to {time(end)}
+        <b>{thread.name || "thread"}</b> ({thread.tid}) was in <b>{site?.call ?? "…"}</b> for <b>{time(bar.length)}</b>, from {moment(bar.start)} to {moment(end)}
         {bar.open && ", and it had not ended when the trace did"}. {cause?.text && <span class="faint">{cause.text}</span>}
       </p>
       <div class="columns">

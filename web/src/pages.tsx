@@ -7,7 +7,7 @@ import { Flame } from "./flame";
 import { query, type Where } from "./state";
 import { Explain, Table, type Column } from "./table";
 import { base, count, frame, place, share, time } from "./text";
-import { COLORS } from "./timeline";
+import { COLORS, title } from "./timeline";
 
 type Row = Record<string, any>;
 
@@ -36,6 +36,7 @@ const at = (stack?: Frame[]) => {
 };
 const ns = (name: string, key: string, explain?: string): Column<Row> => ({ name, explain, value: (r) => r[key] ?? 0, show: (r) => time(r[key] ?? 0) });
 const number = (name: string, key: string, explain?: string): Column<Row> => ({ name, explain, value: (r) => r[key] ?? 0, show: (r) => count(r[key] ?? 0) });
+const id = (name: string, key: string): Column<Row> => ({ name, value: (r) => r[key] ?? 0 });
 const text = (name: string, key: string, wide = false): Column<Row> => ({ name, value: (r) => r[key] ?? "", wide });
 const category: Column<Row> = { name: "category", value: (r) => r.category ?? "", show: (r) => <><i class="swatch" style={{ background: COLORS[r.category] ?? "#aaa" }} />{r.category}<Explain of={r.category} /></> };
 const stackColumn = (name: string, key: string): Column<Row> => ({ name, value: (r) => at(r[key]), wide: true });
@@ -80,7 +81,7 @@ function Threads({ trace, where }: { trace: Trace; where: Where }) {
   const shared = [life, ns("lifetime", "lifetime_ns"), ns("running", "running_ns"), ns("runnable", "runnable_ns"), ns("blocked", "blocked_ns"), { name: "mostly in", value: most }, ns("unexplained", "unexplained_ns"), ns("longest", "longest_ns")];
   return <Loaded name="threads" where={where}>{(d) => <>
     <h2>Groups: threads of one name and start routine</h2><Table label="groups" rows={d.groups ?? []} columns={[text("name", "name"), text("routine", "routine"), number("threads", "threads"), ...shared]} />
-    <h2>Threads</h2><Table label="threads" rows={d.threads} columns={[text("name", "name"), number("tid", "tid"), ...shared]} sort={6} />
+    <h2>Threads</h2><Table label="threads" rows={d.threads} columns={[text("name", "name"), id("tid", "tid"), ...shared]} sort={6} />
   </>}</Loaded>;
 }
 
@@ -143,8 +144,8 @@ function Path({ where, show }: { where: Where; show: (to: number) => void }) {
         On average {d.parallel.running.toFixed(2)} threads ran and {d.parallel.able.toFixed(2)} could have; one at a time for {(100 * d.parallel.serial_fraction).toFixed(0)} % of the time. <button onClick={() => show(p.to_ns)}>show in the timeline</button></p>
       <h2>Locks by their time on the path</h2>
       <Table label="path-locks" rows={d.locks} columns={[text("lock", "object", true), ns("on the path", "path_ns"), ns("held", "held_ns", "hold"), ns("all waits", "wait_ns", "total"), number("sections", "sections"), stackColumn("in", "stack")]} detail={(r: Row) => <Stack stack={r.stack} />} />
-      <h2>Threads on the path</h2><Table label="path-threads" rows={d.threads} columns={[text("name", "name"), number("tid", "tid"), ns("on the path", "path_ns"), number("times", "count")]} />
-      <h2>What was done</h2><Table label="path-sites" rows={d.sites} columns={[text("name", "name"), number("tid", "tid"), text("state", "state"), text("cause", "cause"), ns("on the path", "path_ns"), stackColumn("in", "stack")]} detail={(r: Row) => <Stack stack={r.stack} />} />
+      <h2>Threads on the path</h2><Table label="path-threads" rows={d.threads} columns={[text("name", "name"), id("tid", "tid"), ns("on the path", "path_ns"), number("times", "count")]} />
+      <h2>What was done</h2><Table label="path-sites" rows={d.sites} columns={[text("name", "name"), id("tid", "tid"), text("state", "state"), text("cause", "cause"), ns("on the path", "path_ns"), stackColumn("in", "stack")]} detail={(r: Row) => <Stack stack={r.stack} />} />
     </>;
   }}</Loaded>;
 }
@@ -171,7 +172,7 @@ function Auto({ rows, label }: { rows: Row[]; label: string }) {
   const keys = [...new Set(rows.flatMap((r) => Object.keys(r)))];
   const columns: Column<Row>[] = keys.filter((k) => rows.some((r) => r[k] !== null && typeof r[k] !== "object")).map((k) => {
     const name = k.replace(/_ns$/, "").replace(/_/g, " ");
-    if (rows.some((r) => typeof r[k] === "number")) return k.endsWith("_ns") ? ns(name, k) : number(name, k);
+    if (rows.some((r) => typeof r[k] === "number")) return k.endsWith("_ns") ? ns(name, k) : /^(pid|tid|fd|address|id)$/.test(k) ? id(name, k) : number(name, k);
     return { ...text(name, k), wide: rows.some((r) => String(r[k] ?? "").length > 30) };
   });
   const deep = keys.some((k) => rows.some((r) => r[k] && typeof r[k] === "object"));
@@ -191,7 +192,7 @@ function FlamePage({ where }: { where: Where }) {
   return <Loaded name="blocks" where={where} extra={{ top: "2000" }}>{(d) => <>
     <h2>Flame graph of blocked time</h2>
     <label><input type="checkbox" checked={idle} onChange={(e) => setIdle(e.currentTarget.checked)} /> with idle waits</label>
-    <Flame rows={d.sites.filter((s: Row) => idle || s.category !== "idle").map((s: Row) => ({ stack: s.stack, value: s.total_ns, category: s.category, leaf: `${s.cause} ${s.object}` }))} />
+    <Flame rows={d.sites.filter((s: Row) => idle || s.category !== "idle").map((s: Row) => ({ stack: s.stack, value: s.total_ns, category: s.category, leaf: title(s.cause, s.object) }))} />
   </>}</Loaded>;
 }
 

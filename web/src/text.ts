@@ -13,6 +13,7 @@ export function time(ns: number): string {
     }
   return "0";
 }
+export const moment = (ns: number) => `${(ns / 1e9).toFixed(6)} s`;
 export const count = (n: number) => n.toLocaleString("en-US");
 export const share = (part: number, whole: number) => (whole > 0 ? `${((100 * part) / whole).toFixed(part / whole < 0.1 ? 1 : 0)} %` : "–");
 export const base = (path: string) => path.slice(path.lastIndexOf("/") + 1);
