@@ -180,7 +180,7 @@ function Auto({ rows, label }: { rows: Row[]; label: string }) {
 }
 
 function Plain({ name, where, title }: { name: string; where: Where; title: string }) {
-  return <Loaded name={name} where={where} extra={{ top: "200" }}>{(d) => <>
+  return <Loaded name={name} where={where} extra={name === "stats" ? {} : { top: "200" }}>{(d) => <>
     <h2>{title}</h2>
     {Object.entries(d).filter(([k]) => k !== "trace" && k !== "filters").map(([k, v]) => (
       <section><h3>{k.replace(/_/g, " ")}</h3><Tree value={v} /></section>))}
@@ -218,6 +218,8 @@ export function Page({ trace, where, showPath }: { trace: Trace; where: Where; s
     case "deadlocks": return <Deadlocks where={where} />;
     case "flame": return <FlamePage where={where} />;
   }
+  /* Of the whole trace, always. */
+  if (where.page === "stats") return <Plain name="stats" where={{ ...where, mark: null, filters: {} }} title="The trace" />;
   const page = PAGES.find((p) => p[0] === where.page);
   return page ? <Plain name={page[0]} where={where} title={page[1]} /> : <p>No such page: {base(where.page)}</p>;
 }

@@ -1,0 +1,275 @@
+#!/usr/bin/python3
+"""The trace in a browser: what the server refuses, whether its pictures say what the reports say, and the page
+in Chromium.
+
+usage: run_serve.py BUILD [REGEX...]
+"""
+import http.client
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import time
+
+from harness import ANALYZE, BUILD, ENVIRONMENT, PROGRAMS, Failure, Skip, Tests, must, report, run, short, traced, wait_complete
+
+SHADES = ("running", "ready", "contention", "io", "idle", "runtime")
+HOSTILE = """
+#include <pthread.h>
+#include <unistd.h>
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+__attribute__((noinline)) void evil(void) { pthread_mutex_lock(&lock); usleep(20000); pthread_mutex_unlock(&lock); }
+static void *run(void *unused) { pthread_setname_np(pthread_self(), "<b>bold</b>"); for (int i = 0; i < 5; i++) evil(); return unused; }
+int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); for (int i = 0; i < 5; i++) evil(); pthread_join(t, 0); return 0; }
+"""
+
+
+def trace_of(where, argv, options=()):
+    out = where / "t.bin"
+    ended = run(traced(out, argv, options), cwd=where)
+    must(ended.status == 0, str(ended))
+    wait_complete(out)
+    return out
+
+
+class Served:
+    """A server of a trace while the block runs."""
+
+    def __init__(self, trace, *options):
+        self.argv = [str(ANALYZE), "serve", "--no-open", *options, str(trace)]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        self.address = self.process.stdout.readline().strip()
+        found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/([0-9a-f]{32})/", self.address)
+        if not found:
+            self.process.kill()
+            raise Failure(f"it prints {self.address!r}, {self.process.communicate()}")
+        self.port, self.token = int(found[1]), found[2]
+        return self
+
+    def ask(self, path, method="GET", **headers):
+        """Status, type and body of a raw request."""
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        c.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in {"Host": f"127.0.0.1:{self.port}", **{k.replace("_", "-"): v for k, v in headers.items()}}.items():
+            if value is not None:
+                c.putheader(name, value)
+        c.endheaders()
+        answer = c.getresponse()
+        body = answer.read()
+        self.headers = dict(answer.getheaders())
+        c.close()
+        return answer.status, answer.getheader("Content-Type"), body
+
+    def get(self, path):
+        status, _, body = self.ask(f"/{self.token}/{path}")
+        must(status == 200, f"{path}: {status} {body[:200]}")
+        return body
+
+    def json(self, path):
+        return json.loads(self.get(path))
+
+    def picture(self, start, end, pieces, lanes):
+        body = self.get(f"api/lanes?from={start}&to={end}&pieces={pieces}&lanes={','.join(map(str, lanes))}")
+        n, = struct.unpack_from("<I", body)
+        head, at, shares = json.loads(body[4:4 + n]), 4 + n, {}
+        for lane in head["lanes"]:
+            shares[lane["lane"]] = body[at:at + head["pieces"] * 6]
+            at += head["pieces"] * 6
+        must(at == len(body), f"{len(body) - at} bytes are left")
+        return head, shares
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            status = self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise Failure("it does not end on SIGTERM") from None
+        must(status == 0, f"ends with {status}: {self.process.stderr.read()}")
+        return False
+
+
+def refusals(where):
+    """Who does not know the token, comes from elsewhere, or asks for nonsense."""
+    with Served(trace_of(where, [PROGRAMS / "wakers", "pingpong"])) as s:
+        base = f"/{s.token}/"
+        for path, wanted, headers in [
+                ("/", 403, {}), ("/api/trace", 403, {}), ("/" + "0" * 32 + "/", 403, {}), (base[:-1], 403, {}), (base[:-2] + "/", 403, {}),
+                (base, 200, {}), (base, 403, {"Host": "evil.example"}), (base, 403, {"Host": f"evil.example:{s.port}"}), (base, 200, {"Host": f"localhost:{s.port}"}),
+                (base + "api/trace", 403, {"Origin": "http://evil.example"}), (base + "api/trace", 403, {"Origin": "null"}),
+                (base + "api/trace", 200, {"Origin": f"http://127.0.0.1:{s.port}"}),
+                (base + "../../etc/passwd", 404, {}), (base + "%2e%2e/%2e%2e/etc/passwd", 404, {}), (base + "/etc/passwd", 404, {}),
+                (base + "api/view/dump", 404, {}), (base + "api/view/../x", 404, {}), (base + "api/view/blocks?top=x", 400, {}),
+                (base + "api/view/blocks?top=5", 200, {}), (base + "api/view/blocks?output=/tmp/x&top=1", 200, {}),
+                (base + "api/lanes?from=5&to=1&lanes=0", 400, {}), (base + "api/lanes?from=0&to=99999999999999999999&lanes=0", 400, {}),
+                (base + "api/lanes?from=0&to=1000&pieces=0&lanes=0", 400, {}), (base + "api/lanes?from=0&to=1000&pieces=99999999&lanes=0", 400, {}),
+                (base + "api/lanes?from=0&to=1000&pieces=10&lanes=99999", 400, {}), (base + "api/lanes?from=0&to=1000&pieces=10&lanes=0,-1", 400, {}),
+                (base + "api/lanes?lanes=" + ",".join(["0"] * 5000), 400, {}),
+                (base + "api/site?id=4294967295", 400, {}), (base + "api/site", 400, {}), (base + "api/wait?lane=77&start=0&end=1", 400, {}),
+                (base + "api/wait?lane=0&start=5&end=1", 400, {}), (base + "api/wait?lane=0&start=0&end=1", 404, {})]:
+            status, _, body = s.ask(path, **headers)
+            must(status == wanted, f"{path[:80]} {headers}: {status}, should be {wanted}; {body[:100]}")
+            must(status == 200 or (b"\n" not in body.strip() and b"<" not in body), f"{path[:80]}: the refusal is no line of text: {body[:200]}")
+        must(s.ask(base, Host=None)[0] in (400, 403), "a request without Host is answered")
+        for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+            must(s.ask(base, method)[0] == 405, f"{method} is not refused")
+        s.ask(base)
+        must("script-src 'self'" in s.headers.get("Content-Security-Policy", ""), f"policy: {s.headers}")
+        must(s.process.poll() is None, "the server has ended")
+
+
+def elsewhere(where):
+    """A port in use, an address that is none."""
+    out = trace_of(where, ["true"])
+    with Served(out) as s:
+        ended = run([ANALYZE, "serve", "--no-open", "--port", str(s.port), out])
+        must(ended.status == 2 and re.fullmatch(r"ctrace-analyze: serve: [^\n]*in use\n", ended.err), str(ended))
+    ended = run([ANALYZE, "serve", "--no-open", "--host", "nowhere", out])
+    must(ended.status == 2 and ended.err.count("\n") == 1, str(ended))
+
+
+def same_numbers(where):
+    """Pictures, coarse and fine, add up to what threads says."""
+    out = trace_of(where, [PROGRAMS / "wakers", "convoy"])
+    threads = {t["tid"]: t for t in report(out, command="threads")["threads"]}
+    with Served(out) as s:
+        told = s.json("api/trace")
+        duration, lanes = told["trace"]["duration_ns"], told["lanes"]
+        must({t["tid"] for t in lanes} == set(threads), "other threads")
+        for pieces, windows in ((400, 1), (1000, 1), (2000, 7)):
+            sums = {n["lane"]: [0.0] * 6 for n in lanes}
+            for i in range(windows):
+                start, end = duration * i // windows, duration * (i + 1) // windows
+                head, shares = s.picture(start, end, pieces, [n["lane"] for n in lanes])
+                for lane, data in shares.items():
+                    for k in range(6):
+                        sums[lane][k] += sum(data[k::6]) / 255 * (end - start) / head["pieces"]
+            for n in lanes:
+                t, found = threads[n["tid"]], dict(zip(SHADES, sums[n["lane"]]))
+                if t["lifetime_ns"] < 20e6:
+                    continue
+                near = 0.04 * t["lifetime_ns"]
+                must(abs(found["running"] - t["running_ns"]) < near, f"{pieces}: {n['name']} runs {found['running']:.0f}, threads: {t['running_ns']}")
+                waits = t["by_cause"].get("mutex", 0)
+                must(abs(found["contention"] - waits) < near + 0.1 * waits, f"{pieces}: {n['name']} in locks {found['contention']:.0f}, threads: {waits}")
+        # A wait, and who ended it.
+        rider = next(n for n in lanes if n["name"].startswith("rider"))
+        head, _ = s.picture(0, duration, 500, [rider["lane"]])
+        bars = head["lanes"][0]["bars"]
+        waits = [bars[i:i + 4] for i in range(0, len(bars), 4) if head["sites"][str(bars[i + 2])]["object"] == "g_lock"]
+        must(len(waits) >= 20, f"{len(waits)} waits for the lock")
+        start, length, site, _ = waits[len(waits) // 2]
+        told = s.json(f"api/wait?lane={rider['lane']}&start={start}&end={start + length}")
+        must(told["ended_by"] == "release" and told["waker"].startswith("rider-") and told["waker_lane"] != rider["lane"] and
+             any(f["function"] == "let_go" for f in told["waker_stack"]), f"who ended it: {told}")
+        must(any(f["function"] == "queue_up" for f in s.json(f"api/site?id={site}")["stack"]), "where it waited")
+        view = s.json("api/view/blocks?top=3&cause=mutex")
+        must([c["cause"] for c in view["causes"]] == ["mutex"], f"a filter of a view: {view['causes']}")
+
+
+def need_browser():
+    node, modules = shutil.which("node"), next(BUILD.glob("analyzer/**/node_modules/playwright-core"), None)
+    for what, there in (("node", node), ("chromium", shutil.which("chromium")), ("a page in this build (npm)", modules)):
+        if not there:
+            raise Skip(f"needs {what}")
+    return node, modules.parent.parent
+
+
+def look(where, address, *kind):
+    node, modules = need_browser()
+    folder = where / "shots"
+    folder.mkdir()
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "browser/page.mjs")
+    ended = subprocess.run([node, script, str(modules), address, str(folder), *kind], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                           timeout=240, env={**os.environ, "HOME": str(where)}, check=False)
+    must(ended.returncode == 0, f"the browser: {short(ended.stderr[-600:])}")
+    found = json.loads(ended.stdout.splitlines()[-1])
+    keep = os.environ.get("CTRACE_SHOTS")
+    if keep:
+        shutil.copytree(folder, keep, dirs_exist_ok=True)
+    must(not found["errors"] and not found["dialogs"] and not found["refused"], f"errors {found['errors']}, refused {found['refused']}")
+    return found
+
+
+def page(where):
+    """The timeline with its keys, a wait that is clicked, its waker, and all pages."""
+    need_browser()
+    out = trace_of(where, [PROGRAMS / "wakers", "convoy"])
+    with Served(out) as s:
+        found = look(where, s.address)
+    must(found["title"] == "ctrace" and found["rows"] == 5 and not found["banner"], f"{found['title']}, {found['rows']} lanes, {found['banner']}")
+    must(found["target"]["cause"] == "mutex" and "g_lock" in found["details"] and "let_go" in found["details"] and "queue_up" in found["details"],
+         f"details: {short(found['details'])}")
+    must("g_lock" in found["followed"] and found["followed"] != found["details"], f"the waker's wait: {short(found['followed'])}")
+    must("mark=" in found["marked"], found["marked"])
+    (a, b), (c, d) = found["before"], found["zoomed"]
+    must(d - c < 0.6 * (b - a) and abs(found["undone"][1] - found["undone"][0] - (b - a)) < 0.01 * (b - a), f"{found['before']} {found['zoomed']} {found['undone']}")
+    must(found["help"] > 200 and found["filtered"] == 0, f"help {found['help']}, filter {found['filtered']}")
+    for name, words in (("blocks", "queue_up"), ("threads", "rider-0"), ("locks", "g_lock"), ("wakers", "let_go"), ("path", "g_lock"),
+                        ("flame", "queue_up"), ("deadlocks", "No thread waits"), ("stats", "calls")):
+        must(words in found["pages"][name], f"{name} lacks {words}: {short(found['pages'][name])}")
+
+
+def hostile(where):
+    """Names are text, never markup."""
+    need_browser()
+    (where / "x.c").write_text(HOSTILE)
+    for argv in (["gcc", "-O1", "-c", "x.c"], ["objcopy", "--redefine-sym", "evil=<img src=x onerror=alert(1)>", "x.o"],
+                 ["gcc", "-pthread", "-rdynamic", "x.o", "-o", "x"]):
+        must(run(argv, cwd=where).status == 0, argv[0])
+    out = trace_of(where, [where / "x"])
+    must(any("<img" in (f["function"] or "") for site in report(out)["sites"] for f in site["stack"]), "the function's name is not in the report")
+    with Served(out) as s:
+        found = look(where, s.address)
+    must(found["images"] == 0 and "<img src=x onerror=alert(1)>" in found["pages"]["blocks"] and "<b>bold</b>" in found["pages"]["threads"],
+         short(found["pages"]["blocks"]))
+    page = where / "r.html"
+    must(run([ANALYZE, "report", "-o", page, out]).status == 0, "report")
+    must(b"<img" not in page.read_bytes() and b"<b>bold" not in page.read_bytes(), "markup in the report")
+
+
+def cut(where):
+    """A trace that was cut in the middle: what is there is shown, and the page says so."""
+    need_browser()
+    out = trace_of(where, [PROGRAMS / "wakers", "convoy"])
+    data = out.read_bytes()
+    out.write_bytes(data[:len(data) * 2 // 3])
+    process = Served(out)
+    process.__enter__()
+    try:
+        found = look(where, process.address)
+    finally:
+        process.process.kill()
+        process.process.wait()
+    must("no end" in found["banner"] or "damaged" in found["banner"], f"banner: {found['banner']}")
+
+
+def one_file(where):
+    """A report opens from disk, without a server, and is small."""
+    need_browser()
+    out, page = trace_of(where, [PROGRAMS / "wakers", "convoy"]), where / "r.html"
+    ended = run([ANALYZE, "report", "-o", page, out])
+    must(ended.status == 0 and not ended.out and not ended.err, str(ended))
+    must(page.stat().st_size < 5000000, f"{page.stat().st_size} bytes")
+    found = look(where, f"file://{page}", "report")
+    must(found["rows"] == 5 and "g_lock" in found["details"], short(found["details"]))
+    for name, words in (("blocks", "queue_up"), ("locks", "g_lock"), ("threads", "rider-0"), ("wakers", "let_go")):
+        must(words in found["pages"][name], f"{name} lacks {words}: {short(found['pages'][name])}")
+    ended = run([ANALYZE, "report", out])
+    must(ended.status == 2 and ended.err == "ctrace-analyze: report: needs --output FILE\n", str(ended))
+
+
+tests = Tests()
+tests.run("refusals", refusals)
+tests.run("port and host", elsewhere)
+tests.run("the same numbers", same_numbers)
+tests.run("the page", page)
+tests.run("hostile names", hostile)
+tests.run("a trace that was cut", cut)
+tests.run("a report", one_file)
+tests.finish()
