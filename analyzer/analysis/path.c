@@ -248,6 +248,23 @@ static int step(struct ct_path *p, uint32_t *thread, uint64_t *now_ns)
 	return error;
 }
 
+static int add_leg(struct ct_path *p, uint32_t thread, uint64_t from_ns, uint64_t to_ns)
+{
+	struct ct_path_leg *last = p->leg_count ? &p->leg[p->leg_count - 1] : NULL;
+
+	if (from_ns >= to_ns)
+		return 0;
+	if (last && last->thread == thread) {
+		last->from_ns = from_ns;
+		return 0;
+	}
+	last = CT_APPEND(p, leg);
+	if (!last)
+		return -ENOMEM;
+	*last = (struct ct_path_leg){ from_ns, to_ns, thread };
+	return 0;
+}
+
 static int walk(struct ct_path *p)
 {
 	uint32_t thread = p->end, stuck = 0;
@@ -255,8 +272,11 @@ static int walk(struct ct_path *p)
 
 	while (now_ns > p->from_ns) {
 		uint64_t before_ns = now_ns;
+		uint32_t before = thread;
 		int error = step(p, &thread, &now_ns);
 
+		if (!error)
+			error = add_leg(p, before, now_ns, before_ns);
 		if (error)
 			return error;
 		stuck = now_ns < before_ns ? 0 : stuck + 1;
@@ -417,6 +437,7 @@ void ct_path_close(struct ct_path *p)
 		return;
 	for (uint32_t i = 0; i < p->lock_count; i++)
 		free(p->lock[i].label);
+	free(p->leg);
 	free(p->row);
 	free(p->thread);
 	free(p->lock);

@@ -41,6 +41,12 @@ struct ct_path_lock {
 	uint64_t count;          /* critical sections on the path */
 };
 
+/* A time in which the path was in one thread. */
+struct ct_path_leg {
+	uint64_t from_ns, to_ns;
+	uint32_t thread;
+};
+
 #define CT_PATH_PARTS 40u
 #define CT_PATH_THREADS 256u
 
@@ -53,6 +59,7 @@ struct ct_path {
 	uint32_t begin, end;     /* the threads where the path begins and ends */
 	uint64_t state_ns[CT_PATH_STATES], unknown_ns;
 	uint64_t jumps;
+	CT_ARRAY(struct ct_path_leg, leg);   /* from the end to the begin */
 	CT_ARRAY(struct ct_path_row, row);   /* most time first */
 	CT_ARRAY(struct ct_path_row, thread); /* the same by thread alone */
 	CT_ARRAY(struct ct_path_lock, lock); /* most path time first */

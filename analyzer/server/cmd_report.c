@@ -116,7 +116,7 @@ static int put_views(FILE *f, struct ct_served *s)
 	} views[] = {
 		{ "api/view/summary", NULL },	 { "api/view/blocks", "200" },	 { "api/view/threads", "0" },
 		{ "api/view/locks", "100" },	 { "api/view/io", "100" },	 { "api/view/malloc", "100" },
-		{ "api/view/sched", "100" },	 { "api/view/wakers", "200" },	 { "api/view/path", "100" },
+		{ "api/view/sched", "100" },	 { "api/view/wakers", "200" },	 { "api/view/path", "0" },
 		{ "api/view/deadlocks", "0" },	 { "api/view/latency", NULL },	 { "api/view/stats", NULL },
 	};
 	int error = 0;

@@ -194,6 +194,23 @@ static json_t *rows_json(struct ct_path *p, const struct ct_path_row *rows, uint
 	return array;
 }
 
+/* In the order of time; all of it is for pictures. */
+static json_t *legs_json(const struct ct_path *p)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = p->leg_count; i--;) {
+		const struct ct_path_leg *l = &p->leg[i];
+		json_t *o = json_object();
+
+		set_thread(o, p, l->thread);
+		ct_json_number(o, "from_ns", l->from_ns - p->m->start_ns);
+		ct_json_number(o, "to_ns", l->to_ns - p->m->start_ns);
+		ct_json_append(array, o);
+	}
+	return array;
+}
+
 static json_t *locks_json(struct ct_path *p)
 {
 	json_t *array = json_array();
@@ -252,6 +269,8 @@ static int print_json(const struct ct_context *c, struct ct_path *p)
 	ct_json_number(path, "jumps", p->jumps);
 	if (p->end != CT_NO)
 		set_thread(end, p, p->end);
+	if (!c->options->top)
+		ct_json_set(path, "legs", legs_json(p));
 	ct_json_set(path, "ends_in", end);
 	ct_json_set(o, "path", path);
 	ct_json_set(parallel, "running", json_real(p->running));

@@ -203,9 +203,22 @@ function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where;
   </div>;
 }
 
+/* The legs of the critical path, on the lanes of the threads that they are in. */
+function onLanes(trace: Trace, legs: Record<string, any>[]) {
+  const by = new Map<string, Lane[]>();
+  for (const l of trace.lanes) {
+    const key = `${trace.processes[l.process].pid} ${l.tid}`;
+    by.set(key, [...(by.get(key) ?? []), l]);
+  }
+  return legs.flatMap((g) => {
+    const lane = (by.get(`${g.pid} ${g.tid}`) ?? []).find((l) => l.from_ns < g.to_ns && g.from_ns < l.to_ns);
+    return lane ? [{ lane: lane.lane, from: g.from_ns as number, to: g.to_ns as number }] : [];
+  });
+}
+
 function App() {
   const [trace, setTrace] = useState<Trace | null>(null), [no, setNo] = useState(""), [where, setWhere] = useState(parse(location.hash));
-  const [path] = useState<{ lane: number; from: number; to: number }[]>([]);
+  const [path, setPath] = useState<{ lane: number; from: number; to: number }[]>([]);
   useEffect(() => {
     json<Trace>("api/trace").then(setTrace).catch((e) => setNo(e.message));
     const moved = () => setWhere(parse(location.hash));
@@ -223,7 +236,7 @@ function App() {
     </header>
     <Banner trace={trace} />
     {where.page !== "timeline" && <Filters where={where} set={(w) => set(w, true)} />}
-    <main class={where.page}>{where.page === "timeline" ? <TimelinePage trace={trace} where={where} set={set} path={path} /> : <Page trace={trace} where={where} showPath={() => set({ ...where, page: "timeline" }, true)} />}</main>
+    <main class={where.page}>{where.page === "timeline" ? <TimelinePage trace={trace} where={where} set={set} path={path} /> : <Page trace={trace} where={where} showPath={(legs) => { setPath(onLanes(trace, legs)); set({ ...where, page: "timeline" }, true); }} />}</main>
   </>;
 }
 

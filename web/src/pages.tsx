@@ -134,14 +134,14 @@ function Graph({ rows }: { rows: Row[] }) {
   );
 }
 
-function Path({ where, show }: { where: Where; show: (to: number) => void }) {
+function Path({ where, show }: { where: Where; show: (legs: Row[]) => void }) {
   return <Loaded name="path" where={where}>{(d) => {
     const p = d.path, whole = p.to_ns - p.from_ns;
     return <>
       <h2>The critical path: {time(whole)}, over {count(p.jumps)} changes of thread</h2>
       <Parts whole={whole} parts={[["running", p.running_ns, COLORS.running], ["ready", p.ready_ns, COLORS.ready], ["blocked, ended by no thread", p.blocked_ns, COLORS.io], ["let go on, not running yet", p.resuming_ns, COLORS.runtime]]} />
       <p>running {share(p.running_ns, whole)}, ready {share(p.ready_ns, whole)}, blocked {share(p.blocked_ns, whole)}, resuming {share(p.resuming_ns, whole)}.
-        On average {d.parallel.running.toFixed(2)} threads ran and {d.parallel.able.toFixed(2)} could have; one at a time for {(100 * d.parallel.serial_fraction).toFixed(0)} % of the time. <button onClick={() => show(p.to_ns)}>show in the timeline</button></p>
+        On average {d.parallel.running.toFixed(2)} threads ran and {d.parallel.able.toFixed(2)} could have; one at a time for {(100 * d.parallel.serial_fraction).toFixed(0)} % of the time. {p.legs && <button onClick={() => show(p.legs)}>show in the timeline</button>}</p>
       <h2>Locks by their time on the path</h2>
       <Table label="path-locks" rows={d.locks} columns={[text("lock", "object", true), ns("on the path", "path_ns"), ns("held", "held_ns", "hold"), ns("all waits", "wait_ns", "total"), number("sections", "sections"), stackColumn("in", "stack")]} detail={(r: Row) => <Stack stack={r.stack} />} />
       <h2>Threads on the path</h2><Table label="path-threads" rows={d.threads} columns={[text("name", "name"), id("tid", "tid"), ns("on the path", "path_ns"), number("times", "count")]} />
@@ -207,7 +207,7 @@ function Summary({ trace, where }: { trace: Trace; where: Where }) {
 
 export const PAGES: [string, string][] = [["summary", "Summary"], ["timeline", "Timeline"], ["blocks", "Blocks"], ["threads", "Threads"], ["locks", "Locks"], ["io", "I/O"], ["malloc", "Malloc"], ["sched", "Scheduler"], ["wakers", "Wakers"], ["path", "Critical path"], ["deadlocks", "Deadlocks"], ["flame", "Flame graph"], ["latency", "Latency"], ["stats", "Trace"]];
 
-export function Page({ trace, where, showPath }: { trace: Trace; where: Where; showPath: (to: number) => void }) {
+export function Page({ trace, where, showPath }: { trace: Trace; where: Where; showPath: (legs: Row[]) => void }) {
   switch (where.page) {
     case "summary": return <Summary trace={trace} where={where} />;
     case "blocks": return <Blocks where={where} />;
