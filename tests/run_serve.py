@@ -172,6 +172,31 @@ def same_numbers(where):
         must([c["cause"] for c in view["causes"]] == ["mutex"], f"a filter of a view: {view['causes']}")
 
 
+def growing(where):
+    """A trace that is still being written: the server reads on."""
+    out = where / "t.bin"
+    program = subprocess.Popen([str(a) for a in traced(out, ["sh", "-c", "while :; do sleep 0.01; done"])], env=ENVIRONMENT, cwd=where)
+    try:
+        until = time.monotonic() + 20
+        while not out.exists() or out.stat().st_size < 3000:
+            must(time.monotonic() < until, "no trace")
+            time.sleep(0.1)
+        with Served(out) as s:
+            first = s.json("api/trace")
+            must(not first["trace"]["complete"], "it is complete")
+            while time.monotonic() < until + 20:
+                time.sleep(0.5)
+                last = s.json("api/trace")
+                if last["trace"]["duration_ns"] > first["trace"]["duration_ns"] and len(last["lanes"]) > len(first["lanes"]):
+                    break
+            must(len(last["lanes"]) > len(first["lanes"]), f"{len(first['lanes'])} and {len(last['lanes'])} lanes")
+            s.picture(0, last["trace"]["duration_ns"], 100, range(min(50, len(last["lanes"]))))
+    finally:
+        program.terminate()
+        subprocess.run(["pkill", "-f", "while :; do sleep 0.01; done"], check=False)
+        program.wait(20)
+
+
 def need_browser():
     node, modules = shutil.which("node"), next(BUILD.glob("analyzer/**/node_modules/playwright-core"), None)
     for what, there in (("node", node), ("chromium", shutil.which("chromium")), ("a page in this build (npm)", modules)):
@@ -268,6 +293,7 @@ tests = Tests()
 tests.run("refusals", refusals)
 tests.run("port and host", elsewhere)
 tests.run("the same numbers", same_numbers)
+tests.run("a trace that grows", growing)
 tests.run("the page", page)
 tests.run("hostile names", hostile)
 tests.run("a trace that was cut", cut)

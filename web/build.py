@@ -44,10 +44,9 @@ def main():
     bundle = subprocess.run(["node_modules/.bin/esbuild", "src/main.tsx", "--bundle", "--minify", "--target=es2021", "--format=iife",
                              "--jsx=automatic", "--jsx-import-source=preact", "--legal-comments=none", "--log-level=warning"],
                             cwd=folder, stdout=subprocess.PIPE, check=True).stdout
-    plot = (folder / "node_modules/uplot/dist/uPlot.min.css").read_bytes()
     write(out, [("index.html", "text/html; charset=utf-8", (HERE / "index.html").read_bytes()),
                 ("app.js", "text/javascript; charset=utf-8", bundle),
-                ("style.css", "text/css; charset=utf-8", (HERE / "style.css").read_bytes() + plot)])
+                ("style.css", "text/css; charset=utf-8", (HERE / "style.css").read_bytes())])
 
 
 if __name__ == "__main__":

@@ -5,39 +5,9 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "json_parts.h"
-
-int ct_served_open(struct ct_served *s, struct ct_context *c)
-{
-	*s = (struct ct_served){ .context = c, .map.reader.fd = -1 };
-	s->path = realpath(c->options->file, NULL);
-	if (!s->path)
-		return -errno;
-	int error = ct_command_load(c, &s->m, NULL);
-
-	if (!error)
-		error = ct_trace_map_open(&s->map, &s->m, &c->reader);
-	if (!error)
-		error = ct_overview_make(&s->overview, &s->map);
-	if (!error)
-		error = ct_symbols_open(&s->symbols, &s->m);
-	if (!error)
-		error = ct_callstacks_open(&s->callstacks, &s->m);
-	return error;
-}
-
-void ct_served_close(struct ct_served *s)
-{
-	ct_callstacks_close(&s->callstacks);
-	if (s->symbols.model)
-		ct_symbols_close(&s->symbols);
-	if (s->overview.lane)
-		ct_overview_close(&s->overview);
-	ct_trace_map_close(&s->map);
-	ct_model_free(&s->m);
-	free(s->path);
-}
 
 /* --- answers --- */
 
@@ -156,6 +126,54 @@ static void answer_trace(struct ct_served *s, struct ct_answer *ret)
 	ct_api_json(ret, o);
 }
 
+/* --- a trace that is still being written --- */
+
+static int load(struct ct_served *s)
+{
+	struct ct_context *c = s->context;
+	int error = ct_command_load(c, &s->m, NULL);
+
+	if (!error)
+		error = ct_trace_map_open(&s->map, &s->m, &c->reader);
+	if (!error)
+		error = ct_overview_make(&s->overview, &s->map);
+	if (!error)
+		error = ct_symbols_open(&s->symbols, &s->m);
+	if (!error)
+		error = ct_callstacks_open(&s->callstacks, &s->m);
+	return error;
+}
+
+static void unload(struct ct_served *s)
+{
+	ct_callstacks_close(&s->callstacks);
+	if (s->symbols.model)
+		ct_symbols_close(&s->symbols);
+	if (s->overview.lane)
+		ct_overview_close(&s->overview);
+	ct_trace_map_close(&s->map);
+	ct_model_free(&s->m);
+}
+
+/* Reads it again if it has grown. */
+static int follow(struct ct_served *s)
+{
+	struct ct_reader *r = &s->context->reader;
+	struct stat st;
+
+	if (r->has_trailer || fstat(r->fd, &st) || (uint64_t)st.st_size == r->file_bytes)
+		return 0;
+	unload(s);
+	ct_reader_close(r);
+	int error = ct_reader_open(r, s->path);
+
+	if (error) {
+		*r = (struct ct_reader){ .fd = -1 };
+		return error < 0 ? error : -EIO;
+	}
+	return load(s);
+}
+
 /* --- views --- */
 
 /* Commands whose output is one JSON object, and that take no time worth speaking of but the
@@ -219,10 +237,18 @@ void ct_api_answer(void *self, const struct ct_request *r, struct ct_answer *ret
 {
 	struct ct_served *s = self;
 
-	if (!strcmp(r->path, "api/trace"))
-		answer_trace(s, ret);
+	if (!strcmp(r->path, "api/trace")) {
+		int error = follow(s);
+
+		if (error)
+			ct_api_say(ret, 500, strerror(-error));
+		else
+			answer_trace(s, ret);
+	}
 	else if (!strcmp(r->path, "api/lanes"))
 		ct_api_lanes(s, r, ret);
+	else if (!strcmp(r->path, "api/load"))
+		ct_api_load(s, r, ret);
 	else if (!strcmp(r->path, "api/site"))
 		ct_api_site(s, r, ret);
 	else if (!strcmp(r->path, "api/wait"))
@@ -231,4 +257,19 @@ void ct_api_answer(void *self, const struct ct_request *r, struct ct_answer *ret
 		answer_view(s, r, r->path + 9, ret);
 	else if (!ct_page_file(r->path, ret))
 		ct_api_say(ret, 404, "nothing here");
+}
+
+int ct_served_open(struct ct_served *s, struct ct_context *c)
+{
+	*s = (struct ct_served){ .context = c, .map.reader.fd = -1 };
+	/* Growing is no damage. */
+	c->unfinished = true;
+	s->path = realpath(c->options->file, NULL);
+	return s->path ? load(s) : -errno;
+}
+
+void ct_served_close(struct ct_served *s)
+{
+	unload(s);
+	free(s->path);
 }

@@ -26,6 +26,7 @@ void ct_served_close(struct ct_served *s);
 /*
  * GET api/trace             the trace, its threads and causes
  *     api/lanes?from=&to=&pieces=&lanes=   a picture: see lanes.c
+ *     api/load?from=&to=&pieces=   all threads together
  *     api/site?id=          the object, the call and the stack of a wait's site
  *     api/wait?lane=&start=&end=   who ended it, and when
  *     api/view/NAME?...     the JSON of a command, with its options as keys
@@ -36,6 +37,7 @@ ct_answerer ct_api_answer;
 /* --- lanes.c, wait.c, page.c --- */
 
 void ct_api_lanes(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
+void ct_api_load(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
 void ct_api_site(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
 void ct_api_wait(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
 /* A file of the page, or false. */

@@ -3,7 +3,7 @@
  * the picture of the whole trace at one resolution, and each view of the whole.
  *
  *   <script type="application/json" id="ctrace-data">
- *   {"answers": {"api/trace": ..., "api/view/blocks": ..., "api/site?id=3": ...}, "picture": base64}
+ *   {"answers": {"api/trace": ..., "api/view/blocks": ..., "api/site?id=3": ...}, "picture": base64, "load": base64}
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -166,6 +166,12 @@ static int put_picture(FILE *f, struct ct_served *s)
 	int error = ask(s, "api/lanes", &m, &a);
 
 	fputs("},\n\"picture\":\"", f);
+	if (!error && a.status == 200)
+		put_base64(f, a.body.data, a.body.size);
+	ct_answer_free(&a);
+	if (!error)
+		error = ask(s, "api/load", &m, &a);
+	fputs("\",\n\"load\":\"", f);
 	if (!error && a.status == 200)
 		put_base64(f, a.body.data, a.body.size);
 	fputs("\"}", f);

@@ -10,6 +10,8 @@
  *    "lanes": [{"lane", "bars": [start, length, site, open, ...], "strips": [start, length, cpu, ...]}],
  *    "sites": {"ID": {"cause", "call", "object"}}}
  *
+ * load has no lanes: 4 bytes for each piece and shade, the sums of all threads' shares.
+ *
  * Times are ns since the trace began. bars and strips are what is some pieces long; cpu -1:
  * ready, without one. Strips are there where the picture is fine.
  */
@@ -227,6 +229,62 @@ void ct_api_lanes(struct ct_served *s, const struct ct_request *r, struct ct_ans
 	for (uint32_t i = 0; i < p.lane_count && !error; i++)
 		put_shares(&p, &ret->body, p.lane[i], w.lane[p.lane[i]]);
 	ct_window_close(&w);
+	if (error || ret->body.failed) {
+		ct_buf_free(&ret->body);
+		ct_api_say(ret, 500, error ? strerror(-error) : "out of memory");
+	}
+}
+
+/* --- all threads together --- */
+
+/* How many threads were in each shade, on average, in each piece: of the whole trace's. */
+static int add_up(struct picture *p, const struct ct_window *w, uint32_t *sums)
+{
+	uint8_t(*shares)[CT_SHADES] = calloc(p->pieces, sizeof(*shares));
+	double piece_ns = (double)(p->to_ns - p->from_ns) / p->pieces;
+
+	if (!shares)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < p->s->m.thread_count; i++) {
+		const struct ct_window_lane *fine = w->lane[i];
+
+		if (fine) {
+			memset(shares, 0, p->pieces * sizeof(*shares));
+			for (uint32_t k = 0; k < fine->count; k++)
+				ct_window_shares(fine->sum[k], piece_ns, shares[fine->first + k]);
+		} else {
+			ct_overview_shares(&p->s->overview, i, p->from_ns, p->to_ns, p->pieces, shares);
+		}
+		for (uint32_t k = 0; k < p->pieces * CT_SHADES; k++)
+			sums[k] += ((uint8_t *)shares)[k];
+	}
+	free(shares);
+	return 0;
+}
+
+void ct_api_load(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret)
+{
+	struct picture p = { .s = s };
+	struct ct_window w;
+
+	if (parse(&p, r)) {
+		ct_api_say(ret, 400, "from, to or pieces make no sense");
+		return;
+	}
+	uint32_t *sums = calloc((size_t)p.pieces * CT_SHADES, sizeof(*sums));
+	int error = ct_window_open(&w, &s->map, p.from_ns, p.to_ns, p.pieces);
+
+	for (uint32_t i = 0; i < s->m.thread_count && !error && p.fine; i++)
+		error = ct_window_want(&w, &s->map, i);
+	if (!error && p.fine)
+		error = ct_window_read(&w, &s->map);
+	if (!error)
+		error = sums ? add_up(&p, &w, sums) : -ENOMEM;
+	ct_window_close(&w);
+	*ret = (struct ct_answer){ .status = 200, .type = "application/octet-stream" };
+	if (!error)
+		ct_put_bytes(&ret->body, sums, (size_t)p.pieces * CT_SHADES * sizeof(*sums));
+	free(sums);
 	if (error || ret->body.failed) {
 		ct_buf_free(&ret->body);
 		ct_api_say(ret, 500, error ? strerror(-error) : "out of memory");

@@ -50,7 +50,7 @@ found.target = target;
 if (target) {
   await line(`(t) => { t.reveal(${target.lane}); t.move(${target.start} - ${target.length} * 2, ${target.start + target.length} + ${target.length} * 2); }`);
   await settled(await loads());
-  const at = await line(`(t) => { const r = t.canvas.getBoundingClientRect(); return [r.left + t.x(${target.start} + ${target.length} / 2), r.top + 22 + (t.rowOf(${target.lane}) + 0.5) * 26 - t.scroll]; }`);
+  const at = await line(`(t) => { const r = t.canvas.getBoundingClientRect(); return [r.left + t.x(${target.start} + ${target.length} / 2), r.top + 68 + (t.rowOf(${target.lane}) + 0.5) * 26 - t.scroll]; }`);
   await page.mouse.click(at[0], at[1]);
   await page.waitForSelector(".details h2");
   await page.waitForTimeout(1200);

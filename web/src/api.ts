@@ -37,7 +37,7 @@ export class Refused extends Error {}
 
 /* A report has its answers with it. */
 const inside = document.getElementById("ctrace-data");
-const held: { answers: Record<string, any>; picture: string } | null = inside ? JSON.parse(inside.textContent!) : null;
+const held: { answers: Record<string, any>; picture: string; load: string } | null = inside ? JSON.parse(inside.textContent!) : null;
 export const isReport = held !== null;
 
 function heldAnswer(path: string): any {
@@ -70,6 +70,22 @@ export async function picture(from: number, to: number, pieces: number, lanes: n
     return unpack(whole.buffer, 0, heldAnswer("api/trace").trace.duration_ns);
   }
   return unpack(await (await ask(`api/lanes?${query}`, signal)).arrayBuffer(), Math.floor(from), Math.ceil(to));
+}
+
+/* How many threads were in each shade, on average: [piece][shade]. */
+export interface Load { from: number; to: number; pieces: number; threads: Float64Array }
+
+export async function load(from: number, to: number, pieces: number, signal?: AbortSignal): Promise<Load> {
+  let bytes: ArrayBuffer;
+  if (held) {
+    bytes = Uint8Array.from(atob(held.load), (c) => c.charCodeAt(0)).buffer;
+    [from, to] = [0, heldAnswer("api/trace").trace.duration_ns];
+  } else {
+    [from, to] = [Math.floor(from), Math.ceil(to)];
+    bytes = await (await ask(`api/load?from=${from}&to=${to}&pieces=${pieces}`, signal)).arrayBuffer();
+  }
+  const sums = new Uint32Array(bytes);
+  return { from, to, pieces: sums.length / SHADES.length, threads: Float64Array.from(sums, (v) => v / 255) };
 }
 
 function unpack(bytes: ArrayBuffer, from: number, to: number): Picture {

@@ -1,13 +1,13 @@
 /* The page: head, filters, the timeline with its keys, and the other pages. */
 import { render } from "preact";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { json, type Lane, type Trace, type Wait } from "./api";
+import { isReport, json, type Lane, type Trace, type Wait } from "./api";
 import { Details } from "./details";
 import { Page, PAGES } from "./pages";
 import { FILTERS, go, parse, type Where } from "./state";
 import { Explain } from "./table";
 import { base, count, time } from "./text";
-import { COLORS, LANE_HEIGHT, NAMES_WIDTH, Timeline, title, type Bar, type Row } from "./timeline";
+import { COLORS, LANE_HEIGHT, NAMES_WIDTH, RULER, Timeline, title, type Bar, type Row } from "./timeline";
 
 const SORTS: Record<string, (l: Lane) => number | string> = {
   "as started": (l) => l.from_ns, "blocked time": (l) => -l.blocked_ns, "running time": (l) => -l.running_ns, "longest wait": (l) => -l.longest_ns, name: (l) => l.name,
@@ -77,13 +77,13 @@ function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where;
   const rows = useMemo(() => rowsOf(trace, sort, words, pinned, closed), [trace, sort, words, pinned, closed]);
 
   useEffect(() => {
+    if (line.current) { line.current.grow(trace); return; }
     const t = (line.current = new Timeline(canvas.current!, trace));
     (window as any).ctraceTimeline = t;
     t.onMove = () => set({ ...current.current, from: t.from, to: t.to });
     t.onLoad = (ms) => { canvas.current?.setAttribute("data-load-ms", ms.toFixed(1)); canvas.current?.setAttribute("data-loads", String(Number(canvas.current.getAttribute("data-loads") ?? 0) + 1)); };
     const resize = new ResizeObserver(() => { t.draw(); t.load(); });
     resize.observe(canvas.current!);
-    return () => resize.disconnect();
   }, [trace]);
   useEffect(() => {
     const t = line.current!;
@@ -142,7 +142,7 @@ function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where;
     jump(lane, ns);
     const t = line.current!, row = t.rowOf(lane);
     setTimeout(() => {
-      const y = 22 + (row + 0.5) * LANE_HEIGHT - t.scroll;
+      const y = RULER + (row + 0.5) * LANE_HEIGHT - t.scroll;
       for (let x = t.x(ns); x > NAMES_WIDTH; x -= 2) {
         const hit = t.hit(x, y);
         if (hit?.bar && hit.bar.start + hit.bar.length <= ns + 1e6) { select({ lane, bar: hit.bar }); return; }
@@ -175,7 +175,7 @@ function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where;
     drag.current = null;
     if (d?.moved) { if (d.mark && t.mark) set({ ...current.current, mark: t.mark }, true); return; }
     const row = t.rowAt(y);
-    if (row && row.kind !== "lane" && y > 22) { setClosed((old) => { const n = new Set(old); if (!n.delete(row.key)) n.add(row.key); return n; }); return; }
+    if (row && row.kind !== "lane" && y > RULER) { setClosed((old) => { const n = new Set(old); if (!n.delete(row.key)) n.add(row.key); return n; }); return; }
     const hit = t.hit(x, y);
     back.current = [];
     select(hit?.bar ? { lane: hit.lane, bar: hit.bar } : null);
@@ -222,9 +222,15 @@ function App() {
   useEffect(() => {
     json<Trace>("api/trace").then(setTrace).catch((e) => setNo(e.message));
     const moved = () => setWhere(parse(location.hash));
+    /* A trace that is still being written grows. */
+    const live = isReport ? 0 : window.setInterval(() => setTrace((old) => {
+      if (old && !old.trace.complete && !old.trace.damaged)
+        json<Trace>("api/trace").then((t) => { if (t.trace.file_bytes !== old.trace.file_bytes) setTrace(t); }).catch(() => {});
+      return old;
+    }), 2000);
     window.addEventListener("popstate", moved);
     window.addEventListener("hashchange", moved);
-    return () => { window.removeEventListener("popstate", moved); window.removeEventListener("hashchange", moved); };
+    return () => { window.removeEventListener("popstate", moved); window.removeEventListener("hashchange", moved); clearInterval(live); };
   }, []);
   const set = useCallback((w: Where, now = false) => { setWhere(w); go(w, now); }, []);
   if (no) return <p class="refused" role="alert">{no}</p>;

@@ -1,5 +1,5 @@
 /* The lanes, on a canvas. Draws what it has at once, scaled, and asks the server for what fits the window. */
-import { picture, SHADES, type Picture, type Site, type Trace } from "./api";
+import { load, picture, SHADES, type Load, type Picture, type Site, type Trace } from "./api";
 import { time } from "./text";
 
 /* Okabe and Ito's colours: told apart by colour-blind people, too. */
@@ -11,7 +11,9 @@ const OFF = [0x7f, 0x87, 0x90];
 
 export const LANE_HEIGHT = 26;
 export const NAMES_WIDTH = 190;
-const RULER = 22;
+const RULER_HEIGHT = 22;
+const LOAD_HEIGHT = 46; /* how many threads ran, or were ready */
+export const RULER = RULER_HEIGHT + LOAD_HEIGHT;
 const STRIP = 5;
 
 export interface Row { kind: "process" | "group" | "lane"; lane: number; label: string; key: string; members: number }
@@ -32,6 +34,7 @@ export class Timeline {
   onLoad: (ms: number) => void = () => {};
 
   private data: Picture | null = null;
+  private sums: Load | null = null;
   private images = new Map<number, { canvas: HTMLCanvasElement; data: Picture }>();
   private abort: AbortController | null = null;
   private timer = 0;
@@ -40,6 +43,16 @@ export class Timeline {
 
   constructor(private canvas: HTMLCanvasElement, private trace: Trace) {
     this.to = this.duration;
+  }
+
+  /* The same trace, longer. */
+  grow(trace: Trace) {
+    const whole = this.from === 0 && this.to === this.duration;
+    this.trace = trace;
+    this.asked = "";
+    if (whole) this.to = this.duration;
+    this.draw();
+    this.load();
   }
 
   get duration() { return Math.max(1, this.trace.trace.duration_ns); }
@@ -100,7 +113,9 @@ export class Timeline {
     this.abort = new AbortController();
     const begin = performance.now();
     try {
-      this.data = await picture(from, to, pieces, lanes, this.abort.signal);
+      const signal = this.abort.signal;
+      this.data = await picture(from, to, pieces, lanes, signal);
+      this.sums = await load(from, to, Math.min(2000, pieces), signal);
       this.onLoad(performance.now() - begin);
       this.draw();
     } catch (e) {
@@ -254,18 +269,46 @@ export class Timeline {
     g.fillStyle = "#fff";
     g.fillRect(0, 0, w, RULER);
     g.fillStyle = "#667";
-    g.fillText("time since the begin", 6, RULER / 2);
+    g.fillText("time since the begin", 6, RULER_HEIGHT / 2);
     const span = this.to - this.from, target = (span * 110) / Math.max(1, this.width);
     const power = 10 ** Math.floor(Math.log10(target)), step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= target)!;
     for (let t = Math.ceil(this.from / step) * step; t <= this.to; t += step) {
       const x = this.x(t);
       g.fillStyle = "#dfe3e9";
-      g.fillRect(x, RULER - 5, 1, 5);
+      g.fillRect(x, RULER_HEIGHT - 5, 1, 5);
       g.fillStyle = "#445";
-      g.fillText(time(Math.round(t)), x + 3, RULER / 2);
+      g.fillText(time(Math.round(t)), x + 3, RULER_HEIGHT / 2);
     }
+    this.paintLoad(g, w);
     g.fillStyle = "#c8ced6";
     g.fillRect(0, RULER - 1, w, 1);
+  }
+
+  /* Running threads, and on top of them those that were ready: above the line there was work for more CPUs. */
+  private paintLoad(g: CanvasRenderingContext2D, w: number) {
+    const s = this.sums, n = SHADES.length;
+    g.fillStyle = "#667";
+    g.fillText("running and ready threads", 6, RULER_HEIGHT + 14);
+    if (!s) return;
+    let most = 1;
+    const piece = (s.to - s.from) / s.pieces, first = Math.max(0, Math.floor((this.from - s.from) / piece)), last = Math.min(s.pieces, Math.ceil((this.to - s.from) / piece));
+    for (let i = first; i < last; i++) most = Math.max(most, s.threads[i * n] + s.threads[i * n + 1]);
+    const high = LOAD_HEIGHT - 6, bottom = RULER - 1;
+    g.save();
+    g.beginPath();
+    g.rect(NAMES_WIDTH, RULER_HEIGHT, w - NAMES_WIDTH, LOAD_HEIGHT);
+    g.clip();
+    for (let i = first; i < last; i++) {
+      const a = this.x(s.from + i * piece), b = this.x(s.from + (i + 1) * piece);
+      const running = (s.threads[i * n] / most) * high, ready = (s.threads[i * n + 1] / most) * high;
+      g.fillStyle = COLORS.running;
+      g.fillRect(a, bottom - running, Math.max(1, b - a + 0.3), running);
+      g.fillStyle = COLORS.ready;
+      g.fillRect(a, bottom - running - ready, Math.max(1, b - a + 0.3), ready);
+    }
+    g.restore();
+    g.fillStyle = "#667";
+    g.fillText(`at most ${most.toFixed(most < 10 ? 1 : 0)}`, 6, RULER_HEIGHT + 30);
   }
 
   private paintMarks(g: CanvasRenderingContext2D, w: number, h: number) {
