@@ -10,7 +10,7 @@ import { base, count, time } from "./text";
 import { COLORS, LANE_HEIGHT, NAMES_WIDTH, RULER, Timeline, title, type Bar, type Row } from "./timeline";
 
 const SORTS: Record<string, (l: Lane) => number | string> = {
-  "as started": (l) => l.from_ns, "blocked time": (l) => -l.blocked_ns, "running time": (l) => -l.running_ns, "longest wait": (l) => -l.longest_ns, name: (l) => l.name,
+  "largest process": (l) => l.from_ns, "as started": (l) => l.from_ns, "blocked time": (l) => -l.blocked_ns, "running time": (l) => -l.running_ns, "longest wait": (l) => -l.longest_ns, name: (l) => l.name,
 };
 
 const KEYS: [string, string][] = [
@@ -25,8 +25,12 @@ function rowsOf(trace: Trace, sort: string, words: string, pinned: Set<number>, 
   const label = (l: Lane) => `${l.name || "thread"} ${l.tid}`;
   const matches = (l: Lane) => !wanted || label(l).toLowerCase().includes(wanted) || String(trace.processes[l.process].pid) === wanted;
   for (const n of pinned) rows.push({ kind: "lane", lane: n, label: "● " + label(trace.lanes[n]), key: `pin${n}`, members: 1 });
-  trace.processes.forEach((p, index) => {
-    const lanes = trace.lanes.filter((l) => l.process === index && matches(l) && !pinned.has(l.lane) && l.to_ns > l.from_ns).sort(order);
+  const lives = trace.processes.map(() => 0);
+  for (const l of trace.lanes) lives[l.process] += l.to_ns - l.from_ns;
+  const processes = trace.processes.map((_, i) => i);
+  if (sort === "largest process") processes.sort((a, b) => lives[b] - lives[a]);
+  processes.forEach((index) => {
+    const p = trace.processes[index], lanes = trace.lanes.filter((l) => l.process === index && matches(l) && !pinned.has(l.lane) && l.to_ns > l.from_ns).sort(order);
     if (!lanes.length) return;
     const key = `p${index}`, shut = closed.has(key);
     rows.push({ kind: "process", lane: -1, key, label: `${shut ? "▸" : "▾"} ${base(p.command.split(" ")[0] || p.executable)} (${p.pid})   ${lanes.length} thread${lanes.length === 1 ? "" : "s"}   ${p.command}`, members: lanes.length });
@@ -69,7 +73,7 @@ function Filters({ where, set }: { where: Where; set: (w: Where) => void }) {
 
 function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where; set: (w: Where, now?: boolean) => void; path: { lane: number; from: number; to: number }[] }) {
   const canvas = useRef<HTMLCanvasElement>(null), line = useRef<Timeline | null>(null), search = useRef<HTMLInputElement>(null);
-  const [sort, setSort] = useState("as started"), [words, setWords] = useState(""), [pinned, setPinned] = useState(new Set<number>());
+  const [sort, setSort] = useState("largest process"), [words, setWords] = useState(""), [pinned, setPinned] = useState(new Set<number>());
   const [closed, setClosed] = useState(new Set<string>()), [selected, setSelected] = useState<{ lane: number; bar: Bar } | null>(null);
   const [help, setHelp] = useState(false), [tip, setTip] = useState<{ x: number; y: number; text: string } | null>(null);
   const wait = useRef<Wait | null>(null), back = useRef<{ lane: number; bar: Bar }[]>([]), current = useRef(where);
