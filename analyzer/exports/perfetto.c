@@ -316,7 +316,6 @@ int ct_export_perfetto(struct ct_export *e)
 	ct_pf_intern_free(&p);
 	ct_pf_sched_free(&p);
 	ct_source_close(&p.source);
-	free(p.begins);
 	free(p.told);
 	free(p.outsider);
 	free(p.track_told);

@@ -49,7 +49,6 @@ enum ct_pf_key {
 #define PF_CATEGORY_LOST (CT_CAUSES + 2u)
 
 struct ct_pf_cpu;
-struct ct_pf_begins;
 
 /* What a site is told with: interned ids. */
 struct ct_pf_site {
@@ -82,8 +81,6 @@ struct ct_perfetto {
 	CT_ARRAY(struct ct_place, place_key);
 	bool *mapping;                   /* by file */
 	uint64_t frames;
-	/* Nested waits: begins of the last ones by thread; see perfetto_waits.c. */
-	struct ct_pf_begins *begins;
 	/* The scheduler. */
 	struct ct_table cpu_by_number;
 	CT_ARRAY(struct ct_pf_cpu *, cpu);

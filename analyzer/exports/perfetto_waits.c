@@ -1,38 +1,10 @@
 /*
  * Waits: a slice each on its thread's track. See perfetto.h.
  *
- * Readers sort events by time, and those of one time as they stand in the file; which
- * slice an end belongs to follows from the nesting alone. Waits come by their ends, so
- * nested ones first; of those that begin at the same time the outer one would become
- * the inner one. Its begin is told a nanosecond early.
- *
  * A flow leads from an instant on the waker's track, at the time of the release, to the
  * end of the wait.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "perfetto.h"
-
-#define BEGINS 8u
-
-struct ct_pf_begins {
-	uint64_t ns[BEGINS]; /* of the last waits */
-	uint32_t next;
-};
-
-static uint64_t begin_of(struct ct_perfetto *p, const struct ct_interval *i)
-{
-	struct ct_pf_begins *b = &p->begins[i->thread];
-	uint64_t ns = i->start_ns;
-
-	for (uint32_t k = 0; k < BEGINS && ns; k++)
-		if (b->ns[(b->next + BEGINS - 1 - k) % BEGINS] == ns)
-			ns--;
-	b->ns[b->next++ % BEGINS] = ns;
-	return ns;
-}
 
 void ct_pf_annotate_string(struct ct_buf *b, enum ct_pf_key key, uint64_t iid)
 {
@@ -96,7 +68,7 @@ static int put_begin(struct ct_perfetto *p, const struct ct_interval *i, const s
 {
 	const struct ct_site *site = &p->source.wakes.site[i->site].site;
 	struct ct_buf *b = &p->out;
-	size_t packet, event = ct_pf_begin_event(p, &packet, begin_of(p, i), PF_SLICE_BEGIN,
+	size_t packet, event = ct_pf_begin_event(p, &packet, i->begin_ns, PF_SLICE_BEGIN,
 						 ct_pf_thread_track(p, i->thread));
 
 	if (p->cause_string[site->cause])
@@ -167,6 +139,5 @@ static int take_wait(void *self, const struct ct_interval *i)
 
 int ct_pf_waits(struct ct_perfetto *p)
 {
-	p->begins = calloc(p->source.m.thread_count + 1u, sizeof(*p->begins));
-	return p->begins ? ct_source_waits(&p->source, take_wait, p) : -ENOMEM;
+	return ct_source_waits(&p->source, take_wait, p);
 }

@@ -8,6 +8,13 @@
 #include "model_join.h"
 #include "objects.h"
 
+#define BEGINS 8u
+
+struct ct_source_begins {
+	uint64_t ns[BEGINS]; /* of the last waits */
+	uint32_t next;
+};
+
 int ct_source_open(struct ct_timeline_source *s, struct ct_context *c)
 {
 	*s = (struct ct_timeline_source){ .context = c, .slices.reader.fd = -1 };
@@ -21,6 +28,10 @@ int ct_source_open(struct ct_timeline_source *s, struct ct_context *c)
 		error = ct_symbols_open(&s->symbols, &s->m);
 	if (!error)
 		error = ct_callstacks_open(&s->callstacks, &s->m);
+	if (!error) {
+		s->begins = calloc(s->m.thread_count + 1u, sizeof(*s->begins));
+		error = s->begins ? 0 : -ENOMEM;
+	}
 	return error;
 }
 
@@ -29,6 +40,7 @@ void ct_source_close(struct ct_timeline_source *s)
 	for (uint32_t i = 0; i < s->object_count; i++)
 		free(s->object[i]);
 	free(s->object);
+	free(s->begins);
 	ct_callstacks_close(&s->callstacks);
 	if (s->symbols.model)
 		ct_symbols_close(&s->symbols);
@@ -84,6 +96,19 @@ static int measure(struct ct_timeline_source *s, struct ct_interval *i, bool *re
 	return 0;
 }
 
+/* Nested waits come first. */
+static uint64_t begin_of(struct ct_timeline_source *s, const struct ct_interval *i)
+{
+	struct ct_source_begins *b = &s->begins[i->thread];
+	uint64_t ns = i->start_ns;
+
+	for (uint32_t k = 1; k <= BEGINS && ns; k++)
+		if (b->ns[(b->next - k) % BEGINS] == ns)
+			ns--;
+	b->ns[b->next++ % BEGINS] = ns;
+	return ns;
+}
+
 static int take_wait(void *self, const struct ct_wakes *w, const struct ct_wait *wait, const struct ct_share *shares,
 		     uint32_t count)
 {
@@ -122,6 +147,7 @@ static int take_wait(void *self, const struct ct_wakes *w, const struct ct_wait 
 	error = measure(s, &i, &is_wait);
 	if (error || !is_wait || !m->cause[w->site[i.site].site.cause].selected)
 		return error;
+	i.begin_ns = begin_of(s, &i);
 	return s->wait(s->self, &i);
 }
 

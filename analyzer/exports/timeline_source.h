@@ -19,6 +19,10 @@
 /* A wait, clipped to the window. */
 struct ct_interval {
 	uint64_t start_ns, end_ns;
+	/* start_ns; a few ns before it where a wait that began at the same time is nested in
+	 * this one: tools that order by time would take the one that comes first, the nested
+	 * one, for the outer one. */
+	uint64_t begin_ns;
 	uint64_t blocked_ns;     /* off the CPU, without nested waits: what blocks sums up */
 	uint64_t ready_ns;       /* woken, or preempted, and without a CPU; nested ones' too */
 	uint64_t release_ns;     /* when it was ended; end_ns: not known */
@@ -51,6 +55,7 @@ struct ct_timeline_source {
 	/* Private. */
 	struct ct_slice_pass slices;
 	CT_ARRAY(char *, object); /* labels by site; NULL: not asked for yet */
+	struct ct_source_begins *begins; /* by thread */
 	int (*wait)(void *self, const struct ct_interval *wait);
 	void *self;
 };
