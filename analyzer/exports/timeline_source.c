@@ -170,6 +170,17 @@ struct slice_walk {
 	void *self;
 };
 
+/* A main thread's slices before it was its process's are those of the program before
+ * exec. Of other threads the first slice says when they began. */
+static uint64_t begin_of_slices(const struct ct_model *m, uint32_t thread)
+{
+	const struct ct_thread_info *t = &m->thread[thread];
+
+	if (!t->started || t->tid != m->process[t->process].pid || t->start_ns < m->from_ns)
+		return m->from_ns;
+	return t->start_ns;
+}
+
 static int take_slice(struct slice_walk *k, const struct ct_slice *s)
 {
 	const struct ct_model *m = &k->s->m;
@@ -182,12 +193,16 @@ static int take_slice(struct slice_walk *k, const struct ct_slice *s)
 	t.thread = ct_wakes_tid(&k->s->wakes, task[s->task].tid, s->start_ns);
 	if (t.thread == CT_NO || !m->thread[t.thread].selected)
 		return 0;
-	if (s->flags & CT_SL_WOKEN && s->woken_ns <= s->start_ns && s->woken_ns >= m->from_ns) {
+	uint64_t from_ns = begin_of_slices(m, t.thread);
+
+	if (s->end_ns <= from_ns)
+		return 0;
+	if (s->flags & CT_SL_WOKEN && s->woken_ns <= s->start_ns && s->woken_ns >= from_ns) {
 		t.woken_ns = s->woken_ns;
 		t.waker_tid = task[s->waker].tid;
 	}
-	if (t.start_ns < m->from_ns)
-		t.start_ns = m->from_ns;
+	if (t.start_ns < from_ns)
+		t.start_ns = from_ns;
 	if (t.end_ns > m->to_ns) {
 		t.end_ns = m->to_ns;
 		t.end = CT_SLICE_CONTINUED;

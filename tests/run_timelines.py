@@ -1,0 +1,351 @@
+#!/usr/bin/python3
+"""Exports of what happened when: real programs are traced, the trace is exported, and what the tool for the format
+reads in it is compared with what ctrace-analyze says of the trace itself.
+
+usage: run_timelines.py BUILD [NAME...]
+"""
+import base64
+import json
+import re
+import socket
+import subprocess
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from exports.perfetto_reader import MONOTONIC, REALTIME, Trace
+from harness import (ANALYZE, ENVIRONMENT, PROGRAMS, Tests, analyze, calm, check_trace, must, preloaded, report, run, short,
+                     traced, wait_complete)
+
+HERE = Path(__file__).resolve().parent
+THREADS = HERE / "real/threads.py"
+NOT_WAITS = ("runnable", "unexplained", "none")
+
+
+def trace_of(where, name, argv, *options):
+    out = where / f"{name}.bin"
+    ended = run(traced(out, argv, options), cwd=where)
+    must(ended.status == 0, str(ended))
+    wait_complete(out)
+    check_trace(out)
+    return out
+
+
+def convoy(where, *options):
+    return trace_of(where, "convoy", [PROGRAMS / "wakers", "convoy"], *options)
+
+
+def redis_trace(where):
+    """A short load on redis-server."""
+    out = where / "redis.bin"
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = str(s.getsockname()[1])
+    argv = ["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--dir", where,
+            "--loglevel", "warning"]
+    server = subprocess.Popen([str(a) for a in traced(out, argv)], cwd=where, env=ENVIRONMENT, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        load = ["redis-benchmark", "-p", port, "-c", "10", "-n", "3000", "-t", "set", "-q"]
+        until = time.monotonic() + 20
+        while run(["redis-cli", "-p", port, "ping"]).out.strip() != "PONG":
+            must(time.monotonic() < until, "redis-server does not answer")
+            time.sleep(0.05)
+        must(run(load).status == 0, "redis-benchmark")
+        run(["redis-cli", "-p", port, "shutdown", "nosave"])
+        server.wait(20)
+    finally:
+        server.kill()
+        server.wait()
+    wait_complete(out)
+    check_trace(out)
+    return out
+
+
+def export(trace, format_, *options):
+    out = Path(trace).with_suffix({"perfetto": ".perfetto-trace", "chrome": ".json", "firefox": ".firefox.json"}[format_])
+    analyze("export", "--format", format_, "-o", out, *options, trace)
+    return out
+
+
+def near(a, b, share, ns, what):
+    must(abs(a - b) <= share * max(a, b) + ns, f"{what}: {a} and {b} ns")
+
+
+def waits_of(found):
+    return [c for c in found["causes"] if c["cause"] not in NOT_WAITS]
+
+
+# --- Perfetto ---
+
+def perfetto(trace, *options):
+    t = Trace(export(trace, "perfetto", *options))
+    must(not t.faults, f"what trace_processor would count as errors: {t.faults}")
+    must(t.primary_clock == MONOTONIC and REALTIME in t.clocks, f"clocks: {t.clocks}")
+    return t
+
+
+def waits(t):
+    return [s for s in t.slices if s.category not in ("wake", "lost")]
+
+
+def compare_waits(t, trace, *options, exact=True):
+    """Waits by cause and by thread are those of blocks, their flows those of wakers."""
+    found = report(trace, *options)
+    counts, blocked = defaultdict(int), defaultdict(int)
+    by_thread = defaultdict(int)
+    for s in waits(t):
+        counts[s.args["cause"]] += 1
+        blocked[s.args["cause"]] += s.args["blocked_ns"]
+        thread = t.threads[s.track]
+        by_thread[thread.pid, thread.tid] += s.args["blocked_ns"]
+        must(s.dur == -1 or s.dur >= s.args["blocked_ns"] or s.depth, f"blocked for longer than it lasted: {s}")
+        must(s.dur >= 0 or s.args["ended_by"] == "open", f"a wait without an end: {s}")
+    for c in waits_of(found):
+        must(counts[c["cause"]] == c["count"], f"{c['cause']}: {counts[c['cause']]} slices, blocks has {c['count']}")
+        near(blocked[c["cause"]], c["total_ns"], 0 if exact else 0.05, 1000 if exact else 100000, c["cause"])
+    must(sum(counts.values()) == sum(c["count"] for c in waits_of(found)), f"causes: {dict(counts)}")
+    said = defaultdict(int)  # exec keeps the numbers
+    for th in found["threads"]:
+        said[th["pid"], th["tid"]] += th["blocked_ns"]
+    for who, blocked_ns in said.items():
+        near(by_thread[who], blocked_ns, 0 if exact else 0.05, 1000 if exact else 100000, f"blocked time of {who}")
+    must({(th.pid, th.tid) for th in t.threads.values()} >= {(th["pid"], th["tid"]) for th in found["threads"]},
+         "threads without a track")
+    return found
+
+
+def compare_flows(t, trace):
+    found = report(trace, command="wakers")
+    known = sum(r["count"] for r in found["wakers"] if r["waker"])
+    must(len(t.flows) == known, f"{len(t.flows)} flows, wakers knows {known}")
+    pairs = defaultdict(int)
+    for a, b in t.flows:
+        must(b.ts <= a.ts <= b.ts + b.dur, f"released outside of the wait: {a.ts}, {b}")
+        pairs[t.threads[b.track].tid, t.threads[a.track].tid] += 1
+    rows = defaultdict(int)
+    for r in found["wakers"]:
+        if r["waker"]:
+            rows[r["waiter"]["tid"], r["waker"]["tid"]] += r["count"]
+    must(pairs == rows, f"who woke whom: {dict(pairs)}, {dict(rows)}")
+
+
+def compare_states(t, found):
+    """Running and ready time as the scheduler's events give it."""
+    for th in found["threads"]:
+        states = t.states[th["tid"]]
+        near(states["Running"], th["running_ns"], 0.01, 100000, f"running time of {th['name']}")
+        near(states["R"], th["runnable_ns"], 0.02, 200000, f"ready time of {th['name']}")
+
+
+def perfetto_convoy(where):
+    trace = convoy(where)
+    t = perfetto(trace)
+    found = compare_waits(t, trace)
+    compare_flows(t, trace)
+    compare_states(t, found)
+    locks = [s for s in waits(t) if s.name == "pthread_mutex_lock g_lock"]
+    must(len(locks) >= 20 and all(s.category == "contention" for s in locks), f"{len(locks)} waits for the lock")
+    for s in locks:
+        must(any(f[0] == "queue_up" and f[1].endswith("/wakers") and f[2] and f[4].endswith("wakers.c") and f[5] > 0
+                 for f in s.stack), f"stack: {s.stack}")
+        must(s.args["object"] == "g_lock" and s.args["owner"].startswith("rider-"), f"arguments: {s.args}")
+    must(any(f[0] == "let_go" for a, b in t.flows if b in locks for f in a.stack), "no release in let_go")
+    start, end = found["trace"]["duration_ns"], max(s.ts + s.dur for s in waits(t))
+    must(0 < end - t.clocks[MONOTONIC] < start + 60 * 10**9, f"times are not of CLOCK_MONOTONIC: {end}")
+
+
+def perfetto_others(where):
+    for case in ("pipeline", "readers", "barrier", "pingpong", "child", "pipes"):
+        trace = trace_of(where, case, [PROGRAMS / "wakers", case])
+        t = perfetto(trace)
+        found = compare_waits(t, trace)
+        compare_flows(t, trace)
+        if case != "child":
+            compare_states(t, found)
+
+
+def perfetto_unscheduled(where):
+    """Without the scheduler's records there are no CPUs, and all the rest."""
+    trace = convoy(where, "--sched", "off")
+    t = perfetto(trace)
+    compare_waits(t, trace)
+    compare_flows(t, trace)
+    must(not t.sched and not t.lost_records, "scheduling without records of it")
+
+
+def perfetto_nested(where):
+    """Waits in waits: a signal handler that waits."""
+    trace = trace_of(where, "nested", [PROGRAMS / "signals", "nested"])
+    t = perfetto(trace)
+    compare_waits(t, trace)
+    must(any(s.depth for s in waits(t)), "no wait in a wait")
+    for s in waits(t):
+        if s.parent:
+            must(s.parent.ts <= s.ts and s.ts + s.dur <= s.parent.ts + s.parent.dur, f"{s} lies not in its parent")
+
+
+def perfetto_real(where):
+    for name, trace in (("redis", redis_trace(where)), ("python", trace_of(where, "python", ["/usr/bin/python3", THREADS]))):
+        t = perfetto(trace)
+        found = compare_waits(t, trace)
+        compare_flows(t, trace)
+        compare_states(t, found)
+        print(f"   {name}: {t.packets} packets, {len(waits(t))} waits, {len(t.flows)} flows, {len(t.sched)} turns on CPUs")
+
+
+def filters(where):
+    trace = trace_of(where, "pipeline", [PROGRAMS / "wakers", "pipeline"])
+    for options in (["--from", "25%", "--to", "75%"], ["--cause", "cond"], ["--min", "1ms"], ["--thread", "slow"],
+                    ["--from", "50%", "--cause", "cond,sleep"]):
+        t = perfetto(trace, *options)
+        must(waits(t), f"{options}: no waits")
+        found = compare_waits(t, trace, *options)
+        if "--from" not in options:
+            continue
+        began = min(s.ts for s in waits(t))
+        whole = report(trace)["trace"]["duration_ns"]
+        span = (0.5 if "--to" in options else 0.5) * whole
+        must(all(s.ts + s.dur <= began + span * 1.01 + 1000000 for s in waits(t)), f"{options}: waits outside of the window")
+        compare_states(t, found)
+    must(all(th.name == "slow" for s in waits(perfetto(trace, "--thread", "slow"))
+             for th in [perfetto(trace, "--thread", "slow").threads[s.track]]), "--thread")
+
+
+def damaged(where):
+    """A trace without its end, and one with a hole: what is there is exported, and that something is not."""
+    trace = convoy(where)
+    data = trace.read_bytes()
+    for name, part in (("cut", data[:len(data) * 2 // 3]), ("hole", data[:3000] + bytes(64) + data[3064:])):
+        broken = where / f"{name}.bin"
+        broken.write_bytes(part)
+        for format_ in ("perfetto", "chrome"):
+            out = where / f"{name}.{format_}"
+            ended = run([ANALYZE, "export", "--format", format_, "-o", out, broken])
+            must(ended.status == 1, str(ended))
+            if format_ == "chrome":
+                must(json.loads(out.read_text())["otherData"]["complete"] is False, "not told to be incomplete")
+                continue
+            t = Trace(out)
+            must(not t.faults, f"{name}: {t.faults}")
+            must(any(s.category == "lost" for s in t.slices), f"{name}: nothing said to be lost")
+
+
+def killed(where):
+    """What had not ended when the program was killed has no end."""
+    out = where / "killed.bin"
+    ended = run(["/bin/sh", "-c", f"exec timeout -s KILL 2 {PROGRAMS}/stuck cycle"], env=preloaded(out), cwd=where)
+    must(ended.status in (137, -9), str(ended))
+    wait_complete(out)
+    t = perfetto(out)
+    compare_waits(t, out)
+    still = [s for s in waits(t) if s.dur == -1]
+    must(len(still) >= 2 and all(s.args["ended_by"] == "open" for s in still), f"waits that had not ended: {still}")
+    events = chrome(out)["traceEvents"]
+    must(sum(e["ph"] == "X" and e["args"].get("ended_by") == "open" for e in events) == len(still), "chrome: open waits")
+
+
+# --- Chrome ---
+
+def chrome(trace, *options):
+    return json.loads(export(trace, "chrome", *options).read_text())
+
+
+def ns(us):
+    return round(us * 1000)
+
+
+def check_nesting(events):
+    """Complete events of a thread lie in one another or apart: the format has no other."""
+    by_thread = defaultdict(list)
+    for e in events:
+        by_thread[e["pid"], e["tid"]].append((ns(e["ts"]), -ns(e["dur"]), e))
+    for rows in by_thread.values():
+        stack = []
+        for ts, dur, e in sorted(rows, key=lambda r: r[:2]):
+            while stack and stack[-1] <= ts:
+                stack.pop()
+            must(not stack or ts - dur <= stack[-1] + 2, f"overlaps what it is not nested in: {e}")
+            stack.append(ts - dur)
+
+
+def compare_chrome(trace, *options):
+    found, data = report(trace, *options), chrome(trace, *options)
+    events = data["traceEvents"]
+    slices = [e for e in events if e["ph"] == "X" and e["cat"] != "wake"]
+    must({e["ph"] for e in events} <= set("XMsf"), "kinds of events")
+    check_nesting(slices)
+    for c in waits_of(found):
+        rows = [e for e in slices if e["args"]["cause"] == c["cause"]]
+        must(len(rows) == c["count"], f"{c['cause']}: {len(rows)} events, blocks has {c['count']}")
+        near(sum(e["args"]["blocked_ns"] for e in rows), c["total_ns"], 0, 1000, c["cause"])
+    for e in slices:
+        if "sf" not in e:
+            continue
+        names, at = [], e["sf"]
+        while at:
+            names.append(data["stackFrames"][at]["name"])
+            at = data["stackFrames"][at].get("parent")
+        must(names[:8] == e["args"]["stack"], f"stack: {names}, {e['args']['stack']}")
+    starts = {e["id"]: e for e in events if e["ph"] == "s"}
+    ends = {e["id"]: e for e in events if e["ph"] == "f"}
+    must(starts.keys() == ends.keys() and len(starts) == sum(e["ph"] == "s" for e in events), "flows")
+    known = sum(r["count"] for r in report(trace, *options, command="wakers")["wakers"] if r["waker"])
+    must(len(starts) == known or options, f"{len(starts)} flows, wakers knows {known}")
+    names = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e["name"] == "thread_name"}
+    for th in found["threads"]:
+        must(not th["name"] or names.get((th["pid"], th["tid"])) == th["name"], f"the name of thread {th}")
+    return data
+
+
+def chrome_programs(where):
+    for trace in (convoy(where), trace_of(where, "nested", [PROGRAMS / "signals", "nested"]),
+                  trace_of(where, "python", ["/usr/bin/python3", THREADS]), redis_trace(where)):
+        compare_chrome(trace)
+    compare_chrome(convoy(where), "--from", "25%", "--to", "75%")
+
+
+# --- speedscope ---
+
+def in_browser(where, page, *options):
+    """The page as it stands when its scripts have run."""
+    argv = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
+            f"--user-data-dir={where}/browser", "--virtual-time-budget=10000", *options, "--dump-dom", page]
+    ended = run(argv, cwd=where, timeout=120)
+    must(ended.status == 0, short(ended.err))
+    return ended.out.encode("latin-1").decode("utf-8")
+
+
+def speedscope(where, file, view="time-ordered"):
+    """The page of speedscope's own release with a file opened, as its command line tool opens it."""
+    root = subprocess.run(["npm", "root", "-g"], check=True, capture_output=True, text=True).stdout.strip()
+    release = Path(root) / "speedscope/dist/release"
+    must((release / "index.html").exists(), f"no speedscope in {root}: scripts/setup test")
+    script = where / "profile.js"
+    script.write_text(f"speedscope.loadFileFromBase64({json.dumps(file.name)}, "
+                      f"{json.dumps(base64.b64encode(file.read_bytes()).decode())})")
+    return in_browser(where, f"file://{release}/index.html#localProfilePath={script}&view={view}")
+
+
+def opened_by_speedscope(where):
+    trace = convoy(where)
+    page = speedscope(where, export(trace, "chrome"))
+    must("<title>convoy.json - speedscope</title>" in page, f"not opened: {short(page)}")
+    shown = re.search(r"wakers \(pid \d+\), ([\w-]+) \(tid \d+\) <span[^>]*>\((\d+)/(\d+)\)", page)
+    must(shown and shown[3] == str(len(report(trace)["threads"])), f"threads: {shown and shown[0]}")
+    page = speedscope(where, export(trace, "chrome"), "sandwich")
+    must("pthread_join rider-" in page, f"what the main thread waits for: {short(page, 4000)}")
+
+
+tests = Tests()
+tests.run("perfetto: a convoy", calm(perfetto_convoy))
+tests.run("perfetto: other waits", calm(perfetto_others))
+tests.run("perfetto: without the scheduler", calm(perfetto_unscheduled))
+tests.run("perfetto: nested waits", calm(perfetto_nested))
+tests.run("perfetto: redis and python", calm(perfetto_real))
+tests.run("filters", calm(filters))
+tests.run("damaged traces", damaged)
+tests.run("a program that was killed", calm(killed))
+tests.run("chrome", calm(chrome_programs))
+tests.run("opened by speedscope", calm(opened_by_speedscope))
+tests.finish()
