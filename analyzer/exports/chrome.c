@@ -8,41 +8,18 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "export.h"
+#include "chrome.h"
 #include "json_stream.h"
 #include "objects.h"
 #include "report_wakers.h"
-#include "timeline_source.h"
 
-#define FLUSH_BYTES  (64u << 10)
-#define STACK_SHOWN  8u /* frames in an event's arguments; all are in the tree */
-#define RELEASE_NS   1u
-
-/* A frame and those that it was called from. */
-struct node {
-	uint32_t parent;    /* CT_NO: none */
-	struct ct_frame frame;
-};
-
-struct chrome {
-	struct ct_export *e;
-	struct ct_timeline_source source;
-	struct ct_buf out;
-	bool *told;             /* by thread: its name is in the file */
-	CT_ARRAY(uint32_t, outsider); /* likewise, 1 */
-	CT_ARRAY(char *, site); /* by site: what all its events say */
-	CT_ARRAY(char *, callstack); /* by call stack: likewise */
-	CT_ARRAY(struct node, node);
-	struct ct_table node_by_hash; /* index + 1; key as in find_node */
-	uint64_t flows;
-	bool begun;
-};
+#define FLUSH_BYTES (64u << 10)
+#define RELEASE_NS  1u
 
 /* --- events --- */
 
-static void begin_event(struct chrome *c, const char *phase, uint64_t pid, uint64_t tid)
+static void begin_event(struct ct_chrome *c, const char *phase, uint64_t pid, uint64_t tid)
 {
 	ct_js_raw(&c->out, c->begun ? ",\n{\"ph\":\"" : "\n{\"ph\":\"");
 	ct_js_raw(&c->out, phase);
@@ -53,13 +30,13 @@ static void begin_event(struct chrome *c, const char *phase, uint64_t pid, uint6
 	c->begun = true;
 }
 
-static void put_time(struct chrome *c, const char *name, uint64_t ns)
+static void put_time(struct ct_chrome *c, const char *name, uint64_t ns)
 {
 	ct_js_raw(&c->out, name);
 	ct_js_decimal(&c->out, ns, 1000);
 }
 
-static void put_name(struct chrome *c, const char *what, uint64_t pid, uint64_t tid, const char *name)
+static void put_name(struct ct_chrome *c, const char *what, uint64_t pid, uint64_t tid, const char *name)
 {
 	begin_event(c, "M", pid, tid);
 	ct_js_raw(&c->out, ",\"name\":");
@@ -70,7 +47,7 @@ static void put_name(struct chrome *c, const char *what, uint64_t pid, uint64_t 
 }
 
 /* The numbers of a thread or outsider; its name goes into the file first. */
-static int tell_thread(struct chrome *c, uint32_t waker, uint64_t *ret_pid, uint64_t *ret_tid)
+static int tell_thread(struct ct_chrome *c, uint32_t waker, uint64_t *ret_pid, uint64_t *ret_tid)
 {
 	const struct ct_model *m = &c->source.m;
 	const char *name;
@@ -100,119 +77,9 @@ static int tell_thread(struct chrome *c, uint32_t waker, uint64_t *ret_pid, uint
 	return 0;
 }
 
-/* --- stacks --- */
-
-static uint32_t find_node(struct chrome *c, uint32_t parent, const struct ct_frame *f)
-{
-	/* Texts of one frame are the same each time. */
-	uint64_t key = ct_mix(f->offset ^ ct_mix((uintptr_t)f->function ^ ct_mix((uintptr_t)f->module ^ parent)));
-	uint32_t at;
-
-	for (; (at = ct_table_get(&c->node_by_hash, key)); key++) {
-		const struct node *n = &c->node[at - 1];
-
-		if (n->parent == parent && n->frame.offset == f->offset && n->frame.function == f->function &&
-		    n->frame.module == f->module)
-			return at - 1;
-	}
-	struct node *n = CT_APPEND(c, node);
-
-	if (!n || ct_table_put(&c->node_by_hash, key, c->node_count))
-		return CT_NO;
-	*n = (struct node){ parent, *f };
-	return c->node_count - 1;
-}
-
-static void put_frame_name(struct ct_buf *b, const struct ct_frame *f)
-{
-	char text[160];
-
-	if (!f->function)
-		snprintf(text, sizeof(text), "%.120s%s0x%llx", f->module ? ct_base_name(f->module) : "",
-			 f->module ? "+" : "", (unsigned long long)f->offset);
-	ct_js_text(b, f->function ? f->function : text);
-}
-
-/* ,"sf":"12" and the stack for the arguments, as texts; "" without a stack. */
-static int render_callstack(struct chrome *c, uint32_t callstack, char **ret)
-{
-	struct ct_buf b = { 0 };
-	struct ct_frame *frames;
-	uint32_t count, node = CT_NO;
-	int error = ct_callstack_frames(&c->source.callstacks, &c->source.symbols, callstack, &frames, &count);
-
-	for (uint32_t i = count; !error && i--;) {
-		node = find_node(c, node, &frames[i]);
-		error = node == CT_NO ? -ENOMEM : 0;
-	}
-	if (!error && count) {
-		ct_js_raw(&b, ",\"sf\":\"");
-		ct_js_uint(&b, node);
-		ct_js_raw(&b, "\",\"args\":{\"stack\":[");
-		for (uint32_t i = 0; i < count && i < STACK_SHOWN; i++) {
-			ct_js_raw(&b, i ? "," : "");
-			put_frame_name(&b, &frames[i]);
-		}
-		ct_js_raw(&b, "],");
-	} else {
-		ct_js_raw(&b, ",\"args\":{");
-	}
-	free(frames);
-	ct_put_bytes(&b, "", 1);
-	*ret = (char *)b.data;
-	if (!error && !b.failed)
-		return 0;
-	ct_buf_free(&b);
-	*ret = NULL;
-	return error ? error : -ENOMEM;
-}
-
-/* CT_NO: no stack. */
-static int callstack_text(struct chrome *c, uint32_t callstack, const char **ret)
-{
-	*ret = ",\"args\":{";
-	if (callstack == CT_NO)
-		return 0;
-	while (c->callstack_count <= callstack)
-		if (!CT_APPEND(c, callstack))
-			return -ENOMEM;
-	int error = c->callstack[callstack] ? 0 : render_callstack(c, callstack, &c->callstack[callstack]);
-
-	*ret = c->callstack[callstack];
-	return error;
-}
-
-static void put_stack_frames(struct chrome *c)
-{
-	ct_js_raw(&c->out, "],\n\"stackFrames\":{");
-	for (uint32_t i = 0; i < c->node_count; i++) {
-		const struct node *n = &c->node[i];
-
-		ct_js_raw(&c->out, i ? ",\n\"" : "\n\"");
-		ct_js_uint(&c->out, i);
-		ct_js_raw(&c->out, "\":{\"name\":");
-		put_frame_name(&c->out, &n->frame);
-		ct_js_raw(&c->out, ",\"category\":");
-		ct_js_text(&c->out, n->frame.module ? ct_base_name(n->frame.module) : "");
-		if (n->frame.file) {
-			ct_js_raw(&c->out, ",\"file\":");
-			ct_js_text(&c->out, n->frame.file);
-			ct_js_raw(&c->out, ",\"line\":");
-			ct_js_int(&c->out, n->frame.line);
-		}
-		if (n->parent != CT_NO) {
-			ct_js_raw(&c->out, ",\"parent\":\"");
-			ct_js_uint(&c->out, n->parent);
-			ct_js_raw(&c->out, "\"");
-		}
-		ct_js_raw(&c->out, "}");
-	}
-	ct_js_raw(&c->out, "}");
-}
-
 /* --- waits --- */
 
-static int render_site(struct chrome *c, uint32_t site, char **ret)
+static int render_site(struct ct_chrome *c, uint32_t site, char **ret)
 {
 	const struct ct_site *s = &c->source.wakes.site[site].site;
 	char *name = ct_source_name(&c->source, site);
@@ -222,7 +89,7 @@ static int render_site(struct chrome *c, uint32_t site, char **ret)
 	int error = object ? ct_source_callstack(&c->source, site, &callstack) : -ENOMEM;
 
 	if (!error)
-		error = callstack_text(c, callstack, &stack);
+		error = ct_chrome_callstack(c, callstack, &stack);
 	if (!error) {
 		ct_js_raw(&b, ",\"cat\":");
 		ct_js_text(&b, ct_model_category(&c->source.m, s->cause));
@@ -246,7 +113,7 @@ static int render_site(struct chrome *c, uint32_t site, char **ret)
 	return error ? error : -ENOMEM;
 }
 
-static int site_text(struct chrome *c, uint32_t site, const char **ret)
+static int site_text(struct ct_chrome *c, uint32_t site, const char **ret)
 {
 	while (c->site_count <= site)
 		if (!CT_APPEND(c, site))
@@ -257,7 +124,7 @@ static int site_text(struct chrome *c, uint32_t site, const char **ret)
 	return error;
 }
 
-static int put_label(struct chrome *c, const char *name, char *label)
+static int put_label(struct ct_chrome *c, const char *name, char *label)
 {
 	if (label) {
 		ct_js_raw(&c->out, name);
@@ -267,7 +134,7 @@ static int put_label(struct chrome *c, const char *name, char *label)
 	return label ? 0 : -ENOMEM;
 }
 
-static void put_flow(struct chrome *c, const char *phase, uint64_t pid, uint64_t tid, uint64_t ns, const char *more)
+static void put_flow(struct ct_chrome *c, const char *phase, uint64_t pid, uint64_t tid, uint64_t ns, const char *more)
 {
 	begin_event(c, phase, pid, tid);
 	put_time(c, ",\"ts\":", ns);
@@ -277,7 +144,7 @@ static void put_flow(struct chrome *c, const char *phase, uint64_t pid, uint64_t
 	ct_js_raw(&c->out, "}");
 }
 
-static int put_release(struct chrome *c, const struct ct_interval *i, uint64_t pid, uint64_t tid)
+static int put_release(struct ct_chrome *c, const struct ct_interval *i, uint64_t pid, uint64_t tid)
 {
 	const char *object = ct_source_object(&c->source, i->site), *stack;
 	uint64_t waker_pid, waker_tid;
@@ -287,7 +154,7 @@ static int put_release(struct chrome *c, const struct ct_interval *i, uint64_t p
 	if (!error)
 		error = ct_callstack_of(&c->source.callstacks, i->waker_stack, &callstack);
 	if (!error)
-		error = callstack_text(c, callstack, &stack);
+		error = ct_chrome_callstack(c, callstack, &stack);
 	if (error)
 		return error;
 	c->flows++;
@@ -306,7 +173,7 @@ static int put_release(struct chrome *c, const struct ct_interval *i, uint64_t p
 	return error;
 }
 
-static int put_wait(struct chrome *c, const struct ct_interval *i, const char *site, uint64_t pid, uint64_t tid)
+static int put_wait(struct ct_chrome *c, const struct ct_interval *i, const char *site, uint64_t pid, uint64_t tid)
 {
 	const struct ct_model *m = &c->source.m;
 	int error = 0;
@@ -341,7 +208,7 @@ static int put_wait(struct chrome *c, const struct ct_interval *i, const char *s
 
 static int take_wait(void *self, const struct ct_interval *i)
 {
-	struct chrome *c = self;
+	struct ct_chrome *c = self;
 	const char *site;
 	uint64_t pid, tid;
 	int error = tell_thread(c, i->thread, &pid, &tid);
@@ -357,7 +224,7 @@ static int take_wait(void *self, const struct ct_interval *i)
 
 /* --- the file --- */
 
-static int put_threads(struct chrome *c)
+static int put_threads(struct ct_chrome *c)
 {
 	const struct ct_model *m = &c->source.m;
 	uint64_t pid, tid;
@@ -375,7 +242,7 @@ static int put_threads(struct chrome *c)
 	return error;
 }
 
-static void put_facts(struct chrome *c)
+static void put_facts(struct ct_chrome *c)
 {
 	const struct ct_model *m = &c->source.m;
 	const struct ct_reader *r = &c->source.context->reader;
@@ -390,7 +257,7 @@ static void put_facts(struct chrome *c)
 	ct_js_raw(&c->out, r->damaged || !r->has_trailer ? ",\"complete\":false}" : ",\"complete\":true}");
 }
 
-static int write_all(struct chrome *c)
+static int write_all(struct ct_chrome *c)
 {
 	c->told = calloc(c->source.m.thread_count + 1u, sizeof(*c->told));
 	if (!c->told)
@@ -402,7 +269,7 @@ static int write_all(struct chrome *c)
 		error = ct_source_waits(&c->source, take_wait, c);
 	if (error)
 		return error;
-	put_stack_frames(c);
+	ct_chrome_stack_frames(c);
 	put_facts(c);
 	ct_js_raw(&c->out, "}\n");
 	return ct_js_flush(&c->out, c->e->file, 0);
@@ -410,21 +277,17 @@ static int write_all(struct chrome *c)
 
 int ct_export_chrome(struct ct_export *e)
 {
-	struct chrome c = { .e = e };
+	struct ct_chrome c = { .e = e };
 	int error = ct_source_open(&c.source, e->context);
 
 	if (!error)
 		error = write_all(&c);
 	for (uint32_t i = 0; i < c.site_count; i++)
 		free(c.site[i]);
-	for (uint32_t i = 0; i < c.callstack_count; i++)
-		free(c.callstack[i]);
 	free(c.site);
-	free(c.callstack);
-	free(c.node);
 	free(c.outsider);
 	free(c.told);
-	ct_table_free(&c.node_by_hash);
+	ct_chrome_stacks_free(&c);
 	ct_buf_free(&c.out);
 	ct_source_close(&c.source);
 	return error > 0 ? 0 : error;
