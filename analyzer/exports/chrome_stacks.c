@@ -36,10 +36,10 @@ static void put_frame_name(struct ct_buf *b, const struct ct_frame *f)
 	if (!f->function)
 		snprintf(text, sizeof(text), "%.120s%s0x%llx", f->module ? ct_base_name(f->module) : "",
 			 f->module ? "+" : "", (unsigned long long)f->offset);
-	ct_js_text(b, f->function ? f->function : text);
+	ct_js_part(b, f->function ? f->function : text);
 }
 
-/* ,"sf":"12" and the stack for the arguments, as texts; "" without a stack. */
+/* Of the arguments, "detail" is what the Firefox Profiler shows of an event. */
 static int render_callstack(struct ct_chrome *c, uint32_t callstack, char **ret)
 {
 	struct ct_buf b = { 0 };
@@ -54,12 +54,12 @@ static int render_callstack(struct ct_chrome *c, uint32_t callstack, char **ret)
 	if (!error && count) {
 		ct_js_raw(&b, ",\"sf\":\"");
 		ct_js_uint(&b, node);
-		ct_js_raw(&b, "\",\"args\":{\"stack\":[");
+		ct_js_raw(&b, "\",\"args\":{\"detail\":\"");
 		for (uint32_t i = 0; i < count && i < STACK_SHOWN; i++) {
-			ct_js_raw(&b, i ? "," : "");
+			ct_js_raw(&b, i ? " < " : "");
 			put_frame_name(&b, &frames[i]);
 		}
-		ct_js_raw(&b, "],");
+		ct_js_raw(&b, "\",");
 	} else {
 		ct_js_raw(&b, ",\"args\":{");
 	}
@@ -95,9 +95,9 @@ void ct_chrome_stack_frames(struct ct_chrome *c)
 
 		ct_js_raw(&c->out, i ? ",\n\"" : "\n\"");
 		ct_js_uint(&c->out, i);
-		ct_js_raw(&c->out, "\":{\"name\":");
+		ct_js_raw(&c->out, "\":{\"name\":\"");
 		put_frame_name(&c->out, &n->frame);
-		ct_js_raw(&c->out, ",\"category\":");
+		ct_js_raw(&c->out, "\",\"category\":");
 		ct_js_text(&c->out, n->frame.module ? ct_base_name(n->frame.module) : "");
 		if (n->frame.file) {
 			ct_js_raw(&c->out, ",\"file\":");

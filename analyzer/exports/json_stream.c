@@ -9,9 +9,8 @@ void ct_js_raw(struct ct_buf *b, const char *text)
 	ct_put_bytes(b, text, strlen(text));
 }
 
-void ct_js_text(struct ct_buf *b, const char *text)
+void ct_js_part(struct ct_buf *b, const char *text)
 {
-	ct_put_bytes(b, "\"", 1);
 	for (;;) {
 		size_t n = strcspn(text, "\"\\");
 
@@ -21,6 +20,12 @@ void ct_js_text(struct ct_buf *b, const char *text)
 			break;
 		ct_put_bytes(b, (const char[]){ '\\', *text++ }, 2);
 	}
+}
+
+void ct_js_text(struct ct_buf *b, const char *text)
+{
+	ct_put_bytes(b, "\"", 1);
+	ct_js_part(b, text);
 	ct_put_bytes(b, "\"", 1);
 }
 

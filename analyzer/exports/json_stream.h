@@ -12,7 +12,8 @@
 
 /* As it is: punctuation, and names with theirs. */
 void ct_js_raw(struct ct_buf *b, const char *text);
-/* Quoted. */
+/* What stands between quotes; and with them. */
+void ct_js_part(struct ct_buf *b, const char *text);
 void ct_js_text(struct ct_buf *b, const char *text);
 void ct_js_uint(struct ct_buf *b, uint64_t value);
 void ct_js_int(struct ct_buf *b, int64_t value);

@@ -77,19 +77,20 @@ bool ct_source_shows(const struct ct_timeline_source *s, uint32_t thread)
 
 /* For how long the wait blocked its thread, as model_events.c counts it, and whether
  * it did, and long enough. 0 or -ENOMEM. */
-static int measure(struct ct_timeline_source *s, struct ct_interval *i, bool *ret_is_wait)
+static int measure(struct ct_timeline_source *s, struct ct_interval *i, bool no_start, bool *ret_is_wait)
 {
 	struct ct_thread_info *t = &s->m.thread[i->thread];
 	struct ct_joined j = { .wait = true };
+	int found = 0;
 
-	if (!ct_states_of(&s->m, i->thread)) {
-		j.own_ns = ct_nesting_add(&t->nesting, i->start_ns, i->end_ns);
-	} else {
-		int error = ct_join(&s->m, i->thread, i->start_ns, i->end_ns, false, &j);
-
-		if (error)
-			return error;
-	}
+	if (!ct_states_of(&s->m, i->thread))
+		j.own_ns = no_start ? 0 : ct_nesting_add(&t->nesting, i->start_ns, i->end_ns);
+	else if (no_start)
+		found = ct_join_end(&s->m, i->thread, i->end_ns, &j);
+	else
+		found = ct_join(&s->m, i->thread, i->start_ns, i->end_ns, false, &j);
+	if (found < 0)
+		return found;
 	i->blocked_ns = j.own_ns;
 	i->ready_ns = j.ready_ns;
 	*ret_is_wait = (j.wait || i->ended == CT_ENDED_NOT) && j.own_ns >= s->m.options->min_ns;
@@ -144,7 +145,7 @@ static int take_wait(void *self, const struct ct_wakes *w, const struct ct_wait 
 		if (i.release_ns < i.start_ns)
 			i.release_ns = i.start_ns;
 	}
-	error = measure(s, &i, &is_wait);
+	error = measure(s, &i, wait->no_start, &is_wait);
 	if (error || !is_wait || !m->cause[w->site[i.site].site.cause].selected)
 		return error;
 	i.begin_ns = begin_of(s, &i);
@@ -188,7 +189,10 @@ static int take_slice(struct slice_walk *k, const struct ct_slice *s)
 	struct ct_turn_on_cpu t = { .start_ns = s->start_ns, .end_ns = s->end_ns, .cpu = s->cpu,
 				    .end = (uint8_t)s->end, .flags = (uint8_t)s->flags };
 
-	if (s->end_ns < s->start_ns || s->end_ns > INT64_MAX || s->end_ns <= m->from_ns || s->start_ns >= m->to_ns)
+	bool woken = s->flags & CT_SL_WOKEN && s->woken_ns <= s->start_ns;
+
+	if (s->end_ns < s->start_ns || s->end_ns > INT64_MAX || s->end_ns <= m->from_ns ||
+	    (woken ? s->woken_ns : s->start_ns) >= m->to_ns)
 		return 0;
 	t.thread = ct_wakes_tid(&k->s->wakes, task[s->task].tid, s->start_ns);
 	if (t.thread == CT_NO || !m->thread[t.thread].selected)
@@ -197,12 +201,14 @@ static int take_slice(struct slice_walk *k, const struct ct_slice *s)
 
 	if (s->end_ns <= from_ns)
 		return 0;
-	if (s->flags & CT_SL_WOKEN && s->woken_ns <= s->start_ns && s->woken_ns >= from_ns) {
-		t.woken_ns = s->woken_ns;
+	if (woken && s->start_ns > from_ns) {
+		t.woken_ns = s->woken_ns < from_ns ? from_ns : s->woken_ns;
 		t.waker_tid = task[s->waker].tid;
 	}
 	if (t.start_ns < from_ns)
 		t.start_ns = from_ns;
+	if (t.start_ns > m->to_ns)
+		t.start_ns = m->to_ns;
 	if (t.end_ns > m->to_ns) {
 		t.end_ns = m->to_ns;
 		t.end = CT_SLICE_CONTINUED;

@@ -2,7 +2,8 @@
  * A trace as a stream, for exports that show what happened when: waits with who ended
  * them, and the times in which threads had a CPU. The filters of the command line
  * apply, and the window clips, as for blocks: the waits are those that blocks counts,
- * and their blocked times add up to its.
+ * and their blocked times add up to its; but for waits of which nothing tells when they
+ * began, and where there are no slices the last thread to come to a barrier.
  *
  * Waits come in the order of their ends (nearly: see wakes.h), so nested ones before
  * the one around them. Memory: what the model's records take, the waits of the last
@@ -36,10 +37,11 @@ struct ct_interval {
 	bool cut_begin, cut_end; /* by the window */
 };
 
-/* A time in which a selected thread had a CPU, clipped to the window. */
+/* A time in which a selected thread had a CPU, clipped to the window: of no length where
+ * it was woken in the window and ran after it. */
 struct ct_turn_on_cpu {
 	uint64_t start_ns, end_ns;
-	uint64_t woken_ns;       /* 0: it was not asleep before, or not known, or before the window */
+	uint64_t woken_ns;       /* 0: it was not asleep before, or not known */
 	uint32_t thread, cpu;    /* thread of the model; the CPU's number */
 	uint32_t waker_tid;      /* with woken_ns; 0: none */
 	uint8_t end;             /* enum ct_slice_end; CT_SLICE_CONTINUED where the window ends */
