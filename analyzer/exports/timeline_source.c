@@ -91,9 +91,14 @@ static int measure(struct ct_timeline_source *s, struct ct_interval *i, bool no_
 		found = ct_join(&s->m, i->thread, i->start_ns, i->end_ns, false, &j);
 	if (found < 0)
 		return found;
+	/* What the slices say may be about the wait before it. */
+	if (no_start && !found)
+		j = (struct ct_joined){ .wait = false };
+	else if (no_start)
+		i->start_ns = i->end_ns - j.elapsed_ns;
 	i->blocked_ns = j.own_ns;
 	i->ready_ns = j.ready_ns;
-	*ret_is_wait = (j.wait || i->ended == CT_ENDED_NOT) && j.own_ns >= s->m.options->min_ns;
+	*ret_is_wait = (j.wait || (i->ended == CT_ENDED_NOT && !no_start)) && j.own_ns >= s->m.options->min_ns;
 	return 0;
 }
 
@@ -142,12 +147,12 @@ static int take_wait(void *self, const struct ct_wakes *w, const struct ct_wait 
 			i.waker = i.waker_stack = CT_NO;
 			i.release_ns = i.end_ns;
 		}
-		if (i.release_ns < i.start_ns)
-			i.release_ns = i.start_ns;
 	}
 	error = measure(s, &i, wait->no_start, &is_wait);
 	if (error || !is_wait || !m->cause[w->site[i.site].site.cause].selected)
 		return error;
+	if (i.release_ns < i.start_ns)
+		i.release_ns = i.start_ns;
 	i.begin_ns = begin_of(s, &i);
 	return s->wait(s->self, &i);
 }
