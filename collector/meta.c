@@ -1,6 +1,7 @@
 /* What a trace begins with. */
 #include <stdio.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "collector.h"
@@ -35,6 +36,23 @@ static void put_call(struct ct_writer *w, uint64_t id, const char *name, const c
 	ct_writer_record(w, &r);
 }
 
+/* How far CLOCK_BOOTTIME is ahead: by the time that the machine was suspended. */
+static void put_boottime(struct ct_writer *w)
+{
+	struct timespec before, boot, after;
+	char text[32];
+
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	int64_t ns = boot.tv_sec * 1000000000ll + boot.tv_nsec -
+		     ((before.tv_sec + after.tv_sec) * 1000000000ll + before.tv_nsec + after.tv_nsec) / 2;
+
+	/* Never suspended: what is left is the time between the calls. */
+	snprintf(text, sizeof(text), "%lld", ns < 1000000 ? 0ll : (long long)ns);
+	put_meta(w, "boottime_offset_ns", text);
+}
+
 void ct_meta_write(struct ct_collector *c)
 {
 	struct ct_writer *w = &c->trace.writer;
@@ -50,6 +68,7 @@ void ct_meta_write(struct ct_collector *c)
 	}
 	snprintf(text, sizeof(text), "%ld", sysconf(_SC_NPROCESSORS_ONLN));
 	put_meta(w, "cpus", text);
+	put_boottime(w);
 	put_meta(w, "sched", open ? "switches" : c->sched_off ? "off" : "schedstat");
 	if (*c->sched_refused)
 		put_meta(w, "sched_refused", c->sched_refused);

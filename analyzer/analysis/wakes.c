@@ -124,8 +124,8 @@ static int add_wait(struct ct_wakes *w, uint32_t process, const struct ct_site *
 
 	if (!wait)
 		return -ENOMEM;
-	*wait = (struct ct_wait){ start_ns, end_ns, end_ns, thread, *site, CT_NO, CT_NO, 0, 0, result == -ETIMEDOUT, 1,
-				  s->owner, result };
+	*wait = (struct ct_wait){ start_ns, end_ns, end_ns, thread, *site, CT_NO, CT_NO, .timed_out = result == -ETIMEDOUT,
+				  .left = 1, .owner = s->owner, .result = result };
 	if (s->flags & CT_EV_OPEN)
 		wait->ended = CT_ENDED_NOT;
 	/* A poll that found nothing. */
@@ -155,8 +155,10 @@ static int take_event(struct ct_wakes *w, uint32_t process, const struct ct_site
 		return 0;
 	int error = add_wait(w, process, s, site, thread, start_ns, end_ns, c->result);
 
-	if (!error && s->flags & CT_EV_NO_START)
+	if (!error && s->flags & CT_EV_NO_START) {
 		w->wait[w->wait_count - 1].start_ns = 0;
+		w->wait[w->wait_count - 1].no_start = 1;
+	}
 	return error;
 }
 

@@ -61,7 +61,8 @@ struct ct_wait {
 	uint32_t waker_stack;   /* of the model, or CT_NO */
 	uint8_t ended;          /* enum ct_ended */
 	uint8_t agrees;         /* enum ct_agrees */
-	uint8_t timed_out;
+	uint8_t timed_out : 1;
+	uint8_t no_start : 1;   /* when it began the event does not say: start_ns is the slices' word */
 	uint8_t left;           /* the kernel switched it out, or may have */
 	uint32_t owner;         /* tid of the holder when it began; 0: not known */
 	int64_t result;         /* of the call */

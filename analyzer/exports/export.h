@@ -23,6 +23,10 @@ struct ct_export_format {
 	/* As a command: 0; -EINVAL, context->usage says why; -errno. */
 	int (*write)(struct ct_export *e);
 };
+
+int ct_export_chrome(struct ct_export *e);
+int ct_export_perfetto(struct ct_export *e);
+
 extern const struct ct_export_format ct_export_formats[]; /* up to one without a name */
 
 #endif

@@ -8,6 +8,13 @@
 #include "model_join.h"
 #include "objects.h"
 
+#define BEGINS 8u
+
+struct ct_source_begins {
+	uint64_t ns[BEGINS]; /* of the last waits */
+	uint32_t next;
+};
+
 int ct_source_open(struct ct_timeline_source *s, struct ct_context *c)
 {
 	*s = (struct ct_timeline_source){ .context = c, .slices.reader.fd = -1 };
@@ -21,6 +28,10 @@ int ct_source_open(struct ct_timeline_source *s, struct ct_context *c)
 		error = ct_symbols_open(&s->symbols, &s->m);
 	if (!error)
 		error = ct_callstacks_open(&s->callstacks, &s->m);
+	if (!error) {
+		s->begins = calloc(s->m.thread_count + 1u, sizeof(*s->begins));
+		error = s->begins ? 0 : -ENOMEM;
+	}
 	return error;
 }
 
@@ -29,6 +40,7 @@ void ct_source_close(struct ct_timeline_source *s)
 	for (uint32_t i = 0; i < s->object_count; i++)
 		free(s->object[i]);
 	free(s->object);
+	free(s->begins);
 	ct_callstacks_close(&s->callstacks);
 	if (s->symbols.model)
 		ct_symbols_close(&s->symbols);
@@ -65,23 +77,42 @@ bool ct_source_shows(const struct ct_timeline_source *s, uint32_t thread)
 
 /* For how long the wait blocked its thread, as model_events.c counts it, and whether
  * it did, and long enough. 0 or -ENOMEM. */
-static int measure(struct ct_timeline_source *s, struct ct_interval *i, bool *ret_is_wait)
+static int measure(struct ct_timeline_source *s, struct ct_interval *i, bool no_start, bool *ret_is_wait)
 {
 	struct ct_thread_info *t = &s->m.thread[i->thread];
 	struct ct_joined j = { .wait = true };
+	int found = 0;
 
-	if (!ct_states_of(&s->m, i->thread)) {
-		j.own_ns = ct_nesting_add(&t->nesting, i->start_ns, i->end_ns);
-	} else {
-		int error = ct_join(&s->m, i->thread, i->start_ns, i->end_ns, false, &j);
-
-		if (error)
-			return error;
-	}
+	if (!ct_states_of(&s->m, i->thread))
+		j.own_ns = no_start ? 0 : ct_nesting_add(&t->nesting, i->start_ns, i->end_ns);
+	else if (no_start)
+		found = ct_join_end(&s->m, i->thread, i->end_ns, &j);
+	else
+		found = ct_join(&s->m, i->thread, i->start_ns, i->end_ns, false, &j);
+	if (found < 0)
+		return found;
+	/* What the slices say may be about the wait before it. */
+	if (no_start && !found)
+		j = (struct ct_joined){ .wait = false };
+	else if (no_start)
+		i->start_ns = i->end_ns - j.elapsed_ns;
 	i->blocked_ns = j.own_ns;
 	i->ready_ns = j.ready_ns;
-	*ret_is_wait = (j.wait || i->ended == CT_ENDED_NOT) && j.own_ns >= s->m.options->min_ns;
+	*ret_is_wait = (j.wait || (i->ended == CT_ENDED_NOT && !no_start)) && j.own_ns >= s->m.options->min_ns;
 	return 0;
+}
+
+/* Nested waits come first. */
+static uint64_t begin_of(struct ct_timeline_source *s, const struct ct_interval *i)
+{
+	struct ct_source_begins *b = &s->begins[i->thread];
+	uint64_t ns = i->start_ns;
+
+	for (uint32_t k = 1; k <= BEGINS && ns; k++)
+		if (b->ns[(b->next - k) % BEGINS] == ns)
+			ns--;
+	b->ns[b->next++ % BEGINS] = ns;
+	return ns;
 }
 
 static int take_wait(void *self, const struct ct_wakes *w, const struct ct_wait *wait, const struct ct_share *shares,
@@ -116,12 +147,13 @@ static int take_wait(void *self, const struct ct_wakes *w, const struct ct_wait 
 			i.waker = i.waker_stack = CT_NO;
 			i.release_ns = i.end_ns;
 		}
-		if (i.release_ns < i.start_ns)
-			i.release_ns = i.start_ns;
 	}
-	error = measure(s, &i, &is_wait);
+	error = measure(s, &i, wait->no_start, &is_wait);
 	if (error || !is_wait || !m->cause[w->site[i.site].site.cause].selected)
 		return error;
+	if (i.release_ns < i.start_ns)
+		i.release_ns = i.start_ns;
+	i.begin_ns = begin_of(s, &i);
 	return s->wait(s->self, &i);
 }
 
@@ -144,6 +176,17 @@ struct slice_walk {
 	void *self;
 };
 
+/* A main thread's slices before it was its process's are those of the program before
+ * exec. Of other threads the first slice says when they began. */
+static uint64_t begin_of_slices(const struct ct_model *m, uint32_t thread)
+{
+	const struct ct_thread_info *t = &m->thread[thread];
+
+	if (!t->started || t->tid != m->process[t->process].pid || t->start_ns < m->from_ns)
+		return m->from_ns;
+	return t->start_ns;
+}
+
 static int take_slice(struct slice_walk *k, const struct ct_slice *s)
 {
 	const struct ct_model *m = &k->s->m;
@@ -151,17 +194,26 @@ static int take_slice(struct slice_walk *k, const struct ct_slice *s)
 	struct ct_turn_on_cpu t = { .start_ns = s->start_ns, .end_ns = s->end_ns, .cpu = s->cpu,
 				    .end = (uint8_t)s->end, .flags = (uint8_t)s->flags };
 
-	if (s->end_ns < s->start_ns || s->end_ns > INT64_MAX || s->end_ns <= m->from_ns || s->start_ns >= m->to_ns)
+	bool woken = s->flags & CT_SL_WOKEN && s->woken_ns <= s->start_ns;
+
+	if (s->end_ns < s->start_ns || s->end_ns > INT64_MAX || s->end_ns <= m->from_ns ||
+	    (woken ? s->woken_ns : s->start_ns) >= m->to_ns)
 		return 0;
 	t.thread = ct_wakes_tid(&k->s->wakes, task[s->task].tid, s->start_ns);
 	if (t.thread == CT_NO || !m->thread[t.thread].selected)
 		return 0;
-	if (s->flags & CT_SL_WOKEN && s->woken_ns <= s->start_ns && s->woken_ns >= m->from_ns) {
-		t.woken_ns = s->woken_ns;
+	uint64_t from_ns = begin_of_slices(m, t.thread);
+
+	if (s->end_ns <= from_ns)
+		return 0;
+	if (woken && s->start_ns > from_ns) {
+		t.woken_ns = s->woken_ns < from_ns ? from_ns : s->woken_ns;
 		t.waker_tid = task[s->waker].tid;
 	}
-	if (t.start_ns < m->from_ns)
-		t.start_ns = m->from_ns;
+	if (t.start_ns < from_ns)
+		t.start_ns = from_ns;
+	if (t.start_ns > m->to_ns)
+		t.start_ns = m->to_ns;
 	if (t.end_ns > m->to_ns) {
 		t.end_ns = m->to_ns;
 		t.end = CT_SLICE_CONTINUED;

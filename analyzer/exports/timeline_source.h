@@ -2,7 +2,8 @@
  * A trace as a stream, for exports that show what happened when: waits with who ended
  * them, and the times in which threads had a CPU. The filters of the command line
  * apply, and the window clips, as for blocks: the waits are those that blocks counts,
- * and their blocked times add up to its.
+ * and their blocked times add up to its; but for waits of which nothing tells when they
+ * began, and where there are no slices the last thread to come to a barrier.
  *
  * Waits come in the order of their ends (nearly: see wakes.h), so nested ones before
  * the one around them. Memory: what the model's records take, the waits of the last
@@ -19,6 +20,10 @@
 /* A wait, clipped to the window. */
 struct ct_interval {
 	uint64_t start_ns, end_ns;
+	/* start_ns; a few ns before it where a wait that began at the same time is nested in
+	 * this one: tools that order by time would take the one that comes first, the nested
+	 * one, for the outer one. */
+	uint64_t begin_ns;
 	uint64_t blocked_ns;     /* off the CPU, without nested waits: what blocks sums up */
 	uint64_t ready_ns;       /* woken, or preempted, and without a CPU; nested ones' too */
 	uint64_t release_ns;     /* when it was ended; end_ns: not known */
@@ -32,10 +37,11 @@ struct ct_interval {
 	bool cut_begin, cut_end; /* by the window */
 };
 
-/* A time in which a selected thread had a CPU, clipped to the window. */
+/* A time in which a selected thread had a CPU, clipped to the window: of no length where
+ * it was woken in the window and ran after it. */
 struct ct_turn_on_cpu {
 	uint64_t start_ns, end_ns;
-	uint64_t woken_ns;       /* 0: it was not asleep before, or not known, or before the window */
+	uint64_t woken_ns;       /* 0: it was not asleep before, or not known */
 	uint32_t thread, cpu;    /* thread of the model; the CPU's number */
 	uint32_t waker_tid;      /* with woken_ns; 0: none */
 	uint8_t end;             /* enum ct_slice_end; CT_SLICE_CONTINUED where the window ends */
@@ -51,6 +57,7 @@ struct ct_timeline_source {
 	/* Private. */
 	struct ct_slice_pass slices;
 	CT_ARRAY(char *, object); /* labels by site; NULL: not asked for yet */
+	struct ct_source_begins *begins; /* by thread */
 	int (*wait)(void *self, const struct ct_interval *wait);
 	void *self;
 };

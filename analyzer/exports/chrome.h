@@ -1,0 +1,35 @@
+/* Between the parts of the export of Chrome's trace events: chrome.c, chrome_stacks.c. */
+#ifndef CT_CHROME_H
+#define CT_CHROME_H
+
+#include "export.h"
+#include "timeline_source.h"
+
+/* A frame and those that it was called from. */
+struct ct_chrome_node {
+	uint32_t parent;             /* CT_NO: none */
+	struct ct_frame frame;
+};
+
+struct ct_chrome {
+	struct ct_export *e;
+	struct ct_timeline_source source;
+	struct ct_buf out;
+	bool *told;                  /* by thread: its name is in the file */
+	CT_ARRAY(uint32_t, outsider); /* likewise, 1 */
+	CT_ARRAY(char *, site);      /* by site: what all its events say */
+	CT_ARRAY(char *, callstack); /* by call stack: likewise */
+	CT_ARRAY(struct ct_chrome_node, node);
+	struct ct_table node_by_hash; /* index + 1 */
+	uint64_t flows;
+	bool begun;                  /* an event is in the file */
+};
+
+/* What events with a call stack (of the source; CT_NO: none) say, up to the begin of
+ * their other arguments. 0 or -ENOMEM. */
+int ct_chrome_callstack(struct ct_chrome *c, uint32_t callstack, const char **ret);
+/* The tree of all of them, behind the events. */
+void ct_chrome_stack_frames(struct ct_chrome *c);
+void ct_chrome_stacks_free(struct ct_chrome *c);
+
+#endif
