@@ -2,6 +2,10 @@
 #include "commands.h"
 
 const struct ct_command ct_commands[] = {
+	{ "summary", ct_cmd_summary, "TRACE", 1, "what to know first: the largest findings, in sentences",
+	  "The three findings that weigh most, each with its numbers, its place, who holds or\n"
+	  "wakes, and the command that shows more; then how the threads spent their time.\n"
+	  "Threads that wait for work to arrive are no finding.\n" },
 	{ "blocks", ct_cmd_blocks, "TRACE", 1, "why threads waited, where, and who made them wait",
 	  "Blocked time by cause, then the places where most of it was spent with what\n"
 	  "was waited for, who held it and the call stack, then the threads.\n" },

@@ -18,6 +18,7 @@ struct ct_context {
 
 /* Each reads c->reader and writes to c->out. 0; -EINVAL: c->usage says why;
  * -errno. Damage in the trace is no error: it is counted in c->reader. */
+int ct_cmd_summary(struct ct_context *c);
 int ct_cmd_blocks(struct ct_context *c);
 int ct_cmd_threads(struct ct_context *c);
 int ct_cmd_locks(struct ct_context *c);

@@ -243,7 +243,7 @@ static int take_color(struct ct_options *o, const char *value)
 
 const struct ct_option ct_options_table[] = {
 	{ "json", NULL, "one JSON object, times in nanoseconds", take_json, NULL },
-	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "locks threads wakers" },
+	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "locks summary threads wakers" },
 	{ "top", "N", "rows of each list (default 10; 0: all)", take_top, NULL },
 	{ "from", "T", "only from then on: 1.5s, 200ms (after the begin) or 25%", take_from, NULL },
 	{ "to", "T", "only up to then", take_to, NULL },
