@@ -7,39 +7,10 @@
 #include "csv.h"
 #include "findings_words.h"
 #include "json_parts.h"
+#include "wrap.h"
 
 #define SENTENCES 3u
 #define ALSO_MAX  5u
-
-/* Prints words in lines, each indented; longer words than a line have one of their own. */
-static void print_wrapped(const struct ct_out *o, enum ct_style style, int indent, const char *text)
-{
-	int column = indent;
-
-	if (style != CT_PLAIN)
-		ct_style(o, style);
-	while (*text) {
-		size_t n = strcspn(text, " ");
-		char word[1024];
-
-		snprintf(word, sizeof(word), "%.*s", (int)(n < 1000 ? n : 1000), text);
-		int width = ct_text_width(word);
-
-		if (column > indent && column + 1 + width > o->width) {
-			fprintf(o->file, "\n%*s", indent, "");
-			column = indent;
-		} else if (column > indent) {
-			fputc(' ', o->file);
-			column++;
-		}
-		fputs(word, o->file);
-		column += width;
-		text += n + (text[n] == ' ');
-	}
-	if (style != CT_PLAIN)
-		ct_style(o, CT_PLAIN);
-	fputc('\n', o->file);
-}
 
 static enum ct_style style_of(const struct ct_findings *f, const struct ct_finding *x)
 {
@@ -63,10 +34,10 @@ static void print_finding(const struct ct_context *c, const struct ct_findings *
 	const struct ct_out *o = &c->out;
 
 	ct_print(o, style_of(f, x), "\n%2u. ", rank);
-	print_wrapped(o, CT_PLAIN, 4, x->text);
+	ct_print_wrapped(o, CT_PLAIN, 4, 4, x->text);
 	if (x->hint) {
 		fputs("    ", o->file);
-		print_wrapped(o, CT_PLAIN, 4, x->hint);
+		ct_print_wrapped(o, CT_PLAIN, 4, 4, x->hint);
 	}
 	ct_print(o, CT_FAINT, "    more: ");
 	ct_print(o, CT_TITLE, "%s\n", x->next);
@@ -83,7 +54,7 @@ static void print_also(const struct ct_out *o, const struct ct_finding *x)
 		n = (size_t)(colon - x->text);
 	snprintf(text, sizeof(text), "- %.*s", (int)(n < 500 ? n : 500), x->text);
 	fputs("    ", o->file);
-	print_wrapped(o, CT_FAINT, 6, text);
+	ct_print_wrapped(o, CT_FAINT, 6, 4, text);
 }
 
 static void print_findings(const struct ct_context *c, const struct ct_findings *f)
@@ -94,7 +65,7 @@ static void print_findings(const struct ct_context *c, const struct ct_findings 
 	for (uint32_t i = 0; i < f->finding_count && i < top; i++)
 		print_finding(c, f, &f->finding[i], i + 1);
 	if (!f->finding_count)
-		print_wrapped(o, CT_PLAIN, 0, "\nNothing weighs enough to be told: no lock, no input or output and no lack "
+		ct_print_wrapped(o, CT_PLAIN, 0, 0, "\nNothing weighs enough to be told: no lock, no input or output and no lack "
 					      "of a CPU held threads up for more than a few percent of their time.");
 	if (f->finding_count > top)
 		ct_print(o, CT_PLAIN, "\n    Also:\n");
