@@ -9,6 +9,7 @@
 #include "csv.h"
 #include "diff.h"
 #include "json_parts.h"
+#include "wrap.h"
 
 /* --- reading --- */
 
@@ -197,7 +198,7 @@ static void print_answer(const struct ct_out *o, const struct ct_diff *d)
 		fprintf(o->file, ": %+.0f %%", 100.0 * ((double)b - (double)a) / (double)a);
 	fputs(".\n", o->file);
 	for (int worse = 1; worse >= 0; worse--)
-		for (enum ct_diff_kind kind = CT_DIFF_CAUSE; kind <= CT_DIFF_LOCK; kind++) {
+		for (enum ct_diff_kind kind = CT_DIFF_STATE; kind <= CT_DIFF_LOCK; kind++) {
 			const struct ct_diff_row *row = largest(d, kind, worse);
 
 			if (!row)
@@ -205,8 +206,14 @@ static void print_answer(const struct ct_out *o, const struct ct_diff *d)
 			any = true;
 			ct_print(o, worse ? CT_BAD : CT_GOOD, worse ? "Worse:  " : "Better: ");
 			fprintf(o->file, "%-5s ", ct_diff_kind_name(kind));
-			ct_last_text(o, CT_TITLE, o->width - 50, row->what);
-			fprintf(o->file, ", %s a second (%s)\n", format_change(x, row->change), format_ratio(y, row));
+			ct_last_text(o, CT_TITLE, o->width - 52, row->what);
+			fprintf(o->file, "  %s a second (%s)\n", format_change(x, row->change), format_ratio(y, row));
+			if (kind == CT_DIFF_STATE)
+				continue;
+			fprintf(o->file, "              in all %s in %s waits, ", ct_format_ns(x, row->side[0].total_ns),
+				ct_format_count(y, row->side[0].count));
+			fprintf(o->file, "then %s in %s\n", ct_format_ns(x, row->side[1].total_ns),
+				ct_format_count(y, row->side[1].count));
 		}
 	if (!any)
 		ct_print(o, CT_PLAIN, "No cause, place or lock differs by more than the noise.\n");
@@ -219,11 +226,11 @@ static void print_text(const struct ct_context *c, const struct ct_diff *d)
 	for (int s = 0; s < 2; s++)
 		print_side(o, d, s);
 	print_answer(o, d);
-	ct_print(o, CT_FAINT, "\nAll times are a second of the trace, added up over threads");
-	if (d->runs[0] > 1 || d->runs[1] > 1)
-		ct_print(o, CT_FAINT, ": medians; noise: from the\nsmallest to the largest run of a side\n");
-	else
-		ct_print(o, CT_FAINT, ". How much runs differ by\nthemselves is not known of one a side: diff A1,A2,A3 B1,B2,B3\n");
+	ct_print_wrapped(o, CT_FAINT, 0, 0, d->runs[0] > 1 || d->runs[1] > 1 ?
+		"\nAll times are a second of the trace, added up over threads: medians; noise: from the smallest to the "
+		"largest run of a side." :
+		"\nAll times are a second of the trace, added up over threads. How much runs differ by themselves is not known "
+		"of one a side: diff A1,A2,A3 B1,B2,B3.");
 	print_kind(c, d, CT_DIFF_STATE, "What threads did");
 	print_kind(c, d, CT_DIFF_CAUSE, "Blocked, by cause");
 	print_kind(c, d, CT_DIFF_SITE, "Blocked, by place");

@@ -40,7 +40,7 @@ static bool computes(const struct ct_findings *f, uint32_t thread)
 		return false;
 	/* On a busy machine it would have run while it was ready. */
 	return ran_ns >= t->lifetime_ns / 10 * 6 ||
-	       (f->m->has_sched && ran_ns + t->runnable_ns >= t->lifetime_ns / 20 * 17);
+	       (f->m->has_sched && ran_ns >= t->lifetime_ns / 10 && ran_ns + t->runnable_ns >= t->lifetime_ns / 20 * 17);
 }
 
 static int add_computing(struct ct_findings *f)
@@ -118,12 +118,20 @@ static void choose_idle(struct ct_findings *f)
 	for (uint32_t i = 0; i < f->report.thread_count; i++) {
 		uint32_t thread = f->report.thread[i];
 		uint64_t life_ns = f->m->thread[thread].lifetime_ns;
-		uint64_t busy_ns = life_ns > f->idle_ns[thread] ? life_ns - f->idle_ns[thread] : 0;
+		uint64_t rest_ns = f->idle_ns[thread] + f->m->thread[thread].runnable_ns;
+		uint64_t busy_ns = life_ns > rest_ns ? life_ns - rest_ns : 0;
 
 		if (busiest == CT_NO || busy_ns > most_ns) {
 			busiest = thread;
 			most_ns = busy_ns;
 		}
+	}
+	/* Where none does anything the main thread says what the program is for. */
+	if (busiest != CT_NO && most_ns < f->m->thread[busiest].lifetime_ns / 20) {
+		const struct ct_thread_info *t = &f->m->thread[busiest];
+		uint32_t main = ct_model_tid(f->m, t->process, f->m->process[t->process].pid);
+
+		busiest = main != CT_NO && f->m->thread[main].selected ? main : busiest;
 	}
 	for (uint32_t i = 0; i < f->finding_count && busiest != CT_NO; i++) {
 		uint64_t ns = f->finding[i].kind == CT_FINDING_IDLE ? time_of(&f->finding[i], busiest) : 0;

@@ -158,7 +158,8 @@ static void say_wakers(struct ct_findings *f, FILE *out, const struct ct_finding
 		return;
 	char *label = ct_group_label(&f->wakers, (uint32_t)x->wakers.item[0].key);
 
-	fprintf(out, " %s ends %s of it", label ? label : "", percent(a, x->wakers.item[0].total_ns, x->ended_ns));
+	fprintf(out, " It is %s that ends %s of these waits", label ? label : "",
+		percent(a, x->wakers.item[0].total_ns, x->ended_ns));
 	free(label);
 	ct_say_place(out, &f->wakers.callstacks, &f->wakers.symbols, x->holder, ", in ");
 	fputc('.', out);
