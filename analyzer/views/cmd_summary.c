@@ -95,7 +95,7 @@ static void print_kinds(const struct ct_context *c, const struct ct_findings *f)
 	uint32_t top = c->options->top ? c->options->top : f->kinds_count, shown = 0, all = 0;
 
 	ct_print(o, CT_TITLE, "\nHow the threads spent their time\n");
-	ct_print(o, CT_FAINT, "  %-20s %5s %8s %7s %6s %6s %6s %6s %6s\n", "name", "", "lifetime",
+	ct_print(o, CT_FAINT, "  %-19s %5s %9s %7s %6s %6s %6s %6s %6s\n", "name", "", "lifetime",
 		 m->has_sched ? "running" : "no call", "no CPU", "locks", "I/O", "idle", "other");
 	for (uint32_t i = 0; i < f->kinds_count; i++) {
 		const struct ct_thread_kind *k = &f->kinds[f->order[i]];
@@ -107,10 +107,10 @@ static void print_kinds(const struct ct_context *c, const struct ct_findings *f)
 		shown++;
 		kind_name(f, k, name, sizeof(name));
 		fputs("  ", o->file);
-		ct_column_text(o, CT_PLAIN, 20, name);
+		ct_column_text(o, CT_PLAIN, 19, name);
 		snprintf(text, sizeof(text), "x %u", k->count);
 		fprintf(o->file, " %5s ", k->count > 1 ? text : "");
-		ct_column_ns(o, CT_PLAIN, -8, k->lifetime_ns);
+		ct_column_ns(o, CT_PLAIN, -9, k->lifetime_ns);
 		for (size_t p = 0; p < sizeof(parts) / sizeof(parts[0]); p++) {
 			fputc(' ', o->file);
 			ct_column_text(o, parts[p] > k->lifetime_ns / 10 && p != 4 ? CT_PLAIN : CT_FAINT, p ? -6 : -7,

@@ -8,7 +8,7 @@
 /* So many places are looked at: what is behind them weighs nothing. */
 #define SITES 64u
 /* With more events the search for wakers takes too long for a summary. */
-#define EVENTS_MAX 60000000u
+#define EVENTS_MAX 20000000u
 
 struct ct_finding *ct_finding_of(struct ct_findings *f, enum ct_finding_kind kind, uint32_t cause, uint64_t key)
 {
@@ -140,11 +140,14 @@ static bool is_small(const struct ct_findings *f, const struct ct_finding *x)
 	return !x->ns || x->ns < f->active_ns / 50 || x->ns < x->lifetime_ns / 200;
 }
 
-/* That a program is idle comes first where it hardly does anything, and otherwise last. */
+/* That a program is idle comes first where it hardly does anything, and otherwise last; so does what others on
+ * the machine took from it, unless that is most of its time. */
 static int rank(const struct ct_finding *x)
 {
 	if (x->kind == CT_FINDING_DEADLOCK)
 		return 0;
+	if (x->kind == CT_FINDING_READY)
+		return x->last ? 3 : 2;
 	return x->kind != CT_FINDING_IDLE ? 2 : x->most ? 1 : 3;
 }
 

@@ -48,6 +48,7 @@ struct ct_finding {
 	uint64_t behind_ns;
 	uint32_t behind_stack;
 	bool most;                      /* IDLE: nearly all of the busiest thread's life */
+	bool outside, last;             /* READY: others had the CPUs; and it is not most of the time */
 	uint64_t key;                   /* private: what makes places one finding */
 	char *text;                     /* sentences; owned */
 	char *hint;                     /* what to do about it, or NULL; owned */

@@ -8,6 +8,9 @@
 /* A thread whose life is a smaller part of the time is not worth a sentence. */
 #define LIFE_MIN(covers) ((covers) / 5)
 
+/* Who uses less of the CPUs, and still has none when it wants one, was kept from them by others. */
+#define OUTSIDE 0.75
+
 static int add_ready(struct ct_findings *f)
 {
 	uint64_t ready_ns = f->sched.runnable_ns;
@@ -19,6 +22,8 @@ static int add_ready(struct ct_findings *f)
 	if (!x)
 		return -ENOMEM;
 	x->ns = ready_ns;
+	x->outside = f->cpus && (double)f->running_ns < OUTSIDE * f->cpus * (double)f->sched.covers_ns;
+	x->last = x->outside && ready_ns < f->active_ns / 10 * 6;
 	x->count = f->sched.wakes.count + f->sched.preempted.count;
 	x->max_ns = f->sched.wakes.max_ns > f->sched.preempted.max_ns ? f->sched.wakes.max_ns : f->sched.preempted.max_ns;
 	for (uint32_t i = 0; i < f->report.thread_count; i++) {

@@ -235,7 +235,7 @@ static void say_ready(struct ct_findings *f, FILE *out, const struct ct_finding 
 	fputs("; mostly ", out);
 	ct_say_threads(f, out, &x->threads, 0);
 	fprintf(out, " (%s).", ct_format_ns(b, x->ns));
-	if (f->cpus && ran < 0.75 * f->cpus)
+	if (x->outside)
 		fputs(" Other programs had the CPUs, or a quota (cgroup, hypervisor) held them back.", out);
 	else if (f->cpus)
 		fputs(" The program itself kept the CPUs busy: more threads would not help.", out);
@@ -262,7 +262,7 @@ static void say_computing(struct ct_findings *f, FILE *out, const struct ct_find
 		fprintf(out, " %s in no call that ctrace knows for %s of %s time", one ? "is" : "are",
 			percent(a, x->ns, x->lifetime_ns), its);
 	fputs(": bound by the CPU, not by waits.", out);
-	if (f->cpus > 1 && one && share(f->running_ns, f->sched.covers_ns) < 1.3)
+	if (f->cpus > 1 && one && share(f->running_ns, f->sched.covers_ns) < 1.3 && f->sched.covers_ns > 100000000)
 		fprintf(out, " All the computing is in one thread, on %u CPUs.", f->cpus);
 }
 

@@ -151,10 +151,15 @@ static void say_many(const struct ct_findings *f, FILE *out, const struct ct_tal
 		fprintf(out, "%u of %u ", n, kin);
 	else
 		fprintf(out, "%u ", n);
-	if (!common_name(f, t, name))
-		fprintf(out, "%s (%s, %s%s)", unit, f->m->thread[first].name, f->m->thread[t->item[1].key].name,
+	if (!common_name(f, t, name)) {
+		uint32_t other = 1;
+
+		while (other + 1 < n && !strcmp(f->m->thread[t->item[other].key].name, f->m->thread[first].name))
+			other++;
+		fprintf(out, "%s (%s, %s%s)", unit, f->m->thread[first].name, f->m->thread[t->item[other].key].name,
 			n > 2 ? ", ..." : "");
-	else if (alike && f->kinds[f->kind[first]].child)
+	}
+	else if (alike && f->kinds[f->kind[first]].child && !strcmp(unit, "processes"))
 		fprintf(out, "child %s of %s", unit, name);
 	else
 		fprintf(out, "%s %s", name, unit);
