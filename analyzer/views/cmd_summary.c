@@ -188,6 +188,7 @@ static json_t *finding_json(struct ct_findings *f, const struct ct_finding *x)
 	ct_json_number(o, "total_ns", x->ns);
 	ct_json_number(o, "max_ns", x->max_ns);
 	ct_json_number(o, "lifetime_ns", x->lifetime_ns);
+	ct_json_number(o, "path_ns", x->path_ns);
 	ct_json_set(o, "threads", threads_json(f, &x->threads));
 	ct_json_set(o, "wakers", threads_json(f, &x->wakers));
 	ct_json_set(o, "behind", threads_json(f, &x->behind));
@@ -221,7 +222,8 @@ static json_t *kind_json(const struct ct_findings *f, const struct ct_thread_kin
  * {"trace": as everywhere,
  *  "findings": [{"kind": "deadlock", "lock", "wait", "turns", "no-cpu", "cpu-bound", "unexplained", "idle",
  *                "text", "hint" (or null), "next": a command line, "cause", "call", "object" (or null),
- *                "count", "total_ns", "max_ns", "lifetime_ns": of its threads, "threads": [{thread, "count",
+ *                "count", "total_ns", "max_ns", "lifetime_ns": of its threads, "path_ns": on the critical path,
+ *                "threads": [{thread, "count",
  *                "total_ns"}], "wakers": who ended the waits, "behind": who waited for its threads meanwhile,
  *                "stack": where, "holder_stack": where what they waited for was released or woken}],
  *  "groups": [{"name", "threads", "lifetime_ns", "running_ns", "runnable_ns", "contention_ns", "io_ns": with

@@ -228,8 +228,9 @@ int ct_findings_make(struct ct_findings *f, const struct ct_model *m, struct ct_
 	if (error)
 		return error;
 	put_in_order(f);
-	if (ct_findings_times(f))
-		return -ENOMEM;
+	error = ct_findings_path(f, reader);
+	if (error || ct_findings_times(f))
+		return error ? error : -ENOMEM;
 	return ct_findings_texts(f);
 }
 

@@ -47,6 +47,7 @@ struct ct_finding {
 	struct ct_tallies behind;       /* key: index */
 	uint64_t behind_ns;
 	uint32_t behind_stack;
+	uint64_t path_ns;               /* LOCK, WAIT: on the critical path */
 	bool most;                      /* IDLE: nearly all of the busiest thread's life */
 	bool outside, last;             /* READY: others had the CPUs; and it is not most of the time */
 	uint64_t key;                   /* private: what makes places one finding */
@@ -78,6 +79,7 @@ struct ct_findings {
 	uint64_t *idle_ns;              /* of each thread: waiting for work */
 	uint64_t active_ns;             /* of all: not idle */
 	uint64_t running_ns;            /* of all; where it is not known, what is unexplained */
+	uint64_t path_ns;               /* the critical path's length; 0: not known */
 	uint32_t cpus;                  /* 0: not known */
 	bool skipped;                   /* too many events to look for who ended the waits */
 	CT_ARRAY(struct ct_finding, finding);
@@ -96,6 +98,8 @@ int ct_findings_wakers(struct ct_findings *f);
 int ct_findings_states(struct ct_findings *f);
 /* Who waited meanwhile, once all findings are there: findings_wakers.c. */
 int ct_findings_behind(struct ct_findings *f);
+/* How much of the critical path they are, if the trace is not too long: findings_path.c. 0, -errno. */
+int ct_findings_path(struct ct_findings *f, struct ct_reader *reader);
 /* The sentences: findings_text.c. */
 int ct_findings_texts(struct ct_findings *f);
 

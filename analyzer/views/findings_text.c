@@ -66,6 +66,15 @@ static void say_behind(struct ct_findings *f, FILE *out, const struct ct_finding
 	fputc('.', out);
 }
 
+/* What it is of the time that the end had to wait for; of one thread alone that is its share. */
+static void say_path(struct ct_findings *f, FILE *out, const struct ct_finding *x)
+{
+	char a[CT_FORMAT];
+
+	if (x->threads.item_count > 1 && f->path_ns && x->path_ns >= f->path_ns / 20)
+		fprintf(out, " Of the critical path it is %s.", percent(a, x->path_ns, f->path_ns));
+}
+
 /* --- a kind each --- */
 
 static void say_deadlock(struct ct_findings *f, FILE *out, const struct ct_finding *x)
@@ -314,6 +323,8 @@ int ct_findings_texts(struct ct_findings *f)
 		if (!out)
 			return -ENOMEM;
 		say[x->kind](f, out, x);
+		if (x->kind == CT_FINDING_LOCK || x->kind == CT_FINDING_WAIT)
+			say_path(f, out, x);
 		if (x->kind == CT_FINDING_LOCK || x->kind == CT_FINDING_WAIT || x->kind == CT_FINDING_CPU)
 			say_behind(f, out, x);
 		if (fclose(out))
