@@ -2,6 +2,10 @@
 #include "commands.h"
 
 const struct ct_command ct_commands[] = {
+	{ "summary", ct_cmd_summary, "TRACE", 1, "what to know first: the largest findings, in sentences",
+	  "The three findings that weigh most, each with its numbers, its place, who holds or\n"
+	  "wakes, and the command that shows more; then how the threads spent their time.\n"
+	  "Threads that wait for work to arrive are no finding.\n" },
 	{ "blocks", ct_cmd_blocks, "TRACE", 1, "why threads waited, where, and who made them wait",
 	  "Blocked time by cause, then the places where most of it was spent with what\n"
 	  "was waited for, who held it and the call stack, then the threads.\n" },
@@ -12,6 +16,19 @@ const struct ct_command ct_commands[] = {
 	  "routine together, with sums.\n" },
 	{ "locks", ct_cmd_locks, "TRACE", 1, "which locks were waited for, and who held them",
 	  "For each lock: waits, holders, and who waited for whom.\n" },
+	{ "io", ct_cmd_io, "TRACE", 1, "what input and output goes to, and how long it takes",
+	  "By file, pipe and peer: calls, bytes, blocked time and lengths of calls, then the\n"
+	  "threads and places; connections to one server, or from one host to a listening\n"
+	  "socket, count together. Calls, bytes and lengths are of the calls that were\n"
+	  "recorded: that left the CPU or took long enough. All others are counted by call.\n" },
+	{ "malloc", ct_cmd_malloc, "TRACE", 1, "what the memory allocator and the address space cost",
+	  "Calls of the allocator and of those that change the address space: how many, how\n"
+	  "long, how many waited; whether other threads ended the waits, as they do for the\n"
+	  "lock of an arena; then the places.\n" },
+	{ "latency", ct_cmd_latency, "TRACE", 1, "how long calls took, as a histogram",
+	  "From call to return. What is chosen by --call, --cause and other filters is shown\n"
+	  "as bars with its percentiles; without a choice there is a small histogram of each\n"
+	  "cause. Calls too short to be recorded are in that of --call alone.\n" },
 	{ "sched", ct_cmd_sched, "TRACE", 1, "how long threads that were ready waited for a CPU",
 	  "Use of the CPUs; then the delays between being ready and running, in all, by\n"
 	  "thread, by who woke, and by where the thread had waited.\n" },
@@ -42,6 +59,17 @@ const struct ct_command ct_commands[] = {
 	{ "dump", ct_cmd_dump, "TRACE", 1, "every record and event, a line each",
 	  "Plain text, or with --json an object a line. Only --thread, --process, --cause,\n"
 	  "--min, --from and --to select; they select events.\n" },
+	{ "diff", ct_cmd_diff, "A[,A2...] B[,B2...]", 2, "what got worse and better between two traces",
+	  "By cause, place, lock and group of threads, a second of the trace. Places are the\n"
+	  "same where function and file are. With several traces a side, names with commas\n"
+	  "between, medians are compared, and what differs by no more than the runs of one\n"
+	  "side do is marked as noise.\n",
+	  .opens = true },
+	{ "explain", ct_cmd_explain, "CAUSE [TRACE]", 2, "what a cause means, and what to look at next",
+	  "CAUSE is a cause (mutex, file, poll...), a state (running, runnable, blocked,\n"
+	  "unexplained, unknown, excluded) or a category (contention, io, idle, runtime, cpu).\n"
+	  "With a trace also its numbers there.\n",
+	  .opens = true },
 	{ "check", ct_cmd_check, "TRACE", 1, "whether the trace keeps the rules of its format",
 	  "Prints OK, or each violation; then the exit status is 1.\n" },
 	{ "export", ct_cmd_export, "TRACE", 1, "the trace for other tools",
@@ -54,5 +82,5 @@ const struct ct_command ct_commands[] = {
 	{ "report", ct_cmd_report, "TRACE", 1, "the same as one file, to mail or to keep",
 	  "Writes a page that needs neither network nor server, with a picture of the whole\n"
 	  "trace and all views of it.\n" },
-	{ NULL, NULL, NULL, 0, NULL, NULL },
+	{ NULL, NULL, NULL, 0, NULL, NULL, false },
 };

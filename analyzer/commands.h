@@ -10,7 +10,7 @@ struct ct_context {
 	const struct ct_options *options;
 	struct ct_reader reader;
 	struct ct_out out;
-	char usage[128];    /* set with -EINVAL: what is wrong with the options */
+	char usage[192];    /* set with -EINVAL: what is wrong with the options */
 	uint64_t violations; /* found by check */
 	bool unfinished;    /* a trace without an end is nothing to warn of */
 	bool all_facts;     /* JSON tells of file and calls too */
@@ -18,9 +18,13 @@ struct ct_context {
 
 /* Each reads c->reader and writes to c->out. 0; -EINVAL: c->usage says why;
  * -errno. Damage in the trace is no error: it is counted in c->reader. */
+int ct_cmd_summary(struct ct_context *c);
 int ct_cmd_blocks(struct ct_context *c);
 int ct_cmd_threads(struct ct_context *c);
 int ct_cmd_locks(struct ct_context *c);
+int ct_cmd_io(struct ct_context *c);
+int ct_cmd_latency(struct ct_context *c);
+int ct_cmd_malloc(struct ct_context *c);
 int ct_cmd_sched(struct ct_context *c);
 int ct_cmd_deadlocks(struct ct_context *c);
 int ct_cmd_wakers(struct ct_context *c);
@@ -28,6 +32,8 @@ int ct_cmd_path(struct ct_context *c);
 int ct_cmd_whatif(struct ct_context *c);
 int ct_cmd_stats(struct ct_context *c);
 int ct_cmd_dump(struct ct_context *c);
+int ct_cmd_diff(struct ct_context *c);
+int ct_cmd_explain(struct ct_context *c);
 int ct_cmd_check(struct ct_context *c);
 int ct_cmd_export(struct ct_context *c);
 int ct_cmd_serve(struct ct_context *c);
@@ -40,9 +46,14 @@ struct ct_command {
 	uint32_t argument_count; /* at most; the first is the trace */
 	const char *summary;     /* part of a line */
 	const char *help;        /* some lines */
+	bool opens;              /* opens its traces by itself, by ct_command_open */
 };
 extern const struct ct_command ct_commands[]; /* up to one without a name */
 
+/* Why a trace cannot be opened, by what ct_reader_open returned. */
+const char *ct_open_error(const struct ct_reader *r, int error, char *to, size_t bytes);
+/* Opens c->reader for a command that does so by itself. 0, or -EINVAL with c->usage. */
+int ct_command_open(struct ct_context *c, const char *file);
 /* Turns -EINVAL of the model's functions into c->usage; returns error. */
 int ct_command_usage(struct ct_context *c, const struct ct_model *m, int error);
 /* Loads the model and makes the report for a command. Both are to be freed in

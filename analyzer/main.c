@@ -96,23 +96,7 @@ static int open_trace(struct ct_reader *r, const char *file)
 	char text[160];
 	int error = ct_reader_open(r, file);
 
-	switch (error) {
-	case 0:
-		return 0;
-	case CT_READER_EMPTY:
-		return fail_file(file, "empty file");
-	case CT_READER_NO_TRACE:
-		return fail_file(file, "not a trace");
-	case CT_READER_KIND:
-		return fail_file(file, "not a regular file");
-	case CT_READER_VERSION:
-		if (r->header.version == CT_TRACE_VERSION)
-			return fail_file(file, "needs features that this version of ctrace does not have");
-		snprintf(text, sizeof(text), "version %u is not supported by this version of ctrace, which reads version %u",
-			 r->header.version, CT_TRACE_VERSION);
-		return fail_file(file, text);
-	}
-	return fail_file(file, strerror(-error));
+	return error ? fail_file(file, ct_open_error(r, error, text, sizeof(text))) : 0;
 }
 
 static void warn_damage(const struct ct_reader *r, const char *file)
@@ -140,8 +124,8 @@ static int close_out(int status)
 
 static int run(const struct ct_command *command, const struct ct_options *o)
 {
-	struct ct_context c = { .options = o };
-	int error = open_trace(&c.reader, o->file);
+	struct ct_context c = { .options = o, .reader = { .fd = -1 } };
+	int error = command->opens ? 0 : open_trace(&c.reader, o->file);
 
 	if (error)
 		return error;

@@ -173,6 +173,7 @@ FLAG(version)
 TEXT(thread)
 TEXT(lock)
 TEXT(site)
+TEXT(call)
 TEXT(output)
 TEXT(format)
 TEXT(profile)
@@ -243,7 +244,7 @@ static int take_color(struct ct_options *o, const char *value)
 
 const struct ct_option ct_options_table[] = {
 	{ "json", NULL, "one JSON object, times in nanoseconds", take_json, NULL },
-	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "locks threads wakers" },
+	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "diff io latency locks malloc summary threads wakers" },
 	{ "top", "N", "rows of each list (default 10; 0: all)", take_top, NULL },
 	{ "from", "T", "only from then on: 1.5s, 200ms (after the begin) or 25%", take_from, NULL },
 	{ "to", "T", "only up to then", take_to, NULL },
@@ -251,6 +252,7 @@ const struct ct_option ct_options_table[] = {
 	{ "process", "PID", "only threads of that process", take_process, NULL },
 	{ "cause", "CAUSE,...", "only those causes, such as mutex,poll", add_causes, NULL },
 	{ "min", "DURATION", "only waits of at least that long, such as 10ms", take_min, NULL },
+	{ "call", "NAME", "only that call, such as fdatasync", take_call, "latency" },
 	{ "group", NULL, "only groups of threads", take_group, "threads" },
 	{ "lock", "NAME", "the critical sections of that lock", take_lock, "whatif" },
 	{ "site", "FUNCTION", "waits and critical sections in that function", take_site, "whatif" },

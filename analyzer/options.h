@@ -37,6 +37,7 @@ struct ct_options {
 	const char *cause[CT_OPTIONS_CAUSES]; /* point into the copy below */
 	uint32_t cause_count; /* 0: all */
 	uint64_t min_ns;
+	const char *call;     /* latency: only of that call; NULL: all */
 	/* whatif. */
 	const char *lock, *site; /* NULL: none */
 	double scale;           /* 0 where it is not given */

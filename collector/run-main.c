@@ -169,8 +169,8 @@ static int run(const struct ct_run_options *o, const char *path, const struct ct
 	error = ct_collector_stop(&collector, program.pid, status, &summary);
 	if (print_trouble(out, error, &summary, o->quiet) && !o->quiet) {
 		print_summary(out, &summary);
-		pid_t pid = ct_start_analyzer(parts->analyzer, (const char *const[]){ "ctrace-analyze", "blocks", "--top",
-										  "3", "--", out, NULL });
+		pid_t pid = ct_start_analyzer(parts->analyzer, (const char *const[]){ "ctrace-analyze", "summary", "--",
+										  out, NULL });
 
 		if (pid)
 			ct_reap(pid);

@@ -25,6 +25,19 @@ static inline void ct_delays_add(struct ct_delays *d, uint64_t ns)
 	d->bucket[(shift << CT_DELAYS_STEP) + (uint32_t)(ns >> shift)]++;
 }
 
+/* A number of about the same length. */
+static inline void ct_delays_add_many(struct ct_delays *d, uint64_t ns, uint64_t count)
+{
+	uint32_t shift = ns < 16 ? 0 : 63u - (uint32_t)__builtin_clzll(ns) - CT_DELAYS_STEP;
+	uint32_t *to = &d->bucket[(shift << CT_DELAYS_STEP) + (uint32_t)(ns >> shift)];
+
+	d->count += count;
+	d->total_ns += ns * count;
+	if (count && ns > d->max_ns)
+		d->max_ns = ns;
+	*to = count > UINT32_MAX - *to ? UINT32_MAX : *to + (uint32_t)count;
+}
+
 void ct_delays_merge(struct ct_delays *to, const struct ct_delays *from);
 /* The value below or at which a share (0 to 1) of them lies. */
 uint64_t ct_delays_quantile(const struct ct_delays *d, double share);
