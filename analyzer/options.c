@@ -176,6 +176,7 @@ TEXT(site)
 TEXT(output)
 TEXT(format)
 TEXT(profile)
+TEXT(symbols)
 TEXT(host)
 FLAG(no_open)
 
@@ -262,6 +263,7 @@ const struct ct_option ct_options_table[] = {
 	{ "port", "PORT", "of the server (default: any that is free)", take_port, "serve" },
 	{ "host", "ADDRESS", "to listen on (default 127.0.0.1: nobody but you)", take_host, "serve" },
 	{ "no-open", NULL, "do not open the browser", take_no_open, "serve" },
+	{ "symbols", "DIR", "where to look for the program's files and debug files, too", take_symbols, NULL },
 	{ "color", "WHEN", "auto, always or never (NO_COLOR is respected)", take_color, NULL },
 	{ "help", NULL, "this text", take_help, NULL },
 	{ "version", NULL, "the version", take_version, NULL },
