@@ -150,7 +150,9 @@ char *ct_callstack_text(const struct ct_callstacks *c, struct ct_symbols *s, uin
 		return strdup("");
 	const struct ct_frame *f = &frames[0];
 
-	if (f->function && f->file)
+	if (f->function && f->file && !f->line)
+		n = asprintf(&text, "%s%s%s", f->function, whole ? " " : "  ", whole ? f->file : ct_base_name(f->file));
+	else if (f->function && f->file)
 		n = asprintf(&text, "%s%s%s:%d", f->function, whole ? " " : "  ",
 			     whole ? f->file : ct_base_name(f->file), f->line);
 	else if (f->function)
