@@ -52,13 +52,17 @@ enum ct_symbol_source ct_symbols_source(struct ct_symbols *s, uint32_t file)
 	return ct_symbol_file(s, file)->source;
 }
 
-static const char *name_of_die(struct ct_symbols *s, Dwarf_Die *die)
+/* Functions that only their unit sees have no linkage name in some debug data; the symbol says in
+ * which namespace they are. symbol: of the place, NULL where it is of another function. */
+static const char *name_of_die(struct ct_symbols *s, Dwarf_Die *die, const struct ct_elf_symbol *symbol)
 {
 	Dwarf_Attribute attribute;
 	const char *linkage = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
 
 	if (!linkage)
 		linkage = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute));
+	if (!linkage && symbol && (!strncmp(symbol->name, "_Z", 2) || !strncmp(symbol->name, "_R", 2)))
+		linkage = symbol->name;
 	return linkage ? ct_symbol_name(s, linkage) : ct_symbol_text(s, dwarf_diename(die));
 }
 
@@ -103,15 +107,16 @@ static void line_of(struct ct_symbols *s, struct ct_unit *unit, Dwarf_Addr addre
 
 /* Adds a frame for each function that is inlined at the address and one for
  * that in which they are; frame holds the line. False: there is no such debug data. */
-static bool add_functions(struct ct_symbols *s, struct ct_units *units, struct ct_unit *unit, uint64_t address,
+static bool add_functions(struct ct_symbols *s, struct ct_symbol_file *file, struct ct_unit *unit, uint64_t address,
 			  struct ct_frames *f, struct ct_frame frame)
 {
 	Dwarf_Die die[CT_INLINED_MAX];
-	uint32_t n = ct_unit_functions(units, unit, address, die);
+	uint32_t n = ct_unit_functions(&file->units, unit, address, die);
+	const struct ct_elf_symbol *symbol = n ? ct_elf_symbols_at(&file->symbols, address, true) : NULL;
 
 	for (uint32_t i = 0; i < n; i++) {
-		frame.function = name_of_die(s, &die[i]);
 		frame.inlined = i + 1 < n;
+		frame.function = name_of_die(s, &die[i], frame.inlined ? NULL : symbol);
 		/* Only a part of the chain is known: better none of it. */
 		if (!frame.function || !add_frame(f, &frame)) {
 			f->count = 0;
@@ -139,7 +144,7 @@ static int look_up(struct ct_symbols *s, uint32_t index, uint64_t address, struc
 
 	if (unit) {
 		line_of(s, unit, call - file->units.bias, &frame);
-		if (add_functions(s, &file->units, unit, call, f, frame))
+		if (add_functions(s, file, unit, call, f, frame))
 			return 0;
 	}
 	const struct ct_elf_symbol *symbol = ct_elf_symbols_at(&file->symbols, call, true);
