@@ -49,7 +49,17 @@ const char *ct_base_name(const char *path)
 
 enum ct_symbol_source ct_symbols_source(struct ct_symbols *s, uint32_t file)
 {
-	return ct_symbol_file(s, file)->source;
+	const char *urls = getenv("DEBUGINFOD_URLS");
+	char *kept = urls ? strdup(urls) : NULL;
+
+	/* Only files are fetched whose frames are shown. */
+	unsetenv("DEBUGINFOD_URLS");
+	enum ct_symbol_source source = ct_symbol_file(s, file)->source;
+
+	if (kept)
+		setenv("DEBUGINFOD_URLS", kept, 1);
+	free(kept);
+	return source;
 }
 
 /* Functions that only their unit sees have no linkage name in some debug data; the symbol says in

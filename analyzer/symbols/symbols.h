@@ -63,7 +63,7 @@ const struct ct_frames *ct_symbols_frames(struct ct_symbols *s, uint32_t file, u
 /* The variable that holds a file address: "name" or "name+0x10" as a text that
  * the caller frees; NULL if there is none. */
 char *ct_symbols_variable(struct ct_symbols *s, uint32_t file, uint64_t address);
-/* Opens the file if it is not open yet. */
+/* Opens the file if it is not open yet, without asking servers for it. */
 enum ct_symbol_source ct_symbols_source(struct ct_symbols *s, uint32_t file);
 /* The last part of a path. */
 const char *ct_base_name(const char *path);
