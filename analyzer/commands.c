@@ -54,8 +54,9 @@ const struct ct_command ct_commands[] = {
 	  "take --scale X times as long (default 0: gone). With --split N a lock is\n"
 	  "N locks instead. Without any of them: each lock and each cause of waits in turn.\n" },
 	{ "stats", ct_cmd_stats, "TRACE", 1, "the trace itself, and how often which call was made",
-	  "Size, losses, clock, cost of the collector, what is known of the scheduler, and a\n"
-	  "table of the wrapped calls. Always of the whole trace.\n" },
+	  "Size, losses, clock, cost of the collector, what is known of the scheduler, a table\n"
+	  "of the wrapped calls, and the files of frames with what is known of their symbols.\n"
+	  "Always of the whole trace.\n" },
 	{ "dump", ct_cmd_dump, "TRACE", 1, "every record and event, a line each",
 	  "Plain text, or with --json an object a line. Only --thread, --process, --cause,\n"
 	  "--min, --from and --to select; they select events.\n" },

@@ -177,6 +177,7 @@ TEXT(call)
 TEXT(output)
 TEXT(format)
 TEXT(profile)
+TEXT(symbols)
 TEXT(host)
 FLAG(no_open)
 
@@ -264,6 +265,7 @@ const struct ct_option ct_options_table[] = {
 	{ "port", "PORT", "of the server (default: any that is free)", take_port, "serve" },
 	{ "host", "ADDRESS", "to listen on (default 127.0.0.1: nobody but you)", take_host, "serve" },
 	{ "no-open", NULL, "do not open the browser", take_no_open, "serve" },
+	{ "symbols", "DIR", "where to look for the program's files and debug files, too", take_symbols, NULL },
 	{ "color", "WHEN", "auto, always or never (NO_COLOR is respected)", take_color, NULL },
 	{ "help", NULL, "this text", take_help, NULL },
 	{ "version", NULL, "the version", take_version, NULL },

@@ -42,6 +42,7 @@ struct ct_options {
 	const char *lock, *site; /* NULL: none */
 	double scale;           /* 0 where it is not given */
 	uint32_t split;         /* 0: not given */
+	const char *symbols;    /* folders of debug files, with ':' between; NULL: none */
 	/* export. */
 	const char *format, *profile, *output; /* NULL: not given */
 	/* serve. */

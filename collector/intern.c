@@ -81,6 +81,7 @@ static uint32_t write_stack(struct ct_trace *t, struct ct_process *p, uint64_t k
 	if (ct_map_put(&p->stacks, key, t->last_stack + 1))
 		return 0;
 	ct_intern_modules(t, p, epoch);
+	ct_codes_seen(p, frames, depth);
 	ct_writer_record(&t->writer, &r);
 	return ++t->last_stack;
 }

@@ -57,6 +57,7 @@ static void process_free(struct ct_process *p)
 	ct_events_free(&p->encoder);
 	ct_buf_free(&p->after);
 	ct_map_free(&p->stacks);
+	ct_map_free(&p->codes);
 	ct_map_free(&p->bare_fds);
 	free(p);
 }
@@ -235,6 +236,7 @@ void ct_process_finish(struct ct_trace *t, struct ct_process *p, int how, uint64
 	ct_counters_locks(t, p);
 	ct_counters_loss(t, p, NULL);
 	ct_intern_modules(t, p, UINT32_MAX);
+	ct_codes_write(t, p);
 
 	struct ct_record r = { .type = CT_RECORD_PROCESS_END, .process_end = {
 		.process = p->id,

@@ -63,6 +63,7 @@ struct ct_lock_seen {
 };
 
 #define CT_HOLDERS_MAX 256u
+#define CT_IN_MODULE   1024u
 
 /* As in a HOLDER record; without padding, to be compared as a whole. */
 struct ct_holder {
@@ -97,6 +98,8 @@ struct ct_process {
 	struct ct_buf after;   /* records that must stand behind the events gathered so far */
 	uint32_t after_count;
 	struct ct_map stacks;  /* word in the arena -> trace id */
+	struct ct_map codes;   /* addresses of frames that lie in no module */
+	uint64_t in_module[CT_IN_MODULE]; /* some that do */
 	struct ct_map bare_fds; /* descriptors without an entry: fd + 1 -> trace id */
 	struct ct_module_seen *modules; /* CT_MODULES; owned */
 	uint32_t modules_seen; /* ready ones below this have been written */
@@ -187,6 +190,13 @@ uint32_t ct_intern_ip(struct ct_trace *t, struct ct_process *p, uint64_t ip);
 uint32_t ct_intern_descriptor(struct ct_trace *t, struct ct_process *p, uint64_t object);
 /* Writes modules that are new or, for a stack of epoch, live longer than written. */
 void ct_intern_modules(struct ct_trace *t, struct ct_process *p, uint32_t epoch);
+
+/* --- codes.c --- */
+
+/* Remembers those of a stack's frames that lie in no module. */
+void ct_codes_seen(struct ct_process *p, const uint64_t *frames, uint32_t depth);
+/* The process, or the trace, ends: writes what /tmp/perf-PID.map calls them. */
+void ct_codes_write(struct ct_trace *t, struct ct_process *p);
 
 /* --- counters.c --- */
 

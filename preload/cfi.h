@@ -32,7 +32,7 @@ struct ct_rule {
 	int32_t cfa_offset;
 	int16_t fp_offset; /* the caller's rbp is at CFA + this, or CT_RULE_FP_KEPT */
 	uint8_t kind;
-	uint8_t reserved;
+	uint8_t code_asked; /* the code says no more */
 };
 
 /* The FDE for pc in an .eh_frame_hdr section as it is mapped; NULL: none. */
@@ -43,6 +43,12 @@ struct ct_rule ct_cfi_read(const uint8_t *fde, uint64_t pc);
 /* The rule at code address pc, by way of a cache, in which it holds for the
  * epoch of shared objects. pc is inside the call instruction, not behind it. */
 struct ct_rule ct_rule_at(uint64_t pc, uint32_t epoch);
+/* The rule at a return address without call frame information, from the code there, if
+ * nothing but the frame's end follows the call: so it is in the trampolines that CPython
+ * makes for perf. ip must have been found by call frame information alone. */
+struct ct_rule ct_rule_of_code(uint64_t ip, uint32_t epoch);
+/* The same of bytes that were read. */
+struct ct_rule ct_rule_of_bytes(const uint8_t bytes[8]);
 
 #pragma GCC visibility pop
 

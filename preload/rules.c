@@ -1,5 +1,6 @@
 /* Unwinding rules by code address, and their cache. See cfi.h. */
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <string.h>
 
@@ -34,23 +35,76 @@ static struct {
 	uint64_t check, rule;
 } cache[CACHE];
 
+/* User addresses have 47 bits; an empty entry is the key of address 0. */
+#define KEY(pc, epoch) ((pc) ^ (uint64_t)(epoch) << 47)
+
+static __typeof__(cache[0]) *entry_of(uint64_t pc)
+{
+	_Static_assert(CACHE == 1u << (64 - 51), "the hash");
+	return &cache[(pc * 0x9e3779b97f4a7c15ull) >> 51];
+}
+
+static void remember(uint64_t pc, uint32_t epoch, struct ct_rule rule)
+{
+	__typeof__(cache[0]) *e = entry_of(pc);
+	uint64_t bits;
+
+	memcpy(&bits, &rule, sizeof(bits));
+	ct_store(&e->check, KEY(pc, epoch) ^ bits);
+	ct_store(&e->rule, bits);
+}
+
+struct ct_rule ct_rule_of_bytes(const uint8_t b[8])
+{
+	struct ct_rule rule = { .kind = CT_RULE_SP, .fp_offset = CT_RULE_FP_KEPT, .cfa_offset = 8 };
+	unsigned int at = 0;
+
+	/* add $N, %rsp */
+	if (b[0] == 0x48 && b[1] == 0x83 && b[2] == 0xc4 && b[3] < 0x80) {
+		rule.cfa_offset += b[3];
+		at = 4;
+	}
+	/* pop %rbp */
+	if (b[at] == 0x5d) {
+		rule.cfa_offset += 8;
+		rule.fp_offset = -16;
+		at++;
+	}
+	/* ret */
+	if (b[at] != 0xc3 || rule.cfa_offset & 7)
+		return (struct ct_rule){ 0 };
+	return rule;
+}
+
+struct ct_rule ct_rule_of_code(uint64_t ip, uint32_t epoch)
+{
+	struct ct_rule rule = { 0 };
+	uint8_t bytes[8];
+
+	/* Whether the kernel can read it, for it does so before it finds that there is no such
+	 * way to change the mask. */
+	if (ct_state.no_syscalls || ct_sys(SYS_rt_sigprocmask, -1, ip, NULL, 8) != -EINVAL)
+		return rule;
+	memcpy(bytes, (const void *)ip, sizeof(bytes));
+	rule = ct_rule_of_bytes(bytes);
+	rule.code_asked = 1;
+	remember(ip - 1, epoch, rule);
+	return rule;
+}
+
 struct ct_rule ct_rule_at(uint64_t pc, uint32_t epoch)
 {
-	/* User addresses have 47 bits; an empty entry is the key of address 0. */
-	uint64_t key = pc ^ (uint64_t)epoch << 47;
-	__typeof__(cache[0]) *e = &cache[(pc * 0x9e3779b97f4a7c15ull) >> 51];
+	uint64_t key = KEY(pc, epoch);
+	const __typeof__(cache[0]) *e = entry_of(pc);
 	uint64_t bits = ct_load(&e->rule);
 	struct ct_rule rule;
 
 	_Static_assert(sizeof(rule) == sizeof(bits), "a rule is a word");
-	_Static_assert(CACHE == 1u << (64 - 51), "the hash above");
 	if ((ct_load(&e->check) ^ bits) == key) {
 		memcpy(&rule, &bits, sizeof(rule));
 		return rule;
 	}
 	rule = look_up(pc);
-	memcpy(&bits, &rule, sizeof(bits));
-	ct_store(&e->check, key ^ bits);
-	ct_store(&e->rule, bits);
+	remember(pc, epoch, rule);
 	return rule;
 }

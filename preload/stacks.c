@@ -26,6 +26,7 @@ struct walk {
 #define FP_NOTED 0
 #define FP_GIVEN 1                /* it is the one that the walk began with */
 	bool fp_given_used;
+	bool guessed;             /* a frame pointer was taken on trust */
 };
 
 /* Notes that the walk depends on the word at address. */
@@ -128,6 +129,8 @@ static bool step(struct walk *w)
 
 	if (ct_state.stacks == CT_STACKS_FP && rule.kind != CT_RULE_SIGNAL && rule.kind != CT_RULE_END)
 		rule.kind = CT_RULE_UNKNOWN;
+	else if (rule.kind == CT_RULE_UNKNOWN && !w->guessed && !rule.code_asked)
+		rule = ct_rule_of_code(w->ip, w->epoch);
 	switch (rule.kind) {
 	case CT_RULE_SP:
 		return step_to(w, w->sp + (uint64_t)(int64_t)rule.cfa_offset, rule.fp_offset);
@@ -141,7 +144,9 @@ static bool step(struct walk *w)
 	/* No call frame information: just-in-time compilers keep frame pointers. */
 	if (ct_state.stacks == CT_STACKS_UNWIND)
 		return false;
-	return step_to(w, use_fp(w) + 16, -16);
+	w->guessed = true;
+	/* One that was not kept leads to anything; code it is not here. */
+	return step_to(w, use_fp(w) + 16, -16) && w->ip >> 47 == 0 && (w->ip < w->base || w->ip >= w->high);
 }
 
 static uint64_t hash_frames(const uint64_t *frame, uint32_t depth, uint32_t epoch)

@@ -38,6 +38,8 @@ static void free_names(struct ct_model *m)
 		free(m->thread[i].name);
 	for (uint32_t i = 0; i < m->file_count; i++)
 		free(m->file[i].path);
+	for (uint32_t i = 0; i < m->code_count; i++)
+		free(m->code[i].name);
 	for (uint32_t i = 0; i < m->descriptor_count; i++)
 		free(m->descriptor[i].label);
 }
@@ -47,7 +49,7 @@ void ct_model_free(struct ct_model *m)
 	void *arrays[] = {
 		m->meta,  m->call,	 m->process, m->thread, m->file, m->module,	  m->stack,
 		m->frame, m->descriptor, m->lock,    m->site,	m->cell, m->module_order,
-		m->states, m->gaps.gap,	 m->cpu,     m->waker,	m->waiting, m->holder,
+		m->states, m->gaps.gap,	 m->cpu,     m->waker,	m->waiting, m->holder,	  m->code,
 	};
 	struct ct_table *tables[] = {
 		&m->call_by_id,	       &m->process_by_id, &m->thread_by_id, &m->module_by_id, &m->stack_by_id,
@@ -154,6 +156,8 @@ int ct_model_select(struct ct_model *m)
 	if (m->to_ns < m->from_ns)
 		m->to_ns = m->from_ns;
 	int error = ct_model_order_modules(m);
+
+	ct_model_order_code(m);
 
 	if (!error)
 		error = index_threads(m);

@@ -47,6 +47,7 @@ struct ct_process_info {
 	uint8_t how;                  /* enum ct_end */
 	bool started, ended;          /* the records were there */
 	bool selected;
+	uint32_t code_file;           /* index + 1 of the file that stands for its code; 0: none */
 	bool off_cpu_known;           /* its events without CT_EV_OFF_CPU are no waits */
 };
 
@@ -112,6 +113,17 @@ struct ct_file_info {
 	char *path;
 	uint8_t build_id[32];
 	uint32_t build_id_bytes;
+	bool code;                    /* no file: what a process made at run time */
+	uint32_t process;             /* of code: which */
+};
+
+/* CODE records. */
+struct ct_code_info {
+	uint32_t process, file;
+	uint64_t start, end;
+	uint64_t reach;               /* the largest end of those before it and it, of its process */
+	uint32_t number;              /* in the order of the records */
+	char *name;
 };
 
 struct ct_module_info {
@@ -183,6 +195,7 @@ struct ct_model {
 	CT_ARRAY(struct ct_thread_info, thread);
 	CT_ARRAY(struct ct_file_info, file);
 	CT_ARRAY(struct ct_module_info, module);
+	CT_ARRAY(struct ct_code_info, code); /* by process and start once all records are there */
 	CT_ARRAY(struct ct_stack_info, stack);
 	CT_ARRAY(uint64_t, frame);
 	CT_ARRAY(struct ct_descriptor_info, descriptor);
@@ -245,6 +258,8 @@ uint32_t ct_model_stack(const struct ct_model *m, uint32_t process, uint32_t sta
 uint32_t ct_model_descriptor(const struct ct_model *m, uint32_t process, uint64_t descriptor);
 /* The module that holds an address in an epoch; epoch UINT64_MAX: the last that did. */
 uint32_t ct_model_module_at(const struct ct_model *m, uint32_t process, uint64_t address, uint64_t epoch);
+/* What a process made at run time at an address: the last that it made there. */
+uint32_t ct_model_code_at(const struct ct_model *m, uint32_t process, uint64_t address);
 /* The thread of a process that has a tid (the last one, if it was reused). */
 uint32_t ct_model_tid(const struct ct_model *m, uint32_t process, uint64_t tid);
 /* The thread that a pthread_t means. */

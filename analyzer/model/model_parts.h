@@ -15,8 +15,10 @@ int ct_model_records(struct ct_model *m, struct ct_span payload);
 int ct_model_text(char **to, struct ct_text text);
 int ct_model_take_module(struct ct_model *m, const struct ct_record_module *r);
 int ct_model_take_stack(struct ct_model *m, const struct ct_record_stack *r);
+int ct_model_take_code(struct ct_model *m, const struct ct_record_code *r);
 int ct_model_take_descriptor(struct ct_model *m, const struct ct_record_descriptor *r);
 /* Once all modules are there: makes them findable by address. 0 or -ENOMEM. */
 int ct_model_order_modules(struct ct_model *m);
+void ct_model_order_code(struct ct_model *m);
 
 #endif

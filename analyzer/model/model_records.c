@@ -287,6 +287,7 @@ static int take_holder(struct ct_model *m, const struct ct_record_holder *r)
 #define take_module     ct_model_take_module
 #define take_stack      ct_model_take_stack
 #define take_descriptor ct_model_take_descriptor
+#define take_code       ct_model_take_code
 
 static int take_record(struct ct_model *m, const struct ct_record *record)
 {

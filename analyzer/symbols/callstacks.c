@@ -1,5 +1,6 @@
 /* See callstacks.h. */
 #include "callstacks.h"
+#include "jit_names.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,6 +48,8 @@ static int put_places(struct ct_callstacks *c, const struct ct_stack_info *s, ui
 
 		if (at != CT_NO)
 			p = (struct ct_place){ m->module[at].file, address - m->module[at].bias };
+		else if ((at = ct_model_code_at(m, s->process, address - 1)) != CT_NO)
+			p.file = m->code[at].file;
 		if (!depth && is_ours(m, &p))
 			continue;
 		place[c->place_count + depth++] = p;
@@ -147,7 +150,9 @@ char *ct_callstack_text(const struct ct_callstacks *c, struct ct_symbols *s, uin
 		return strdup("");
 	const struct ct_frame *f = &frames[0];
 
-	if (f->function && f->file)
+	if (f->function && f->file && !f->line)
+		n = asprintf(&text, "%s%s%s", f->function, whole ? " " : "  ", whole ? f->file : ct_base_name(f->file));
+	else if (f->function && f->file)
 		n = asprintf(&text, "%s%s%s:%d", f->function, whole ? " " : "  ",
 			     whole ? f->file : ct_base_name(f->file), f->line);
 	else if (f->function)
@@ -204,7 +209,10 @@ bool ct_frames_alike(const struct ct_frame *a, const struct ct_frame *b, uint32_
 			return false;
 		if (!x || !y || !p != !q)
 			return false;
-		if (strcmp(x, y) || (p && strcmp(p, q)) || (!p && a[i].offset != b[i].offset))
+		if (strcmp(x, y) || (p && strcmp(p, q)))
+			return false;
+		/* Compilers at run time make a function several times. */
+		if (!p && a[i].offset != b[i].offset && a[i].module != ct_jit_module)
 			return false;
 	}
 	return true;

@@ -9,7 +9,7 @@
 
 struct ct_place {
 	uint32_t file;    /* index, or CT_NO: the address lay in no module */
-	uint64_t address; /* return address in the file; without a file, in memory */
+	uint64_t address; /* return address in the file; without one, and of code made at run time, in memory */
 };
 
 struct ct_callstack {

@@ -3,37 +3,26 @@
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
-#include <elfutils/libdwfl.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "jit_names.h"
+#include "symbol_files.h"
 #include "symbol_texts.h"
-
-struct ct_symbol_file {
-	bool tried;
-	Dwfl *dwfl;
-	Dwfl_Module *module; /* NULL: no symbols */
-};
 
 int ct_symbols_open(struct ct_symbols *s, const struct ct_model *m)
 {
 	*s = (struct ct_symbols){ .model = m };
 	s->file = calloc(m->file_count + 1u, sizeof(*s->file));
-	/* debuginfod is asked only if DEBUGINFOD_URLS is set; a server that
-	 * does not answer must not hold up a report for its default 90 s. */
-	setenv("DEBUGINFOD_TIMEOUT", "10", 0);
-	return s->file ? 0 : -ENOMEM;
+	return s->file ? ct_symbol_folders(s) : -ENOMEM;
 }
 
 void ct_symbols_close(struct ct_symbols *s)
 {
 	for (uint32_t i = 0; s->file && i < s->model->file_count; i++)
-		if (s->file[i].dwfl)
-			dwfl_end(s->file[i].dwfl);
+		ct_symbol_file_close(&s->file[i]);
 	free(s->file);
 	for (uint32_t i = 0; i < s->frames_count; i++)
 		free(s->frames[i].frame);
@@ -44,7 +33,10 @@ void ct_symbols_close(struct ct_symbols *s)
 	for (uint32_t i = 0; i < s->note_count; i++)
 		free(s->note[i]);
 	free(s->note);
+	free(s->folders);
+	free(s->debug_path);
 	ct_table_free(&s->frames_by_hash);
+	ct_table_free(&s->text_by_source);
 	*s = (struct ct_symbols){ 0 };
 }
 
@@ -55,100 +47,34 @@ const char *ct_base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-__attribute__((format(printf, 2, 3))) static void add_note(struct ct_symbols *s, const char *format, ...)
+enum ct_symbol_source ct_symbols_source(struct ct_symbols *s, uint32_t file)
 {
-	char **note = CT_APPEND(s, note);
-	va_list args;
+	const char *urls = getenv("DEBUGINFOD_URLS");
+	char *kept = urls ? strdup(urls) : NULL;
 
-	if (!note)
-		return;
-	va_start(args, format);
-	if (vasprintf(note, format, args) < 0) {
-		*note = NULL;
-		s->note_count--;
-	}
-	va_end(args);
+	/* Only files are fetched whose frames are shown. */
+	unsetenv("DEBUGINFOD_URLS");
+	enum ct_symbol_source source = ct_symbol_file(s, file)->source;
+
+	if (kept)
+		setenv("DEBUGINFOD_URLS", kept, 1);
+	free(kept);
+	return source;
 }
 
-/* --- files --- */
-
-static const Dwfl_Callbacks callbacks = {
-	.find_elf = dwfl_build_id_find_elf,
-	.find_debuginfo = dwfl_standard_find_debuginfo,
-	.section_address = dwfl_offline_section_address,
-};
-
-/* Whether the file is the one that was traced; without build-ids nobody can say. */
-static bool same_build(Dwfl_Module *module, const struct ct_file_info *f)
-{
-	const unsigned char *bits;
-	GElf_Addr at;
-	int n = dwfl_module_build_id(module, &bits, &at);
-
-	return n <= 0 || !f->build_id_bytes ||
-	       ((uint32_t)n == f->build_id_bytes && !memcmp(bits, f->build_id, f->build_id_bytes));
-}
-
-static Dwfl_Module *open_module(struct ct_symbols *s, uint32_t index)
-{
-	struct ct_symbol_file *file = &s->file[index];
-	const struct ct_file_info *f = &s->model->file[index];
-	GElf_Addr bias;
-
-	if (f->path[0] != '/')
-		return NULL; /* such as [vdso] */
-	if (access(f->path, R_OK)) {
-		add_note(s, "%s: %s: no symbols", f->path, strerror(errno));
-		return NULL;
-	}
-	file->dwfl = dwfl_begin(&callbacks);
-	if (!file->dwfl)
-		return NULL;
-	dwfl_report_begin(file->dwfl);
-	/* With a base of 0 its addresses are those in the file. */
-	Dwfl_Module *module = dwfl_report_elf(file->dwfl, f->path, f->path, -1, 0, true);
-
-	dwfl_report_end(file->dwfl, NULL, NULL);
-	if (!module || !dwfl_module_getelf(module, &bias)) {
-		add_note(s, "%s: %s: no symbols", f->path, dwfl_errmsg(-1));
-		return NULL;
-	}
-	if (!same_build(module, f)) {
-		add_note(s, "%s: has been replaced since it was traced: no symbols", f->path);
-		return NULL;
-	}
-	return module;
-}
-
-static Dwfl_Module *module_of(struct ct_symbols *s, uint32_t file)
-{
-	if (!s->file[file].tried) {
-		s->file[file].tried = true;
-		s->file[file].module = open_module(s, file);
-	}
-	return s->file[file].module;
-}
-
-/* --- names --- */
-
-static const char *folder_of(Dwarf_Die *unit)
-{
-	Dwarf_Attribute attribute;
-
-	return dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attribute));
-}
-
-static const char *name_of_die(struct ct_symbols *s, Dwarf_Die *die)
+/* Functions that only their unit sees have no linkage name in some debug data; the symbol says in
+ * which namespace they are. symbol: of the place, NULL where it is of another function. */
+static const char *name_of_die(struct ct_symbols *s, Dwarf_Die *die, const struct ct_elf_symbol *symbol)
 {
 	Dwarf_Attribute attribute;
 	const char *linkage = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
 
 	if (!linkage)
 		linkage = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute));
+	if (!linkage && symbol && (!strncmp(symbol->name, "_Z", 2) || !strncmp(symbol->name, "_R", 2)))
+		linkage = symbol->name;
 	return linkage ? ct_symbol_name(s, linkage) : ct_symbol_text(s, dwarf_diename(die));
 }
-
-/* --- frames --- */
 
 static struct ct_frame *add_frame(struct ct_frames *f, const struct ct_frame *frame)
 {
@@ -161,22 +87,8 @@ static struct ct_frame *add_frame(struct ct_frames *f, const struct ct_frame *fr
 	return &f->frame[f->count++];
 }
 
-/* The compilation unit of an address. Some compilers write no .debug_aranges:
- * then every unit is asked. */
-static Dwarf_Die *unit_of(Dwfl_Module *module, Dwarf_Addr address, Dwarf_Addr *ret_bias)
-{
-	Dwarf_Die *unit = dwfl_module_addrdie(module, address, ret_bias);
-
-	if (unit)
-		return unit;
-	while ((unit = dwfl_module_nextcu(module, unit, ret_bias)))
-		if (dwarf_haspc(unit, address - *ret_bias) > 0)
-			return unit;
-	return NULL;
-}
-
 /* Where an inlined function was called. */
-static void call_site(struct ct_symbols *s, Dwarf_Die *unit, Dwarf_Die *die, struct ct_frame *frame)
+static void call_site(struct ct_symbols *s, struct ct_unit *unit, Dwarf_Die *die, struct ct_frame *frame)
 {
 	Dwarf_Attribute attribute;
 	Dwarf_Word value;
@@ -185,68 +97,72 @@ static void call_site(struct ct_symbols *s, Dwarf_Die *unit, Dwarf_Die *die, str
 
 	frame->file = NULL;
 	frame->line = 0;
-	if (!dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attribute), &value))
+	if (!dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attribute), &value) && value <= INT32_MAX)
 		frame->line = (int)value;
 	if (!dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &attribute), &value) &&
-	    !dwarf_getsrcfiles(unit, &files, &count) && value < count)
-		frame->file = ct_symbol_path(s, dwarf_filesrc(files, value, NULL, NULL), folder_of(unit));
+	    !dwarf_getsrcfiles(&unit->functions, &files, &count) && value < count)
+		frame->file = ct_symbol_path(s, dwarf_filesrc(files, value, NULL, NULL), unit->folder);
+}
+
+static void line_of(struct ct_symbols *s, struct ct_unit *unit, Dwarf_Addr address, struct ct_frame *frame)
+{
+	Dwarf_Line *line = dwarf_getsrc_die(&unit->die, address);
+
+	if (!line)
+		return;
+	frame->file = ct_symbol_path(s, dwarf_linesrc(line, NULL, NULL), unit->folder);
+	if (dwarf_lineno(line, &frame->line))
+		frame->line = 0;
 }
 
 /* Adds a frame for each function that is inlined at the address and one for
- * that in which they are; frame holds the line. False: no such debug data. */
-static bool add_inlined(struct ct_symbols *s, Dwfl_Module *module, Dwarf_Addr address, struct ct_frames *f,
-			struct ct_frame frame)
+ * that in which they are; frame holds the line. False: there is no such debug data. */
+static bool add_functions(struct ct_symbols *s, struct ct_symbol_file *file, struct ct_unit *unit, uint64_t address,
+			  struct ct_frames *f, struct ct_frame frame)
 {
-	Dwarf_Addr bias;
-	Dwarf_Die *unit = unit_of(module, address, &bias), *scopes = NULL, innermost;
-	int n = unit ? dwarf_getscopes(unit, address - bias, &scopes) : 0;
+	Dwarf_Die die[CT_INLINED_MAX];
+	uint32_t n = ct_unit_functions(&file->units, unit, address, die);
+	const struct ct_elf_symbol *symbol = n ? ct_elf_symbols_at(&file->symbols, address, true) : NULL;
 
-	if (n <= 0)
-		return false;
-	/* The scopes of the code, not those of the inlined function's source. */
-	innermost = scopes[0];
-	free(scopes);
-	scopes = NULL;
-	n = dwarf_getscopes_die(&innermost, &scopes);
-
-	for (int i = 0; i < n; i++) {
-		int tag = dwarf_tag(&scopes[i]);
-
-		if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
-			continue;
-		frame.function = name_of_die(s, &scopes[i]);
-		frame.inlined = tag == DW_TAG_inlined_subroutine;
-		if (!frame.function || !add_frame(f, &frame))
-			break;
-		if (!frame.inlined)
-			break;
-		call_site(s, unit, &scopes[i], &frame);
+	for (uint32_t i = 0; i < n; i++) {
+		frame.inlined = i + 1 < n;
+		frame.function = name_of_die(s, &die[i], frame.inlined ? NULL : symbol);
+		/* Only a part of the chain is known: better none of it. */
+		if (!frame.function || !add_frame(f, &frame)) {
+			f->count = 0;
+			return false;
+		}
+		call_site(s, unit, &die[i], &frame);
 	}
-	free(scopes);
-	return f->count && !f->frame[f->count - 1].inlined;
+	return n > 0;
 }
 
-static int look_up(struct ct_symbols *s, uint32_t file, uint64_t address, struct ct_frames *f)
+static int look_up(struct ct_symbols *s, uint32_t index, uint64_t address, struct ct_frames *f)
 {
 	struct ct_frame frame = { .offset = address };
-	Dwfl_Module *module = file == CT_NO ? NULL : module_of(s, file);
+	uint64_t call = address - 1; /* a return address stands behind its call */
 
-	if (file != CT_NO)
-		frame.module = s->model->file[file].path;
-	if (module) {
-		Dwarf_Addr call = address - 1; /* a return address stands behind its call */
-		GElf_Off offset;
-		GElf_Sym symbol;
-		Dwfl_Line *line = dwfl_module_getsrc(module, call);
-		const char *source = line ? dwfl_lineinfo(line, NULL, &frame.line, NULL, NULL, NULL) : NULL;
-
-		frame.file = ct_symbol_path(s, source, line ? dwfl_line_comp_dir(line) : NULL);
-		if (add_inlined(s, module, call, f, frame))
-			return 0;
-		/* Only a part of the chain was found: better none of it. */
-		f->count = 0;
-		frame.function = ct_symbol_name(s, dwfl_module_addrinfo(module, call, &offset, &symbol, NULL, NULL, NULL));
+	if (index == CT_NO)
+		return add_frame(f, &frame) ? 0 : -ENOMEM;
+	frame.module = s->model->file[index].path;
+	if (s->model->file[index].code) {
+		ct_jit_frame(s, index, call, &frame);
+		return add_frame(f, &frame) ? 0 : -ENOMEM;
 	}
+	struct ct_symbol_file *file = ct_symbol_file(s, index);
+	struct ct_unit *unit = ct_units_at(&file->units, call);
+
+	if (unit) {
+		line_of(s, unit, call - file->units.bias, &frame);
+		if (add_functions(s, file, unit, call, f, frame))
+			return 0;
+	}
+	const struct ct_elf_symbol *symbol = ct_elf_symbols_at(&file->symbols, call, true);
+
+	if (symbol)
+		frame.function = ct_symbol_name(s, symbol->name);
+	else
+		ct_symbol_nameless(s, index);
 	return add_frame(f, &frame) ? 0 : -ENOMEM;
 }
 
@@ -257,13 +173,11 @@ const struct ct_frames *ct_symbols_frames(struct ct_symbols *s, uint32_t file, u
 
 	for (; (at = ct_table_get(&s->frames_by_hash, key)); key++) {
 		const struct ct_frames *f = &s->frames[at - 1];
-		const char *module = file == CT_NO ? NULL : s->model->file[file].path;
 
-		/* Paths of one file are one text. */
-		if (f->frame[0].offset == address && f->frame[0].module == module)
+		if (f->file == file && f->frame[0].offset == address)
 			return f;
 	}
-	struct ct_frames found = { 0 };
+	struct ct_frames found = { .file = file };
 
 	if (look_up(s, file, address, &found)) {
 		free(found.frame);
@@ -279,19 +193,13 @@ const struct ct_frames *ct_symbols_frames(struct ct_symbols *s, uint32_t file, u
 	return place;
 }
 
-char *ct_symbols_variable(struct ct_symbols *s, uint32_t file, uint64_t address)
+char *ct_symbols_variable(struct ct_symbols *s, uint32_t index, uint64_t address)
 {
-	Dwfl_Module *module = module_of(s, file);
-	GElf_Off offset;
-	GElf_Sym symbol;
+	const struct ct_elf_symbol *symbol = s->model->file[index].code ? NULL :
+		ct_elf_symbols_at(&ct_symbol_file(s, index)->symbols, address, false);
+	const char *name = symbol ? ct_symbol_name(s, symbol->name) : NULL;
+	uint64_t offset = symbol ? address - symbol->start : 0;
 	char *text;
-	const char *name = module ?
-		dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL) : NULL;
-
-	/* The nearest symbol before it says nothing if it ends before it. */
-	if (!name || (offset && offset >= symbol.st_size) || GELF_ST_TYPE(symbol.st_info) == STT_FUNC)
-		return NULL;
-	name = ct_symbol_name(s, name);
 	int n = !name ? -1 : offset ? asprintf(&text, "%s+0x%lx", name, (unsigned long)offset) :
 				      asprintf(&text, "%s", name);
 

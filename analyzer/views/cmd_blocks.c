@@ -175,7 +175,9 @@ static void print_frame(const struct ct_out *o, const struct ct_frame *f)
 	else
 		snprintf(name, sizeof(name), "0x%llx", (unsigned long long)f->offset);
 	*place = 0;
-	if (f->file)
+	if (f->file && !f->line)
+		snprintf(place, sizeof(place), "%.480s", short_path(f->file));
+	else if (f->file)
 		snprintf(place, sizeof(place), "%.480s:%d", short_path(f->file), f->line);
 	else if (f->function && f->module)
 		snprintf(place, sizeof(place), "%.480s", ct_base_name(f->module));

@@ -115,7 +115,8 @@ static void print_place(struct ct_report *r, const struct ct_out *o, const struc
 	if (frames[0].file) {
 		fputs("  ", o->file);
 		ct_last_text(o, CT_FAINT, 24, ct_base_name(frames[0].file));
-		ct_print(o, CT_FAINT, ":%d", frames[0].line);
+		if (frames[0].line)
+			ct_print(o, CT_FAINT, ":%d", frames[0].line);
 	}
 	fputc('\n', o->file);
 	free(frames);

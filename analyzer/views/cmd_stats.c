@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "commands.h"
+#include "modules.h"
 #include "report_sched.h"
 
 static void print_facts(const struct ct_context *c, const struct ct_model *m)
@@ -151,6 +152,7 @@ int ct_cmd_stats(struct ct_context *c)
 		print_facts(c, &m);
 		print_sched(c, &m);
 		print_calls(c, &m);
+		error = ct_print_modules(c, &m);
 	}
 	ct_report_close(&r);
 	ct_model_free(&m);

@@ -6,6 +6,7 @@
 
 #include "json_parts.h"
 #include "lock_details.h"
+#include "modules.h"
 #include "objects.h"
 #include "report_groups.h"
 
@@ -339,6 +340,7 @@ int ct_print_json(const struct ct_context *c, struct ct_report *r)
 	if (c->all_facts) {
 		ct_json_set(o, "file", ct_json_file(c, r->model));
 		ct_json_set(o, "calls", ct_json_calls(r->model));
+		ct_json_set(o, "modules", ct_json_modules(&r->symbols));
 	}
 	if (!ct_json_failed() && !json_dumpf(o, c->out.file, JSON_INDENT(1)))
 		fputc('\n', c->out.file);

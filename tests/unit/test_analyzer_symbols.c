@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "callstacks.h"
+#include "demangle.h"
 #include "make_trace.h"
 #include "objects.h"
 #include "unit.h"
@@ -159,10 +160,74 @@ START_TEST(another_build_has_no_symbols)
 }
 END_TEST
 
+static void demangles(const char *name, const char *expected)
+{
+	char *plain = ct_demangle(name);
+
+	if (expected)
+		ck_assert_str_eq(plain ? plain : "(none)", expected);
+	else
+		ck_assert_ptr_null(plain);
+	free(plain);
+}
+
+START_TEST(names_are_demangled)
+{
+	demangles("main", NULL);
+	demangles("", NULL);
+	demangles("_", NULL);
+	demangles("_start", NULL);
+	demangles("__libc_start_main", NULL);
+	demangles("_Z", NULL);
+	demangles("_ZN3app4PoolIlLi2EE3addEl", "app::Pool<long, 2>::add(long)");
+	demangles("_ZZ4mainENKUliE_clEi", "main::{lambda(int)#1}::operator()(int) const");
+	demangles("_ZN4core3fmt5Write9write_fmt17h0123456789abcdefE", "core::fmt::Write::write_fmt");
+	demangles("_RNvCs1234_7program4main", "program::main");
+	demangles("_D7program6Worker4workMFAyaAiZv", "program.Worker.work(immutable(char)[], int[])");
+}
+END_TEST
+
+/* Each type is made of the one before it, twice: 2^200 parts. */
+START_TEST(names_that_explode_are_left)
+{
+	char name[8192], *to = name;
+
+	to += sprintf(to, "_Z1f1AIiiE");
+	for (int i = 0; i < 200; i++) {
+		char last[8] = "_";
+
+		if (i > 35)
+			sprintf(last, "%c%c_", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[(i - 1) / 36],
+				"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[(i - 1) % 36]);
+		else if (i)
+			sprintf(last, "%c_", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i - 1]);
+		to += sprintf(to, "S_IS%sS%sE", last, last);
+	}
+	demangles(name, NULL);
+	/* As deep as it is long. */
+	memset(name, 'P', sizeof(name) - 1);
+	memcpy(name, "_Z1f", 4);
+	name[sizeof(name) - 2] = 'i';
+	name[sizeof(name) - 1] = 0;
+	free(ct_demangle(name));
+	memset(name + 4, 'N', sizeof(name) - 6);
+	free(ct_demangle(name));
+	memcpy(name, "_D1f", 4);
+	memset(name + 4, 'P', sizeof(name) - 6);
+	free(ct_demangle(name));
+	memset(name + 4, 'Q', sizeof(name) - 6);
+	free(ct_demangle(name));
+	memcpy(name, "_RNv", 4);
+	memset(name + 4, 'N', sizeof(name) - 6);
+	free(ct_demangle(name));
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { inlined_frames_are_expanded, objects_have_the_names_of_variables,
-				       another_build_has_no_symbols };
+				       another_build_has_no_symbols, names_are_demangled,
+				       names_that_explode_are_left };
 	static char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 

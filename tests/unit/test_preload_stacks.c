@@ -4,6 +4,7 @@
  */
 #include <check.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -282,6 +283,79 @@ START_TEST(test_modes)
 }
 END_TEST
 
+/* --- code without call frame information --- */
+
+static __attribute__((noinline)) void capture(void)
+{
+	last_id = ct_stack(slot);
+	__asm__ volatile("" : : : "memory");
+}
+
+typedef void made_code(void (*leaf)(void));
+
+static __attribute__((noinline)) void call_made(made_code *code)
+{
+	code(capture);
+	__asm__ volatile("" : : : "memory");
+}
+
+/* Two pages with code at the end of the first; nothing can be read behind it unless room. */
+static made_code *make_code(const void *bytes, size_t n, size_t room)
+{
+	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(pages, MAP_FAILED);
+	memset(pages, 0xcc, 8192);
+	memcpy(pages + 4096 - room - n, bytes, n);
+	ck_assert_int_eq(mprotect(pages + 4096, 4096, PROT_NONE), 0);
+	return (made_code *)(void *)(pages + 4096 - room - n);
+}
+
+/* Whether the frame after the made code's is its caller's. */
+static bool goes_on(const void *bytes, size_t n, size_t room)
+{
+	made_code *code = make_code(bytes, n, room);
+	uint64_t start = (uint64_t)code;
+
+	ct_modules_changed(); /* nothing remembered of what was here before */
+	call_made(code);
+	ck_assert_uint_ne(last_id, 0);
+	const struct ct_stack *s = stack_of(last_id);
+
+	ck_assert_uint_ge(s->depth, 3);
+	ck_assert(s->frame[2] > start && s->frame[2] <= start + n);
+	munmap((void *)(start & ~4095ull), 8192);
+	return s->depth > 3 && s->frame[3] > (uint64_t)call_made && s->frame[3] < (uint64_t)call_made + 64;
+}
+
+START_TEST(test_through_code_made_at_run_time)
+{
+	static const uint8_t trampoline[] = { 0x48, 0x83, 0xec, 8, 0xff, 0xd7, 0x48, 0x83, 0xc4, 8, 0xc3 };
+	static const uint8_t pops[] = { 0x55, 0xff, 0xd7, 0x5d, 0xc3 };
+	/* push %rbp; mov %rsp, %rbp; call *%rdi; nop; pop %rbp; ret */
+	static const uint8_t keeps_fp[] = { 0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x90, 0x5d, 0xc3 };
+	/* push %rbp; xor %ebp, %ebp; call *%rdi; nop; pop %rbp; ret */
+	static const uint8_t clears_fp[] = { 0x55, 0x31, 0xed, 0xff, 0xd7, 0x90, 0x5d, 0xc3 };
+	/* push %rbp; mov $-1, %rbp; ... */
+	static const uint8_t spoils_fp[] = { 0x55, 0x48, 0xc7, 0xc5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xd7, 0x90, 0x5d, 0xc3 };
+
+	for (int i = 0; i < 2; i++) { /* the second time from the cache */
+		ck_assert(goes_on(trampoline, sizeof(trampoline), 64));
+		ck_assert(goes_on(pops, sizeof(pops), 64));
+		ck_assert(goes_on(keeps_fp, sizeof(keeps_fp), 64));
+		ck_assert(goes_on(keeps_fp, sizeof(keeps_fp), 0));
+		ck_assert(!goes_on(clears_fp, sizeof(clears_fp), 64));
+		ck_assert(!goes_on(spoils_fp, sizeof(spoils_fp), 64));
+		/* The bytes after the call cannot all be read. */
+		goes_on(trampoline, sizeof(trampoline), 0);
+		goes_on(pops, sizeof(pops), 0);
+	}
+	ct_state.no_syscalls = 1;
+	goes_on(trampoline, sizeof(trampoline), 64);
+	ct_state.no_syscalls = 0;
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("preload stacks");
@@ -299,6 +373,7 @@ int main(void)
 	tcase_add_test(t, test_modules);
 	tcase_add_test(t, test_full_arena);
 	tcase_add_test(t, test_modes);
+	tcase_add_test(t, test_through_code_made_at_run_time);
 	suite_add_tcase(suite, t);
 	srunner_run_all(runner, CK_NORMAL);
 	int failed = srunner_ntests_failed(runner);
