@@ -16,7 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from exports.perfetto_reader import MONOTONIC, REALTIME, Trace
-from harness import (ANALYZE, ENVIRONMENT, PROGRAMS, Tests, analyze, calm, must, preloaded, report, run, short, traced,
+from harness import (ANALYZE, BUILD, ENVIRONMENT, PROGRAMS, Tests, analyze, calm, must, preloaded, report, run, short, traced,
                      wait_complete)
 
 HERE = Path(__file__).resolve().parent
@@ -258,6 +258,22 @@ def damaged(where):
             must(any(s.category == "lost" for s in t.slices), f"{name}: nothing said to be lost")
 
 
+def lost(where):
+    """Records of the scheduler that were lost: where they are missing, how many, and no state in between."""
+    out = where / "gap.bin"
+    must(run([BUILD / "tests/make_trace", out, "scheduled"]).status == 0, "make_trace")
+    t = perfetto(out)
+    found = report(out, command="threads")
+    gaps = [s for s in t.slices if s.category == "lost"]
+    must([(s.name, s.dur, s.args) for s in gaps] == [("records lost", 5000000, {"count": 7})], f"gaps: {gaps}")
+    must(t.lost_records == 7, f"{t.lost_records} records lost")
+    main = next(th for th in found["threads"] if th["name"] == "main")
+    states = t.states[main["tid"]]
+    must((states["Running"], states["R"], states["S"], states["?"]) ==
+         (main["running_ns"], main["runnable_ns"], main["blocked_ns"] + main["unexplained_ns"], main["unknown_ns"]),
+         f"states of main: {dict(states)}, {main}")
+
+
 def killed(where):
     """What had not ended when the program was killed has no end."""
     out = where / "killed.bin"
@@ -371,6 +387,7 @@ tests.run("perfetto: nested waits", perfetto_nested)
 tests.run("perfetto: redis and python", perfetto_real)
 tests.run("filters", filters)
 tests.run("damaged traces", damaged)
+tests.run("lost records", lost)
 tests.run("a program that was killed", calm(killed))
 tests.run("chrome", chrome_programs)
 tests.run("opened by speedscope", calm(opened_by_speedscope))
