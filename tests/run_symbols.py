@@ -694,8 +694,9 @@ def many(where):
     print(f"  {len(chosen)} frames in {hundred:.2f} s of CPU time, 10000 in {ten:.2f} s", flush=True)
     must(hundred < ten * 20 + 0.5, f"10000 frames took {ten:.2f} s, {len(chosen)} {hundred:.2f} s")
     everything = cpu_of(ANALYZE, "blocks", "--json", "--top", "0", stacks)
-    for command in ("blocks", "threads", "locks", "wakers", "path", "sched", "deadlocks", "stats"):
-        for json_ in ([], ["--json"]) if command != "path" else ([],):  # path --json prints all places
+    for command in ("summary", "blocks", "threads", "locks", "io", "malloc", "wakers", "path", "sched", "deadlocks", "stats"):
+        # path --json prints all places
+        for json_ in ([], ["--json"]) if command in ("blocks", "threads", "locks", "wakers", "sched") else ([],):
             took = min(cpu_of(ANALYZE, command, *json_, "--top", "10", stacks) for _ in range(2))
             must(took < everything / 2 + 0.1, f"{command} {json_} --top 10 took {took:.2f} s, all 50000 stacks {everything:.2f} s")
     sample = where / "sample.bin"
