@@ -4,6 +4,7 @@
 #include "record.h"
 
 #define WAITERS 0xffffu
+#define KEEP_MS 50u /* of the second for which a lock stays hot */
 
 static struct ct_hot *entry(uint64_t address, uint32_t probe)
 {
@@ -23,13 +24,27 @@ static struct ct_hot *find(const void *lock)
 	return NULL;
 }
 
-static bool add_waiter(struct ct_hot *h, uint64_t address)
+/* When the holder got the lock may not be known; that it has it now is. */
+static void held_since(struct ct_hot *h, uint64_t now)
+{
+	uint64_t unknown = 0;
+
+	if (!ct_load(&h->acquired))
+		ct_cas(&h->acquired, &unknown, now);
+}
+
+static bool add_waiter(struct ct_hot *h, uint64_t address, enum ct_cause kind)
 {
 	uint64_t word = ct_load(&h->word);
 
 	while (word >> 16 == address && (word & WAITERS) < WAITERS)
 		if (ct_cas(&h->word, &word, word + 1)) {
-			ct_store(&h->last_wait, ct_ticks());
+			uint64_t now = ct_ticks();
+
+			ct_store(&h->last_wait, now);
+			/* Of others it is known, or nobody holds them alone. */
+			if (kind == CT_CAUSE_MUTEX)
+				held_since(h, now);
 			return true;
 		}
 	return false;
@@ -42,7 +57,7 @@ CT_COLD struct ct_hot *ct_hot_wait_begin(const void *lock, enum ct_cause kind)
 
 	if (address >> 48)
 		return NULL;
-	if (h && add_waiter(h, address))
+	if (h && add_waiter(h, address, kind))
 		return h;
 	for (uint32_t i = 0; i < CT_HOT_PROBES; i++) {
 		uint64_t word = 0;
@@ -50,16 +65,15 @@ CT_COLD struct ct_hot *ct_hot_wait_begin(const void *lock, enum ct_cause kind)
 		h = entry(address, i);
 		if (!ct_cas(&h->word, &word, address << 16 | 1)) {
 			/* Another thread may have been faster with the same lock. */
-			if (word >> 16 == address && add_waiter(h, address))
+			if (word >> 16 == address && add_waiter(h, address, kind))
 				return h;
 			continue;
 		}
-		/* The collector left the counters zero. When the holder got the lock
-		 * is not known; that it has it now is. */
-		uint64_t now = ct_ticks(), unknown = 0;
+		/* The collector left the counters zero. */
+		uint64_t now = ct_ticks();
 
 		h->kind = kind;
-		ct_cas(&h->acquired, &unknown, now);
+		held_since(h, now);
 		ct_store(&h->last_wait, now);
 		__atomic_fetch_add(&ct_state.region->hot_filter[ct_hot_hash(address)].hot, 1, __ATOMIC_RELAXED);
 		return h;
@@ -74,6 +88,53 @@ CT_COLD void ct_hot_wait_end(struct ct_hot *h, const void *lock)
 	while (word >> 16 == (uint64_t)lock && (word & WAITERS))
 		if (ct_cas(&h->word, &word, word - 1))
 			break;
+}
+
+CT_COLD struct ct_hot *ct_hot_wait_mutex(const void *lock)
+{
+	const struct ct_hot *h = ct_hot_maybe(lock) ? find(lock) : NULL;
+
+	return h && ct_load(&h->brief) ? NULL : ct_hot_wait_begin(lock, CT_CAUSE_MUTEX);
+}
+
+CT_COLD void ct_hot_set_brief(const void *lock, bool brief)
+{
+	struct ct_hot *h = find(lock);
+
+	if (h && ct_load(&h->brief) != brief)
+		ct_store(&h->brief, brief);
+}
+
+CT_COLD bool ct_hot_keep(const void *lock, uint64_t now)
+{
+	struct ct_hot *h = find(lock);
+
+	if (!h)
+		return false;
+	/* Rarely: all who look for the lock read this line. */
+	if (now - ct_load(&h->last_wait) > ct_state.ticks_per_ms * KEEP_MS)
+		ct_store(&h->last_wait, now);
+	return true;
+}
+
+CT_COLD void ct_hot_add(const void *lock, uint64_t acquisitions, uint64_t hold_ticks)
+{
+	struct ct_hot *h = find(lock);
+
+	if (!h)
+		return;
+	ct_fetch_add(&h->acquisitions, acquisitions);
+	ct_fetch_add(&h->hold_ticks, hold_ticks);
+}
+
+CT_COLD bool ct_hot_told(const void *lock, uint64_t *since)
+{
+	struct ct_hot *h = find(lock);
+
+	*since = h ? ct_load(&h->acquired) : 0;
+	if (*since)
+		ct_store(&h->acquired, 0);
+	return h && (ct_load(&h->word) & WAITERS || ct_load(&h->brief));
 }
 
 CT_COLD void ct_hot_acquired(const void *lock)

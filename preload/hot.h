@@ -19,12 +19,24 @@ static inline bool ct_hot_maybe(const void *lock)
 /* A thread begins to wait for the lock: it becomes hot. Returns its entry for
  * ct_hot_wait_end, NULL where there is no room. */
 struct ct_hot *ct_hot_wait_begin(const void *lock, enum ct_cause kind);
+/* The same for a mutex. NULL also where its holds are short: then ct_hot_keep, when
+ * the wait is over, keeps it hot; false: it is not. */
+struct ct_hot *ct_hot_wait_mutex(const void *lock);
+bool ct_hot_keep(const void *lock, uint64_t now);
 void ct_hot_wait_end(struct ct_hot *hot, const void *lock);
 
 /* The calling thread has got the lock, or is about to release it. The latter
  * writes a HOLD event when others wait. */
 void ct_hot_acquired(const void *lock);
 void ct_hot_release(struct ct_slot *slot, const void *lock, uint16_t call, bool exclusive);
+
+/* What threads counted by themselves: see held.h. */
+void ct_hot_add(const void *lock, uint64_t acquisitions, uint64_t hold_ticks);
+/* Whether its holds are short. */
+void ct_hot_set_brief(const void *lock, bool brief);
+/* The holder takes what its waiters told it: since when it is waited for, 0: not
+ * known. False: nobody waits, of those who would have told. */
+bool ct_hot_told(const void *lock, uint64_t *since);
 
 #pragma GCC visibility pop
 

@@ -9,47 +9,29 @@
  * this call or by preemption, and the lock is suspect: it is tried first the
  * next time and the times after.
  */
-#include "hot.h"
+#include "held.h"
 #include "real.h"
 #include "record.h"
 
-/* glibc keeps the holder's tid in the lock. */
-static uint32_t mutex_owner(const pthread_mutex_t *m)
-{
-	return (uint32_t)ct_load(&m->__data.__owner);
-}
-
+/* glibc keeps the writer's tid in the lock. */
 static uint32_t rwlock_owner(const pthread_rwlock_t *l)
 {
 	return (uint32_t)ct_load(&l->__data.__cur_writer);
 }
 
-/* Bits of __data.__kind: see glibc's nptl/pthreadP.h. */
-#define KIND_RECURSIVE 1
-#define KIND_TYPE      3
-#define KIND_ROBUST    16
-#define KIND_PROTECT   64
-
 /* Robust mutexes and those with a priority ceiling keep state that an attempt
  * changes even when it fails, so that a second call may hang. */
 static inline bool may_try(const pthread_mutex_t *m)
 {
-	return !(ct_load(&m->__data.__kind) & (KIND_ROBUST | KIND_PROTECT));
-}
-
-/* Held by the calling thread, and once only: the next unlock releases it. */
-static bool held_once(struct ct_slot *slot, const pthread_mutex_t *m)
-{
-	return mutex_owner(m) == slot->tid &&
-	       ((m->__data.__kind & KIND_TYPE) != KIND_RECURSIVE || m->__data.__count == 1);
+	return !(ct_load(&m->__data.__kind) & (CT_KIND_ROBUST | CT_KIND_PROTECT));
 }
 
 /* The lock is taken by the calling thread. */
 static inline void got_mutex(struct ct_slot *slot, uint16_t call, const pthread_mutex_t *m)
 {
 	ct_inc_local(&slot->calls[call]);
-	if (CT_UNLIKELY(ct_hot_maybe(m)) && held_once(slot, m))
-		ct_hot_acquired(m);
+	if (CT_UNLIKELY(ct_hot_maybe(m)) && ct_held_once(slot, m))
+		ct_held_took(slot, m, 0);
 }
 
 static inline void got_exclusive(struct ct_slot *slot, uint16_t call, const pthread_rwlock_t *l)
@@ -86,52 +68,65 @@ static inline void got_shared(struct ct_slot *slot, uint16_t call, const pthread
 	note_shared(slot, l);
 }
 
-static struct ct_hot *begin_contended(struct ct_interval *v, uint16_t call, enum ct_cause cause,
-				      const void *lock, uint32_t owner, const void *ip)
+static void prepare_contended(struct ct_interval *v, uint32_t owner)
 {
-	if (!ct_prepare(v, call, cause, CT_OBJECT_ADDRESS, (uint64_t)lock))
-		return NULL;
 	v->owner = owner;
 	v->stack = ct_stack(v->slot);
-	/* A mutex of the kinds that are not tried first may well be free. */
-	struct ct_hot *hot = owner || cause == CT_CAUSE_RWLOCK ? ct_hot_wait_begin(lock, cause) : NULL;
+}
 
+/* The entry of a mutex where the waiter is counted. */
+static struct ct_hot *begin_mutex(struct ct_interval *v, uint16_t call, pthread_mutex_t *m, const void *ip)
+{
+	struct ct_hot *hot = NULL;
+
+	if (!ct_prepare(v, call, CT_CAUSE_MUTEX, CT_OBJECT_ADDRESS, (uint64_t)m))
+		return NULL;
+	prepare_contended(v, ct_mutex_owner(m));
+	/* A mutex of the kinds that are not tried first may well be free. */
+	if (v->owner)
+		hot = ct_hot_wait_mutex(m);
 	ct_start(v, ip);
 	return hot;
 }
 
-static void end_contended(struct ct_interval *v, struct ct_hot *hot, const void *lock, int r, bool exclusive)
+static void end_mutex(struct ct_interval *v, struct ct_hot *hot, pthread_mutex_t *m, int r)
 {
-	ct_end(v, -r);
-	if (!hot)
+	uint64_t end = ct_end(v, -r), since;
+	bool got = r == 0 || r == EOWNERDEAD;
+
+	if (!v->slot)
 		return;
-	ct_hot_wait_end(hot, lock);
-	if (exclusive && (r == 0 || r == EOWNERDEAD))
-		ct_hot_acquired(lock);
+	if (hot) {
+		ct_hot_wait_end(hot, m);
+		/* What a waiter told of the holder was told of the one before. */
+		if (got)
+			ct_hot_told(m, &since);
+	}
+	if (!hot && !ct_hot_keep(m, end))
+		return;
+	if (!got || !ct_held_once(v->slot, m))
+		return;
+	bool slept = (uint32_t)ct_load(&m->__data.__lock) > 1;
+
+	/* Where holds are short, one that did not sleep before it is like any other. */
+	if (hot || slept)
+		ct_held_waited(v->slot, m, end, slept);
+	else
+		ct_held_took(v->slot, m, end);
 }
 
-static CT_COLD void end_contended_shared(struct ct_interval *v, struct ct_hot *hot, const void *lock, int r)
-{
-	end_contended(v, hot, lock, r, false);
-	if (v->slot && r == 0)
-		note_shared(v->slot, lock);
-}
-
-#define CONTENDED(call, cause, lock, owner, exclusive, LOCK) \
+#define MUTEX_CONTENDED(call, LOCK) \
 	do { \
 		struct ct_interval v; \
-		struct ct_hot *hot = begin_contended(&v, CT_CALL_##call, cause, lock, owner, __builtin_return_address(0)); \
+		struct ct_hot *hot = begin_mutex(&v, CT_CALL_##call, m, __builtin_return_address(0)); \
 		int r_ = LOCK; \
-		if (exclusive) \
-			end_contended(&v, hot, lock, r_, true); \
-		else \
-			end_contended_shared(&v, hot, lock, r_); \
+		end_mutex(&v, hot, m, r_); \
 		return r_; \
 	} while (0)
 
 static CT_COLD int mutex_lock_contended(pthread_mutex_t *m)
 {
-	CONTENDED(pthread_mutex_lock, CT_CAUSE_MUTEX, m, mutex_owner(m), true, ct_real.pthread_mutex_lock(m));
+	MUTEX_CONTENDED(pthread_mutex_lock, ct_real.pthread_mutex_lock(m));
 }
 
 /* A deadline that the real call would refuse must reach it, lock free or not. */
@@ -177,6 +172,29 @@ static CT_COLD int mutex_lock_carefully(pthread_mutex_t *m)
 	return mutex_lock_contended(m);
 }
 
+/* Kinds of which trylock does nothing but try. */
+static inline bool is_plain(const pthread_mutex_t *m)
+{
+	int kind = ct_load(&m->__data.__kind);
+
+	return !(kind & (CT_KIND_ROBUST | CT_KIND_INHERIT | CT_KIND_PROTECT)) &&
+	       (kind & CT_KIND_TYPE) != CT_KIND_RECURSIVE;
+}
+
+/* Threads take turns at a hot mutex: what each does while it has it counts for all. */
+static CT_COLD int mutex_lock_hot(struct ct_slot *slot, pthread_mutex_t *m)
+{
+	if (!ct_hot_maybe(m) || !is_plain(m) || !ct_held_takes(slot, m))
+		return mutex_lock_carefully(m);
+	ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_lock]);
+	if (CT_LIKELY(ct_real.pthread_mutex_trylock(m) == 0))
+		return 0;
+	/* Both are counted when it is taken. */
+	ct_held_takes_not(slot, m);
+	ct_add_local(&slot->calls[CT_CALL_pthread_mutex_lock], -1ull);
+	return mutex_lock_contended(m);
+}
+
 static CT_COLD void suspect(const pthread_mutex_t *m)
 {
 	ct_store(&filter_of(m)->suspect, SUSPECT);
@@ -186,8 +204,13 @@ CT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 {
 	struct ct_slot *slot = ct_thread.slot;
 
-	if (CT_UNLIKELY(!slot) || CT_UNLIKELY(!is_easy(slot, m)))
+	/* To write, not to read first and then to write: the second would be another
+	 * way to the CPU that had it last. */
+	__asm__ volatile("prefetchw %0" : : "m"(m->__data.__lock));
+	if (CT_UNLIKELY(!slot))
 		return mutex_lock_carefully(m);
+	if (CT_UNLIKELY(!is_easy(slot, m)))
+		return mutex_lock_hot(slot, m);
 	ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_lock]);
 	ct_rseq_arm();
 	int r = ct_real.pthread_mutex_lock(m);
@@ -224,8 +247,7 @@ CT_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
 
 static CT_COLD int mutex_timedlock_contended(pthread_mutex_t *m, const struct timespec *until)
 {
-	CONTENDED(pthread_mutex_timedlock, CT_CAUSE_MUTEX, m, mutex_owner(m), true,
-		  ct_real.pthread_mutex_timedlock(m, until));
+	MUTEX_CONTENDED(pthread_mutex_timedlock, ct_real.pthread_mutex_timedlock(m, until));
 }
 
 CT_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *until)
@@ -236,8 +258,7 @@ CT_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec 
 
 static CT_COLD int mutex_clocklock_contended(pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
 {
-	CONTENDED(pthread_mutex_clocklock, CT_CAUSE_MUTEX, m, mutex_owner(m), true,
-		  ct_real.pthread_mutex_clocklock(m, clock, until));
+	MUTEX_CONTENDED(pthread_mutex_clocklock, ct_real.pthread_mutex_clocklock(m, clock, until));
 }
 
 CT_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
@@ -246,11 +267,20 @@ CT_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock, const
 		  ct_real.pthread_mutex_trylock(m), got_mutex, mutex_clocklock_contended(m, clock, until));
 }
 
+/* What can be done after the release is: others may wait for it. */
 static CT_COLD int mutex_unlock_hot(struct ct_slot *slot, pthread_mutex_t *m)
 {
-	if (held_once(slot, m))
-		ct_hot_release(slot, m, CT_CALL_pthread_mutex_unlock, true);
-	return ct_real.pthread_mutex_unlock(m);
+	struct ct_event e;
+	bool tell = CT_UNLIKELY(ct_held_tells(slot, m)) && ct_held_once(slot, m) &&
+		    ct_held_release(slot, m, CT_CALL_pthread_mutex_unlock, &e);
+	int r = ct_real.pthread_mutex_unlock(m);
+
+	ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_unlock]);
+	if (CT_UNLIKELY(tell)) {
+		e.stack = ct_stack(slot);
+		ct_write_event(slot, &e);
+	}
+	return r;
 }
 
 CT_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
@@ -258,21 +288,50 @@ CT_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
 	struct ct_slot *slot = ct_thread.slot;
 
 	if (CT_LIKELY(slot != NULL)) {
-		ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_unlock]);
 		if (CT_UNLIKELY(ct_hot_maybe(m)))
 			return mutex_unlock_hot(slot, m);
+		ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_unlock]);
 	}
 	return ct_real.pthread_mutex_unlock(m);
 }
 
 /* --- reader-writer locks --- */
 
+static struct ct_hot *begin_rwlock(struct ct_interval *v, uint16_t call, pthread_rwlock_t *l, const void *ip)
+{
+	if (!ct_prepare(v, call, CT_CAUSE_RWLOCK, CT_OBJECT_ADDRESS, (uint64_t)l))
+		return NULL;
+	prepare_contended(v, rwlock_owner(l));
+	struct ct_hot *hot = ct_hot_wait_begin(l, CT_CAUSE_RWLOCK);
+
+	ct_start(v, ip);
+	return hot;
+}
+
+static CT_COLD void end_rwlock(struct ct_interval *v, struct ct_hot *hot, const pthread_rwlock_t *l, int r,
+			       bool exclusive)
+{
+	ct_end(v, -r);
+	if (hot)
+		ct_hot_wait_end(hot, l);
+	if (r || !v->slot)
+		return;
+	if (!exclusive)
+		note_shared(v->slot, l);
+	else if (hot)
+		ct_hot_acquired(l);
+}
+
 /* A failed attempt queues nowhere, so trying first keeps the lock's own
  * preference between readers and writers. */
 #define RWLOCK(name, possible, try_name, GOT, exclusive, parameters, arguments) \
 	static CT_COLD int name##_contended parameters \
 	{ \
-		CONTENDED(name, CT_CAUSE_RWLOCK, l, rwlock_owner(l), exclusive, ct_real.name arguments); \
+		struct ct_interval v; \
+		struct ct_hot *hot = begin_rwlock(&v, CT_CALL_##name, l, __builtin_return_address(0)); \
+		int r_ = ct_real.name arguments; \
+		end_rwlock(&v, hot, l, r_, exclusive); \
+		return r_; \
 	} \
 	CT_EXPORT int name parameters \
 	{ \

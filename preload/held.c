@@ -1,0 +1,146 @@
+/* See held.h. */
+#include "held.h"
+
+#include "record.h"
+
+#define PERIOD      64u
+#define ADD_AT      1024u      /* acquisitions */
+#define WAITERS_BIT 0x80000000u /* FUTEX_WAITERS */
+#define CEILING     0xfff80000u /* PTHREAD_MUTEX_PRIO_CEILING_MASK */
+
+static uint64_t microsecond(void)
+{
+	return ct_state.ticks_per_ms / 1000 + 1;
+}
+
+static void add(struct ct_held *h, uint64_t now)
+{
+	if (h->acquisitions || h->hold_ticks)
+		ct_hot_add((const void *)h->lock, h->acquisitions, h->hold_ticks);
+	h->acquisitions = 0;
+	h->hold_ticks = 0;
+	h->added = now;
+}
+
+static void time_it(struct ct_held *h, uint64_t now, uint8_t weight)
+{
+	h->acquired = now;
+	h->weight = weight;
+	h->acquisitions++;
+	ct_barrier_local();
+	h->timed = h->lock;
+}
+
+/* The thread's line for the mutex, which another may have had. */
+static struct ct_held *line_of(struct ct_slot *slot, const void *lock, uint64_t now)
+{
+	struct ct_held *h = ct_held_of(slot, lock);
+
+	if (h->lock == (uint64_t)lock)
+		return h;
+	if (h->lock)
+		add(h, now);
+	*h = (struct ct_held){ .lock = (uint64_t)lock, .added = now, .period = 1 };
+	return h;
+}
+
+CT_COLD void ct_held_took(struct ct_slot *slot, const void *lock, uint64_t now)
+{
+	if (ct_held_takes(slot, lock))
+		return;
+	if (!now)
+		now = ct_ticks();
+	struct ct_held *h = line_of(slot, lock, now);
+
+	time_it(h, now, h->period);
+	h->marked = 0;
+	h->since = now - h->sampled < UINT32_MAX ? (uint32_t)(now - h->sampled) : UINT32_MAX;
+	h->sampled = now;
+	/* The clock's last bits make it irregular, as what is measured may be regular. */
+	h->period = h->shorts >= CT_HELD_SHORTS ? (uint8_t)(PERIOD / 2 + now % PERIOD) : 1;
+	h->left = h->period - 1u;
+}
+
+CT_COLD void ct_held_waited(struct ct_slot *slot, const void *lock, uint64_t now, bool marked)
+{
+	struct ct_held *h = line_of(slot, lock, now);
+
+	time_it(h, now, 1);
+	h->marked = marked;
+}
+
+/* The timed hold ends. The holds that it stands for took no longer than they can have. */
+static void account(struct ct_held *h, uint64_t now)
+{
+	uint64_t hold = now > h->acquired ? now - h->acquired : 0, ticks = hold * h->weight;
+	uint64_t most = hold + h->since;
+
+	h->hold_ticks += ticks < most ? ticks : most;
+	if (hold > microsecond()) {
+		if (h->shorts)
+			ct_hot_set_brief((const void *)h->lock, false);
+		h->shorts = h->left = 0;
+	} else if (h->shorts < CT_HELD_SHORTS) {
+		h->shorts++;
+	} else if (h->weight > 1) {
+		ct_hot_set_brief((const void *)h->lock, true);
+	}
+	h->timed = 0;
+	h->marked = 0;
+	if (h->acquisitions >= ADD_AT || now - h->added > 1000 * microsecond())
+		add(h, now);
+}
+
+/* Whether a thread may sleep on the mutex that the caller holds. */
+static bool slept_on(const pthread_mutex_t *m)
+{
+	uint32_t word = (uint32_t)ct_load(&m->__data.__lock);
+	int kind = ct_load(&m->__data.__kind);
+
+	if (kind & (CT_KIND_ROBUST | CT_KIND_INHERIT))
+		return word & WAITERS_BIT;
+	return (kind & CT_KIND_PROTECT ? word & ~CEILING : word) > 1;
+}
+
+CT_COLD bool ct_held_release(struct ct_slot *slot, const pthread_mutex_t *m, uint16_t call, struct ct_event *event)
+{
+	struct ct_held *h = ct_held_of(slot, m);
+	bool timed = h->timed == (uint64_t)m, tell = slept_on(m);
+	uint64_t start = timed ? h->acquired : 0;
+
+	if (!timed && !tell)
+		return false;
+	uint64_t now = ct_ticks();
+
+	if (tell) {
+		bool marked = h->lock == (uint64_t)m && h->marked;
+		uint64_t since;
+
+		if (!ct_hot_told(m, &since) && marked)
+			tell = false;
+		if (!start)
+			start = since;
+	}
+	if (timed)
+		account(h, now);
+	if (!tell)
+		return false;
+	*event = (struct ct_event){
+		.start = start && start <= now ? start : now,
+		.end = now,
+		.object = (uint64_t)m,
+		.call = call,
+		.kind = CT_EVENT_HOLD,
+		.cause = CT_CAUSE_MUTEX,
+		.flags = start && start <= now ? 0 : CT_EV_NO_START,
+		.object_kind = CT_OBJECT_ADDRESS,
+	};
+	return true;
+}
+
+CT_COLD void ct_held_end(struct ct_slot *slot)
+{
+	for (uint32_t i = 0; i < CT_HELD; i++)
+		if (slot->held[i].lock)
+			add(&slot->held[i], 0);
+}
