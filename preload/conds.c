@@ -9,12 +9,12 @@
 
 static CT_COLD void release(struct ct_interval *v, uint16_t call, const pthread_mutex_t *mutex)
 {
-	struct ct_event e;
+	struct ct_release r;
 
-	if (!ct_held_release(v->slot, mutex, call, &e))
+	if (!ct_held_tells(v->slot, mutex))
 		return;
-	e.stack = v->stack;
-	ct_write_event(v->slot, &e);
+	ct_held_release(v->slot, mutex, &r);
+	ct_held_released(v->slot, mutex, call, v->stack, &r);
 }
 
 static inline void begin(struct ct_interval *v, uint16_t call, const void *cond, const pthread_mutex_t *mutex,

@@ -102,40 +102,46 @@ static bool slept_on(const pthread_mutex_t *m)
 	return (kind & CT_KIND_PROTECT ? word & ~CEILING : word) > 1;
 }
 
-CT_COLD bool ct_held_release(struct ct_slot *slot, const pthread_mutex_t *m, uint16_t call, struct ct_event *event)
+CT_COLD void ct_held_release(struct ct_slot *slot, const pthread_mutex_t *m, struct ct_release *r)
+{
+	const struct ct_held *h = ct_held_of(slot, m);
+
+	r->since = 0;
+	r->tell = slept_on(m);
+	bool ours = h->lock == (uint64_t)m;
+
+	/* Where holds are short nobody says that he waits. */
+	if (r->tell && !(ours && h->shorts >= CT_HELD_SHORTS) && !ct_hot_told(m, &r->since) && ours && h->marked)
+		r->tell = false;
+	r->now = ct_ticks();
+}
+
+CT_COLD void ct_held_released(struct ct_slot *slot, const pthread_mutex_t *m, uint16_t call, uint32_t stack,
+			      const struct ct_release *r)
 {
 	struct ct_held *h = ct_held_of(slot, m);
-	bool timed = h->timed == (uint64_t)m, tell = slept_on(m);
-	uint64_t start = timed ? h->acquired : 0;
+	uint64_t start = r->since;
 
-	if (!timed && !tell)
-		return false;
-	uint64_t now = ct_ticks();
-
-	if (tell) {
-		bool marked = h->lock == (uint64_t)m && h->marked;
-		uint64_t since;
-
-		if (!ct_hot_told(m, &since) && marked)
-			tell = false;
-		if (!start)
-			start = since;
+	if (h->timed == (uint64_t)m) {
+		start = h->acquired;
+		account(h, r->now);
 	}
-	if (timed)
-		account(h, now);
-	if (!tell)
-		return false;
-	*event = (struct ct_event){
-		.start = start && start <= now ? start : now,
-		.end = now,
+	if (!r->tell)
+		return;
+	bool known = start && start <= r->now;
+	struct ct_event e = {
+		.start = known ? start : r->now,
+		.end = r->now,
 		.object = (uint64_t)m,
+		.stack = stack ? stack : ct_stack(slot),
 		.call = call,
 		.kind = CT_EVENT_HOLD,
 		.cause = CT_CAUSE_MUTEX,
-		.flags = start && start <= now ? 0 : CT_EV_NO_START,
+		.flags = known ? 0 : CT_EV_NO_START,
 		.object_kind = CT_OBJECT_ADDRESS,
 	};
-	return true;
+
+	ct_write_event(slot, &e);
 }
 
 CT_COLD void ct_held_end(struct ct_slot *slot)

@@ -80,9 +80,17 @@ static inline bool ct_held_tells(struct ct_slot *slot, const pthread_mutex_t *m)
 	return (uint32_t)ct_load(&m->__data.__lock) > 1 || ct_held_of(slot, m)->timed == (uint64_t)m;
 }
 
-/* The calling thread is about to release the hot mutex: fills event; true: it is to
- * be written, with a stack, when the mutex is released. */
-bool ct_held_release(struct ct_slot *slot, const pthread_mutex_t *m, uint16_t call, struct ct_event *event);
+/* The calling thread releases the hot mutex. What must be known before it does so; what
+ * follows when it has, since all that is done before it keeps others waiting. */
+struct ct_release {
+	uint64_t now;   /* ticks */
+	uint64_t since; /* what waiters told, 0: nothing */
+	bool tell;      /* of the hold, since somebody may wait */
+};
+void ct_held_release(struct ct_slot *slot, const pthread_mutex_t *m, struct ct_release *r);
+/* stack: 0: to be captured. */
+void ct_held_released(struct ct_slot *slot, const pthread_mutex_t *m, uint16_t call, uint32_t stack,
+		      const struct ct_release *r);
 
 /* Adds what is not added yet: the thread ends. */
 void ct_held_end(struct ct_slot *slot);

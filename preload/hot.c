@@ -24,27 +24,13 @@ static struct ct_hot *find(const void *lock)
 	return NULL;
 }
 
-/* When the holder got the lock may not be known; that it has it now is. */
-static void held_since(struct ct_hot *h, uint64_t now)
-{
-	uint64_t unknown = 0;
-
-	if (!ct_load(&h->acquired))
-		ct_cas(&h->acquired, &unknown, now);
-}
-
-static bool add_waiter(struct ct_hot *h, uint64_t address, enum ct_cause kind)
+static bool add_waiter(struct ct_hot *h, uint64_t address)
 {
 	uint64_t word = ct_load(&h->word);
 
 	while (word >> 16 == address && (word & WAITERS) < WAITERS)
 		if (ct_cas(&h->word, &word, word + 1)) {
-			uint64_t now = ct_ticks();
-
-			ct_store(&h->last_wait, now);
-			/* Of others it is known, or nobody holds them alone. */
-			if (kind == CT_CAUSE_MUTEX)
-				held_since(h, now);
+			ct_store(&h->last_wait, ct_ticks());
 			return true;
 		}
 	return false;
@@ -57,7 +43,7 @@ CT_COLD struct ct_hot *ct_hot_wait_begin(const void *lock, enum ct_cause kind)
 
 	if (address >> 48)
 		return NULL;
-	if (h && add_waiter(h, address, kind))
+	if (h && add_waiter(h, address))
 		return h;
 	for (uint32_t i = 0; i < CT_HOT_PROBES; i++) {
 		uint64_t word = 0;
@@ -65,15 +51,16 @@ CT_COLD struct ct_hot *ct_hot_wait_begin(const void *lock, enum ct_cause kind)
 		h = entry(address, i);
 		if (!ct_cas(&h->word, &word, address << 16 | 1)) {
 			/* Another thread may have been faster with the same lock. */
-			if (word >> 16 == address && add_waiter(h, address, kind))
+			if (word >> 16 == address && add_waiter(h, address))
 				return h;
 			continue;
 		}
-		/* The collector left the counters zero. */
-		uint64_t now = ct_ticks();
+		/* The collector left the counters zero. When the holder got the lock
+		 * is not known; that it has it now is. */
+		uint64_t now = ct_ticks(), unknown = 0;
 
 		h->kind = kind;
-		held_since(h, now);
+		ct_cas(&h->acquired, &unknown, now);
 		ct_store(&h->last_wait, now);
 		__atomic_fetch_add(&ct_state.region->hot_filter[ct_hot_hash(address)].hot, 1, __ATOMIC_RELAXED);
 		return h;
@@ -105,16 +92,13 @@ CT_COLD void ct_hot_set_brief(const void *lock, bool brief)
 		ct_store(&h->brief, brief);
 }
 
-CT_COLD bool ct_hot_keep(const void *lock, uint64_t now)
+CT_COLD void ct_hot_keep(const void *lock, uint64_t now)
 {
 	struct ct_hot *h = find(lock);
 
-	if (!h)
-		return false;
 	/* Rarely: all who look for the lock read this line. */
-	if (now - ct_load(&h->last_wait) > ct_state.ticks_per_ms * KEEP_MS)
+	if (h && now - ct_load(&h->last_wait) > ct_state.ticks_per_ms * KEEP_MS)
 		ct_store(&h->last_wait, now);
-	return true;
 }
 
 CT_COLD void ct_hot_add(const void *lock, uint64_t acquisitions, uint64_t hold_ticks)

@@ -19,10 +19,9 @@ static inline bool ct_hot_maybe(const void *lock)
 /* A thread begins to wait for the lock: it becomes hot. Returns its entry for
  * ct_hot_wait_end, NULL where there is no room. */
 struct ct_hot *ct_hot_wait_begin(const void *lock, enum ct_cause kind);
-/* The same for a mutex. NULL also where its holds are short: then ct_hot_keep, when
- * the wait is over, keeps it hot; false: it is not. */
+/* The same for a mutex. NULL also where its holds are short: then ct_hot_keep keeps it hot. */
 struct ct_hot *ct_hot_wait_mutex(const void *lock);
-bool ct_hot_keep(const void *lock, uint64_t now);
+void ct_hot_keep(const void *lock, uint64_t now);
 void ct_hot_wait_end(struct ct_hot *hot, const void *lock);
 
 /* The calling thread has got the lock, or is about to release it. The latter

@@ -86,25 +86,24 @@ static struct ct_hot *begin_mutex(struct ct_interval *v, uint16_t call, pthread_
 	if (v->owner)
 		hot = ct_hot_wait_mutex(m);
 	ct_start(v, ip);
+	if (!hot)
+		ct_hot_keep(m, v->start);
 	return hot;
 }
 
+/* The mutex is ours, and others are about to wait for it, too. */
 static void end_mutex(struct ct_interval *v, struct ct_hot *hot, pthread_mutex_t *m, int r)
 {
 	uint64_t end = ct_end(v, -r), since;
 	bool got = r == 0 || r == EOWNERDEAD;
 
-	if (!v->slot)
-		return;
 	if (hot) {
 		ct_hot_wait_end(hot, m);
 		/* What a waiter told of the holder was told of the one before. */
 		if (got)
 			ct_hot_told(m, &since);
 	}
-	if (!hot && !ct_hot_keep(m, end))
-		return;
-	if (!got || !ct_held_once(v->slot, m))
+	if (!got || !v->slot || !ct_hot_maybe(m) || !ct_held_once(v->slot, m))
 		return;
 	bool slept = (uint32_t)ct_load(&m->__data.__lock) > 1;
 
@@ -267,19 +266,18 @@ CT_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock, const
 		  ct_real.pthread_mutex_trylock(m), got_mutex, mutex_clocklock_contended(m, clock, until));
 }
 
-/* What can be done after the release is: others may wait for it. */
 static CT_COLD int mutex_unlock_hot(struct ct_slot *slot, pthread_mutex_t *m)
 {
-	struct ct_event e;
-	bool tell = CT_UNLIKELY(ct_held_tells(slot, m)) && ct_held_once(slot, m) &&
-		    ct_held_release(slot, m, CT_CALL_pthread_mutex_unlock, &e);
+	struct ct_release release;
+	bool tells = CT_UNLIKELY(ct_held_tells(slot, m)) && ct_held_once(slot, m);
+
+	if (CT_UNLIKELY(tells))
+		ct_held_release(slot, m, &release);
 	int r = ct_real.pthread_mutex_unlock(m);
 
 	ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_unlock]);
-	if (CT_UNLIKELY(tell)) {
-		e.stack = ct_stack(slot);
-		ct_write_event(slot, &e);
-	}
+	if (CT_UNLIKELY(tells))
+		ct_held_released(slot, m, CT_CALL_pthread_mutex_unlock, 0, &release);
 	return r;
 }
 
