@@ -208,8 +208,8 @@ struct ct_hot {
 	uint64_t hold_ticks;   /* while hot */
 	uint64_t last_wait;    /* ticks; app */
 	uint64_t kind;         /* enum ct_cause of the lock */
-	uint64_t brief;        /* its holds are so short that waiters are not counted */
-	uint64_t fill;
+	uint64_t brief;        /* mutex: its holds are so short that waiters are not counted */
+	uint64_t told;         /* others: ticks of the last HOLD event that only might end a wait */
 };
 _Static_assert(sizeof(struct ct_hot) == 64, "a hot lock is a cache line");
 

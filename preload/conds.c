@@ -7,16 +7,6 @@
 #include "record.h"
 #include "wakes.h"
 
-static CT_COLD void release(struct ct_interval *v, uint16_t call, const pthread_mutex_t *mutex)
-{
-	struct ct_release r;
-
-	if (!ct_held_tells(v->slot, mutex))
-		return;
-	ct_held_release(v->slot, mutex, &r);
-	ct_held_released(v->slot, mutex, call, v->stack, &r);
-}
-
 static inline void begin(struct ct_interval *v, uint16_t call, const void *cond, const pthread_mutex_t *mutex,
 			 const void *ip)
 {
@@ -26,7 +16,7 @@ static inline void begin(struct ct_interval *v, uint16_t call, const void *cond,
 	v->stack = ct_stack(v->slot);
 	/* The wait releases the mutex and takes it again, inside of glibc. */
 	if (CT_UNLIKELY(ct_hot_maybe(mutex)))
-		release(v, call, mutex);
+		ct_mutex_leave(v, call, mutex);
 	ct_start(v, ip);
 }
 

@@ -1,8 +1,6 @@
 /* See held.h. */
 #include "held.h"
 
-#include "record.h"
-
 #define PERIOD      64u
 #define ADD_AT      1024u      /* acquisitions */
 #define WAITERS_BIT 0x80000000u /* FUTEX_WAITERS */
@@ -69,6 +67,15 @@ CT_COLD void ct_held_waited(struct ct_slot *slot, const void *lock, uint64_t now
 	h->marked = marked;
 }
 
+/* Now each is timed again. */
+static void long_one(struct ct_held *h)
+{
+	if (h->shorts)
+		ct_hot_set_brief((const void *)h->lock, false);
+	h->shorts = 0;
+	h->left = 0;
+}
+
 /* The timed hold ends. The holds that it stands for took no longer than they can have. */
 static void account(struct ct_held *h, uint64_t now)
 {
@@ -77,9 +84,7 @@ static void account(struct ct_held *h, uint64_t now)
 
 	h->hold_ticks += ticks < most ? ticks : most;
 	if (hold > microsecond()) {
-		if (h->shorts)
-			ct_hot_set_brief((const void *)h->lock, false);
-		h->shorts = h->left = 0;
+		long_one(h);
 	} else if (h->shorts < CT_HELD_SHORTS) {
 		h->shorts++;
 	} else if (h->weight > 1) {
@@ -122,9 +127,15 @@ CT_COLD void ct_held_released(struct ct_slot *slot, const pthread_mutex_t *m, ui
 	struct ct_held *h = ct_held_of(slot, m);
 	uint64_t start = r->since;
 
+	if (r->tell && !start)
+		ct_hot_told(m, &start);
 	if (h->timed == (uint64_t)m) {
 		start = h->acquired;
 		account(h, r->now);
+	} else if (h->lock == (uint64_t)m && start && start + microsecond() < r->now) {
+		/* A long one among the short ones, and at least that long. */
+		h->hold_ticks += r->now - start;
+		long_one(h);
 	}
 	if (!r->tell)
 		return;
@@ -142,6 +153,16 @@ CT_COLD void ct_held_released(struct ct_slot *slot, const pthread_mutex_t *m, ui
 	};
 
 	ct_write_event(slot, &e);
+}
+
+CT_COLD void ct_mutex_leave(struct ct_interval *v, uint16_t call, const pthread_mutex_t *m)
+{
+	struct ct_release r;
+
+	if (!ct_held_tells(v->slot, m))
+		return;
+	ct_held_release(v->slot, m, &r);
+	ct_held_released(v->slot, m, call, v->stack, &r);
 }
 
 CT_COLD void ct_held_end(struct ct_slot *slot)

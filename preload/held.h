@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "hot.h"
+#include "record.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -84,13 +85,32 @@ static inline bool ct_held_tells(struct ct_slot *slot, const pthread_mutex_t *m)
  * follows when it has, since all that is done before it keeps others waiting. */
 struct ct_release {
 	uint64_t now;   /* ticks */
-	uint64_t since; /* what waiters told, 0: nothing */
+	uint64_t since; /* what waiters told, 0: nothing, or not asked yet */
 	bool tell;      /* of the hold, since somebody may wait */
 };
 void ct_held_release(struct ct_slot *slot, const pthread_mutex_t *m, struct ct_release *r);
 /* stack: 0: to be captured. */
 void ct_held_released(struct ct_slot *slot, const pthread_mutex_t *m, uint16_t call, uint32_t stack,
 		      const struct ct_release *r);
+
+/* The mutex is taken by the calling thread, which did not wait for it. */
+static inline void ct_mutex_got(struct ct_slot *slot, uint16_t call, const pthread_mutex_t *m)
+{
+	ct_inc_local(&slot->calls[call]);
+	if (CT_UNLIKELY(ct_hot_maybe(m)) && ct_held_once(slot, m))
+		ct_held_took(slot, m, 0);
+}
+
+/* A wait for the mutex, from an attempt that failed. */
+struct ct_mutex_wait {
+	struct ct_hot *hot; /* NULL: not hot */
+	bool counted;       /* the thread is among the waiters there */
+};
+struct ct_mutex_wait ct_mutex_begin(struct ct_interval *v, uint16_t call, const pthread_mutex_t *m, const void *ip);
+void ct_mutex_end(struct ct_interval *v, struct ct_mutex_wait w, const pthread_mutex_t *m, int r);
+
+/* Around a condition's wait, inside of which the mutex is released and taken again. */
+void ct_mutex_leave(struct ct_interval *v, uint16_t call, const pthread_mutex_t *m);
 
 /* Adds what is not added yet: the thread ends. */
 void ct_held_end(struct ct_slot *slot);

@@ -26,14 +26,6 @@ static inline bool may_try(const pthread_mutex_t *m)
 	return !(ct_load(&m->__data.__kind) & (CT_KIND_ROBUST | CT_KIND_PROTECT));
 }
 
-/* The lock is taken by the calling thread. */
-static inline void got_mutex(struct ct_slot *slot, uint16_t call, const pthread_mutex_t *m)
-{
-	ct_inc_local(&slot->calls[call]);
-	if (CT_UNLIKELY(ct_hot_maybe(m)) && ct_held_once(slot, m))
-		ct_held_took(slot, m, 0);
-}
-
 static inline void got_exclusive(struct ct_slot *slot, uint16_t call, const pthread_rwlock_t *l)
 {
 	ct_inc_local(&slot->calls[call]);
@@ -68,47 +60,43 @@ static inline void got_shared(struct ct_slot *slot, uint16_t call, const pthread
 	note_shared(slot, l);
 }
 
-static void prepare_contended(struct ct_interval *v, uint32_t owner)
+CT_COLD struct ct_mutex_wait ct_mutex_begin(struct ct_interval *v, uint16_t call, const pthread_mutex_t *m, const void *ip)
 {
-	v->owner = owner;
-	v->stack = ct_stack(v->slot);
-}
-
-/* The entry of a mutex where the waiter is counted. */
-static struct ct_hot *begin_mutex(struct ct_interval *v, uint16_t call, pthread_mutex_t *m, const void *ip)
-{
-	struct ct_hot *hot = NULL;
+	struct ct_mutex_wait w = { NULL, false };
 
 	if (!ct_prepare(v, call, CT_CAUSE_MUTEX, CT_OBJECT_ADDRESS, (uint64_t)m))
-		return NULL;
-	prepare_contended(v, ct_mutex_owner(m));
+		return w;
+	v->owner = ct_mutex_owner(m);
+	v->stack = ct_stack(v->slot);
 	/* A mutex of the kinds that are not tried first may well be free. */
-	if (v->owner)
-		hot = ct_hot_wait_mutex(m);
+	if (v->owner && !(w.hot = ct_hot_find_brief(m))) {
+		w.hot = ct_hot_wait_begin(m, CT_CAUSE_MUTEX);
+		w.counted = w.hot != NULL;
+	}
 	ct_start(v, ip);
-	if (!hot)
-		ct_hot_keep(m, v->start);
-	return hot;
+	/* Its holds are shorter than what was done since the attempt failed. */
+	if (w.hot && !w.counted)
+		ct_hot_keep(w.hot, v->start, ct_load(&m->__data.__lock) && ct_mutex_owner(m) == v->owner);
+	return w;
 }
 
 /* The mutex is ours, and others are about to wait for it, too. */
-static void end_mutex(struct ct_interval *v, struct ct_hot *hot, pthread_mutex_t *m, int r)
+CT_COLD void ct_mutex_end(struct ct_interval *v, struct ct_mutex_wait w, const pthread_mutex_t *m, int r)
 {
-	uint64_t end = ct_end(v, -r), since;
+	uint64_t end = ct_end(v, -r);
 	bool got = r == 0 || r == EOWNERDEAD;
 
-	if (hot) {
-		ct_hot_wait_end(hot, m);
-		/* What a waiter told of the holder was told of the one before. */
-		if (got)
-			ct_hot_told(m, &since);
-	}
+	if (w.counted)
+		ct_hot_wait_end(w.hot, m);
+	/* What a waiter said of the holder was said of the one before. */
+	if (w.hot && got && ct_load(&w.hot->acquired))
+		ct_store(&w.hot->acquired, 0);
 	if (!got || !v->slot || !ct_hot_maybe(m) || !ct_held_once(v->slot, m))
 		return;
 	bool slept = (uint32_t)ct_load(&m->__data.__lock) > 1;
 
 	/* Where holds are short, one that did not sleep before it is like any other. */
-	if (hot || slept)
+	if (w.counted || slept)
 		ct_held_waited(v->slot, m, end, slept);
 	else
 		ct_held_took(v->slot, m, end);
@@ -117,9 +105,9 @@ static void end_mutex(struct ct_interval *v, struct ct_hot *hot, pthread_mutex_t
 #define MUTEX_CONTENDED(call, LOCK) \
 	do { \
 		struct ct_interval v; \
-		struct ct_hot *hot = begin_mutex(&v, CT_CALL_##call, m, __builtin_return_address(0)); \
+		struct ct_mutex_wait w = ct_mutex_begin(&v, CT_CALL_##call, m, __builtin_return_address(0)); \
 		int r_ = LOCK; \
-		end_mutex(&v, hot, m, r_); \
+		ct_mutex_end(&v, w, m, r_); \
 		return r_; \
 	} while (0)
 
@@ -164,7 +152,7 @@ static CT_COLD int mutex_lock_carefully(pthread_mutex_t *m)
 	if (suspect)
 		ct_store(&f->suspect, (uint8_t)(suspect - 1));
 	if (may_try(m) && ct_real.pthread_mutex_trylock(m) == 0) {
-		got_mutex(slot, CT_CALL_pthread_mutex_lock, m);
+		ct_mutex_got(slot, CT_CALL_pthread_mutex_lock, m);
 		return 0;
 	}
 	/* Busy, or something that the real call knows how to report. */
@@ -237,7 +225,7 @@ CT_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
 
 	if (CT_LIKELY(slot != NULL)) {
 		if (r == 0)
-			got_mutex(slot, CT_CALL_pthread_mutex_trylock, m);
+			ct_mutex_got(slot, CT_CALL_pthread_mutex_trylock, m);
 		else
 			ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_trylock]);
 	}
@@ -252,7 +240,7 @@ static CT_COLD int mutex_timedlock_contended(pthread_mutex_t *m, const struct ti
 CT_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *until)
 {
 	TRY_FIRST(pthread_mutex_timedlock, m, may_try(m) && valid(CLOCK_REALTIME, until),
-		  ct_real.pthread_mutex_trylock(m), got_mutex, mutex_timedlock_contended(m, until));
+		  ct_real.pthread_mutex_trylock(m), ct_mutex_got, mutex_timedlock_contended(m, until));
 }
 
 static CT_COLD int mutex_clocklock_contended(pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
@@ -263,7 +251,7 @@ static CT_COLD int mutex_clocklock_contended(pthread_mutex_t *m, clockid_t clock
 CT_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
 {
 	TRY_FIRST(pthread_mutex_clocklock, m, may_try(m) && valid(clock, until),
-		  ct_real.pthread_mutex_trylock(m), got_mutex, mutex_clocklock_contended(m, clock, until));
+		  ct_real.pthread_mutex_trylock(m), ct_mutex_got, mutex_clocklock_contended(m, clock, until));
 }
 
 static CT_COLD int mutex_unlock_hot(struct ct_slot *slot, pthread_mutex_t *m)
@@ -299,7 +287,8 @@ static struct ct_hot *begin_rwlock(struct ct_interval *v, uint16_t call, pthread
 {
 	if (!ct_prepare(v, call, CT_CAUSE_RWLOCK, CT_OBJECT_ADDRESS, (uint64_t)l))
 		return NULL;
-	prepare_contended(v, rwlock_owner(l));
+	v->owner = rwlock_owner(l);
+	v->stack = ct_stack(v->slot);
 	struct ct_hot *hot = ct_hot_wait_begin(l, CT_CAUSE_RWLOCK);
 
 	ct_start(v, ip);
@@ -379,6 +368,30 @@ CT_EXPORT int pthread_rwlock_trywrlock(pthread_rwlock_t *l)
 	return r;
 }
 
+/* See glibc's nptl/pthread_rwlock_common.c. */
+#define FUTEX_USED   2u
+#define READER_SHIFT 3
+
+/* Whether to release the lock wakes somebody: the last of its readers does. */
+static bool wakes(const pthread_rwlock_t *l, bool exclusive)
+{
+	return (ct_load(&l->__data.__wrphase_futex) | ct_load(&l->__data.__writers_futex)) & FUTEX_USED &&
+	       (exclusive || ct_load(&l->__data.__readers) >> READER_SHIFT == 1);
+}
+
+static CT_COLD int rwlock_unlock_hot(struct ct_slot *slot, pthread_rwlock_t *l, bool exclusive)
+{
+	struct ct_event e;
+	bool tell = ct_hot_release(l, CT_CALL_pthread_rwlock_unlock, exclusive, wakes(l, exclusive), &e);
+	int r = ct_real.pthread_rwlock_unlock(l);
+
+	if (tell) {
+		e.stack = ct_stack(slot);
+		ct_write_event(slot, &e);
+	}
+	return r;
+}
+
 CT_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *l)
 {
 	struct ct_slot *slot = ct_self();
@@ -390,37 +403,7 @@ CT_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *l)
 		if (!exclusive)
 			forget_shared(slot, l);
 		if (CT_UNLIKELY(ct_hot_maybe(l)))
-			ct_hot_release(slot, l, CT_CALL_pthread_rwlock_unlock, exclusive);
+			return rwlock_unlock_hot(slot, l, exclusive);
 	}
 	return ct_real.pthread_rwlock_unlock(l);
-}
-
-/* --- spin locks: a waiter burns its CPU until the holder gets another --- */
-
-CT_EXPORT int pthread_spin_lock(pthread_spinlock_t *l)
-{
-	struct ct_slot *slot = ct_self();
-	struct ct_interval v;
-
-	if (CT_LIKELY(slot && ct_real.pthread_spin_trylock(l) == 0)) {
-		ct_inc_local(&slot->calls[CT_CALL_pthread_spin_lock]);
-		return 0;
-	}
-	ct_begin(&v, CT_CALL_pthread_spin_lock, CT_CAUSE_SPIN, CT_OBJECT_ADDRESS, l);
-	int r = ct_real.pthread_spin_lock(l);
-
-	ct_end(&v, -r);
-	return r;
-}
-
-CT_EXPORT int pthread_spin_trylock(pthread_spinlock_t *l)
-{
-	ct_count(CT_CALL_pthread_spin_trylock);
-	return ct_real.pthread_spin_trylock(l);
-}
-
-CT_EXPORT int pthread_spin_unlock(pthread_spinlock_t *l)
-{
-	ct_count(CT_CALL_pthread_spin_unlock);
-	return ct_real.pthread_spin_unlock(l);
 }
