@@ -16,10 +16,10 @@ static void told(const char *waiter, const char *waker, const char *cause, const
 
 #define ROUNDS 30
 
-/* --- a writer behind readers, of whom one stays longest --- */
+/* --- a writer behind readers, of whom one leaves when the others have --- */
 
 static pthread_rwlock_t g_rwlock = PTHREAD_RWLOCK_INITIALIZER;
-static pthread_barrier_t g_round, g_over;
+static pthread_barrier_t g_round, g_left, g_over;
 
 static NOINLINE void leave_reading(void)
 {
@@ -27,12 +27,16 @@ static NOINLINE void leave_reading(void)
 	__asm__ volatile("");
 }
 
-static NOINLINE void read_for(uint64_t ns)
+static NOINLINE void read_until(bool others_left)
 {
 	MUST(!pthread_rwlock_rdlock(&g_rwlock));
 	pthread_barrier_wait(&g_round);
-	pause_ns(ns);
+	pause_ns(2 * MS);
+	if (others_left)
+		pthread_barrier_wait(&g_left);
 	leave_reading();
+	if (!others_left)
+		pthread_barrier_wait(&g_left);
 	pthread_barrier_wait(&g_over);
 }
 
@@ -41,7 +45,7 @@ static void *brief_reader(void *unused)
 	(void)unused;
 	name_me("brief");
 	for (int i = 0; i < ROUNDS; i++)
-		read_for(1 * MS);
+		read_until(false);
 	return NULL;
 }
 
@@ -50,7 +54,7 @@ static void *last_reader(void *unused)
 	(void)unused;
 	name_me("last");
 	for (int i = 0; i < ROUNDS; i++)
-		read_for(4 * MS);
+		read_until(true);
 	return NULL;
 }
 
@@ -78,6 +82,7 @@ static int last(int argc, char **argv)
 {
 	(void)argc, (void)argv;
 	pthread_barrier_init(&g_round, NULL, 4);
+	pthread_barrier_init(&g_left, NULL, 3);
 	pthread_barrier_init(&g_over, NULL, 4);
 	pthread_t t[4] = { start(brief_reader, NULL), start(brief_reader, NULL), start(last_reader, NULL),
 			   start(writer, NULL) };
