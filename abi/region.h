@@ -56,6 +56,7 @@
 #define CT_STACK_CACHE     16u
 #define CT_STACK_CHECKS    192u /* two words a frame: return address and frame pointer */
 #define CT_READ_LOCKS      8u
+#define CT_HELD            8u
 
 /* One event, one cache line. seq is written last (release) and is the number
  * of the event in its ring plus one; the collector reads it first (acquire).
@@ -118,6 +119,25 @@ struct ct_stack_memo {
 	uint64_t value[CT_STACK_CHECKS];
 };
 
+/* Private to the owner: a hot mutex that it takes, in its own cache line, since the
+ * entry in hot[] would go from CPU to CPU with the mutex. See preload/held.h. */
+struct ct_held {
+	uint64_t lock;         /* address, 0: none */
+	uint64_t timed;        /* address while the owner holds it and the hold is timed, else 0 */
+	uint64_t acquired;     /* ticks when that hold began */
+	uint64_t sampled;      /* ticks of the last acquisition that was timed in its turn */
+	uint64_t hold_ticks;   /* not yet added to the entry in hot[], like ... */
+	uint64_t added;        /* ticks when they were */
+	uint32_t acquisitions; /* ... these */
+	uint32_t left;         /* acquisitions until the turn of the next */
+	uint32_t since;        /* ticks from the timed one's turn to the one before */
+	uint8_t  period;       /* acquisitions from turn to turn */
+	uint8_t  weight;       /* holds that the timed one stands for */
+	uint8_t  shorts;       /* timed holds in a row that were short */
+	uint8_t  marked;       /* it was taken by a wait, which leaves it marked as waited for */
+};
+_Static_assert(sizeof(struct ct_held) == 64, "what is known of a held mutex is a cache line");
+
 enum ct_slot_state {
 	CT_SLOT_FREE,    /* collector -> app: may be claimed */
 	CT_SLOT_CLAIMED, /* app: being filled in */
@@ -160,6 +180,7 @@ struct ct_slot {
 	/* owner: addresses of the read-write locks that it holds for reading, 0: none; those
 	 * that find no room are left out */
 	uint64_t read_locks[CT_READ_LOCKS];
+	_Alignas(64) struct ct_held held[CT_HELD]; /* by ct_hot_hash */
 
 	_Alignas(4096) struct ct_event ring[CT_RING_EVENTS];
 };
@@ -187,7 +208,8 @@ struct ct_hot {
 	uint64_t hold_ticks;   /* while hot */
 	uint64_t last_wait;    /* ticks; app */
 	uint64_t kind;         /* enum ct_cause of the lock */
-	uint64_t fill[2];
+	uint64_t brief;        /* mutex: its holds are so short that waiters are not counted */
+	uint64_t told;         /* others: ticks of the last HOLD event that only might end a wait */
 };
 _Static_assert(sizeof(struct ct_hot) == 64, "a hot lock is a cache line");
 

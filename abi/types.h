@@ -49,8 +49,9 @@ enum ct_event_kind {
 	/* A thread was in a call from start to end. object: what it waited for;
 	 * owner: tid of the holder when the wait began, or 0; stack: the waiter's. */
 	CT_EVENT_INTERVAL,
-	/* A lock was held from start to end while others waited for it. object:
-	 * the lock; stack: where it was released. Written by the holder; not a wait. */
+	/* A lock was held from start to end, and others waited for it when it was
+	 * released. object: the lock; stack: where that was. Written by the holder;
+	 * not a wait. */
 	CT_EVENT_HOLD,
 	/* A call that ended other threads' waits for object: a condition was
 	 * signalled, a semaphore posted, a futex woken, an initialiser finished.

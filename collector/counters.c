@@ -130,6 +130,8 @@ static void lock_pass(struct ct_trace *t, struct ct_process *p, uint32_t i)
 	ct_store(&hot->acquisitions, 0);
 	ct_store(&hot->hold_ticks, 0);
 	ct_store(&hot->acquired, 0);
+	ct_store(&hot->brief, 0);
+	ct_store(&hot->told, 0);
 	*seen = (struct ct_lock_seen){ 0 };
 	if (ct_cas(&hot->word, &word, 0))
 		uncount_filter(p->region, address);

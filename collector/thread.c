@@ -212,6 +212,7 @@ static void free_slot(struct ct_process *p, uint32_t slot, uint64_t consumed)
 	s->wait.seq = (seq | 1) + 1;
 	memset(s->name, 0, sizeof(s->name));
 	memset(s->read_locks, 0, sizeof(s->read_locks));
+	memset(s->held, 0, sizeof(s->held));
 	s->dropped = s->end = s->cpu_ns = s->start = s->pthread = s->routine = 0;
 	s->tid = 0;
 	s->reserved_events = consumed;

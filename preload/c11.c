@@ -2,11 +2,11 @@
  * C11 threads. glibc's versions do not pass through the pthread functions that
  * a preload can see; mtx_t and cnd_t are pthread_mutex_t and pthread_cond_t.
  */
+#include "held.h"
 #include "real.h"
-#include "record.h"
 #include "wakes.h"
 
-#define OWNER(m) ((uint32_t)ct_load(&((const pthread_mutex_t *)(m))->__data.__owner))
+#define MUTEX(m) ((pthread_mutex_t *)(m))
 
 /* A lock that is free, or ours already, costs a count. */
 #define LOCK(call, LOCK_) \
@@ -14,16 +14,12 @@
 		struct ct_interval v; \
 		struct ct_slot *slot = ct_self(); \
 		if (slot && ct_real.mtx_trylock(m) == thrd_success) { \
-			ct_inc_local(&slot->calls[CT_CALL_##call]); \
+			ct_mutex_got(slot, CT_CALL_##call, MUTEX(m)); \
 			return thrd_success; \
 		} \
-		if (ct_prepare(&v, CT_CALL_##call, CT_CAUSE_MUTEX, CT_OBJECT_ADDRESS, (uint64_t)m)) { \
-			v.owner = OWNER(m); \
-			v.stack = ct_stack(v.slot); \
-			ct_start(&v, __builtin_return_address(0)); \
-		} \
+		struct ct_mutex_wait w = ct_mutex_begin(&v, CT_CALL_##call, MUTEX(m), __builtin_return_address(0)); \
 		int r = LOCK_; \
-		ct_end(&v, r); \
+		ct_mutex_end(&v, w, MUTEX(m), r); \
 		return r; \
 	} while (0)
 
@@ -39,13 +35,41 @@ CT_EXPORT int mtx_timedlock(mtx_t *m, const struct timespec *until)
 
 CT_EXPORT int mtx_trylock(mtx_t *m)
 {
-	ct_count(CT_CALL_mtx_trylock);
-	return ct_real.mtx_trylock(m);
+	int r = ct_real.mtx_trylock(m);
+	struct ct_slot *slot = ct_self();
+
+	if (CT_LIKELY(slot != NULL)) {
+		if (r == thrd_success)
+			ct_mutex_got(slot, CT_CALL_mtx_trylock, MUTEX(m));
+		else
+			ct_inc_local(&slot->calls[CT_CALL_mtx_trylock]);
+	}
+	return r;
+}
+
+static CT_COLD int mtx_unlock_hot(struct ct_slot *slot, mtx_t *m)
+{
+	struct ct_release release;
+	bool tells = ct_held_tells(slot, MUTEX(m)) && ct_held_once(slot, MUTEX(m));
+
+	if (tells)
+		ct_held_release(slot, MUTEX(m), &release);
+	int r = ct_real.mtx_unlock(m);
+
+	if (tells)
+		ct_held_released(slot, MUTEX(m), CT_CALL_mtx_unlock, 0, &release);
+	return r;
 }
 
 CT_EXPORT int mtx_unlock(mtx_t *m)
 {
-	ct_count(CT_CALL_mtx_unlock);
+	struct ct_slot *slot = ct_self();
+
+	if (CT_LIKELY(slot != NULL)) {
+		ct_inc_local(&slot->calls[CT_CALL_mtx_unlock]);
+		if (CT_UNLIKELY(ct_hot_maybe(m)))
+			return mtx_unlock_hot(slot, m);
+	}
 	return ct_real.mtx_unlock(m);
 }
 
@@ -58,14 +82,32 @@ CT_EXPORT int mtx_unlock(mtx_t *m)
 		return r; \
 	} while (0)
 
+/* As in conds.c. */
+#define COND_WAIT(call, WAIT_) \
+	do { \
+		struct ct_interval v; \
+		if (CT_LIKELY(ct_prepare(&v, CT_CALL_##call, CT_CAUSE_COND, CT_OBJECT_ADDRESS, (uint64_t)c))) { \
+			v.aux = (uint64_t)m; \
+			v.stack = ct_stack(v.slot); \
+			if (CT_UNLIKELY(ct_hot_maybe(m))) \
+				ct_mutex_leave(&v, CT_CALL_##call, MUTEX(m)); \
+			ct_start(&v, __builtin_return_address(0)); \
+		} \
+		int r = WAIT_; \
+		uint64_t now = ct_end(&v, r); \
+		if (v.slot && CT_UNLIKELY(ct_hot_maybe(m))) \
+			ct_held_waited(v.slot, m, now, true); \
+		return r; \
+	} while (0)
+
 CT_EXPORT int cnd_wait(cnd_t *c, mtx_t *m)
 {
-	WAIT(cnd_wait, CT_CAUSE_COND, CT_OBJECT_ADDRESS, c, ct_real.cnd_wait(c, m));
+	COND_WAIT(cnd_wait, ct_real.cnd_wait(c, m));
 }
 
 CT_EXPORT int cnd_timedwait(cnd_t *c, mtx_t *m, const struct timespec *until)
 {
-	WAIT(cnd_timedwait, CT_CAUSE_COND, CT_OBJECT_ADDRESS, c, ct_real.cnd_timedwait(c, m, until));
+	COND_WAIT(cnd_timedwait, ct_real.cnd_timedwait(c, m, until));
 }
 
 #define WAITED(c) ct_cond_waited((const pthread_cond_t *)(c))

@@ -2,12 +2,12 @@
  * Condition variables, in both versions that glibc exports. The wait is from
  * the call until the mutex is held again; the mutex is the event's aux.
  */
-#include "hot.h"
+#include "held.h"
 #include "real.h"
 #include "record.h"
 #include "wakes.h"
 
-static inline void begin(struct ct_interval *v, uint16_t call, const void *cond, const void *mutex,
+static inline void begin(struct ct_interval *v, uint16_t call, const void *cond, const pthread_mutex_t *mutex,
 			 const void *ip)
 {
 	if (CT_UNLIKELY(!ct_prepare(v, call, CT_CAUSE_COND, CT_OBJECT_ADDRESS, (uint64_t)cond)))
@@ -16,15 +16,16 @@ static inline void begin(struct ct_interval *v, uint16_t call, const void *cond,
 	v->stack = ct_stack(v->slot);
 	/* The wait releases the mutex and takes it again, inside of glibc. */
 	if (CT_UNLIKELY(ct_hot_maybe(mutex)))
-		ct_hot_release(v->slot, mutex, call, true);
+		ct_mutex_leave(v, call, mutex);
 	ct_start(v, ip);
 }
 
-static inline void end(struct ct_interval *v, const void *mutex, int r)
+static inline void end(struct ct_interval *v, const pthread_mutex_t *mutex, int r)
 {
-	ct_end(v, -r);
+	uint64_t now = ct_end(v, -r);
+
 	if (v->slot && CT_UNLIKELY(ct_hot_maybe(mutex)))
-		ct_hot_acquired(mutex);
+		ct_held_waited(v->slot, mutex, now, true);
 }
 
 #define WAIT(call, mutex, WAIT_) \

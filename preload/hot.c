@@ -4,6 +4,7 @@
 #include "record.h"
 
 #define WAITERS 0xffffu
+#define KEEP_MS 50u /* of the second for which a lock stays hot */
 
 static struct ct_hot *entry(uint64_t address, uint32_t probe)
 {
@@ -76,6 +77,52 @@ CT_COLD void ct_hot_wait_end(struct ct_hot *h, const void *lock)
 			break;
 }
 
+CT_COLD struct ct_hot *ct_hot_find_brief(const void *lock)
+{
+	struct ct_hot *h = ct_hot_maybe(lock) ? find(lock) : NULL;
+
+	return h && ct_load(&h->brief) ? h : NULL;
+}
+
+CT_COLD void ct_hot_set_brief(const void *lock, bool brief)
+{
+	struct ct_hot *h = find(lock);
+
+	if (h && ct_load(&h->brief) != brief)
+		ct_store(&h->brief, brief);
+}
+
+CT_COLD void ct_hot_keep(struct ct_hot *h, uint64_t now, bool held)
+{
+	uint64_t unknown = 0;
+
+	/* Rarely: all who look for the lock read this line. */
+	if (now - ct_load(&h->last_wait) > ct_state.ticks_per_ms * KEEP_MS)
+		ct_store(&h->last_wait, now);
+	if (held && !ct_load(&h->acquired))
+		ct_cas(&h->acquired, &unknown, now);
+}
+
+CT_COLD void ct_hot_add(const void *lock, uint64_t acquisitions, uint64_t hold_ticks)
+{
+	struct ct_hot *h = find(lock);
+
+	if (!h)
+		return;
+	ct_fetch_add(&h->acquisitions, acquisitions);
+	ct_fetch_add(&h->hold_ticks, hold_ticks);
+}
+
+CT_COLD bool ct_hot_told(const void *lock, uint64_t *since)
+{
+	struct ct_hot *h = find(lock);
+
+	*since = h ? ct_load(&h->acquired) : 0;
+	if (*since)
+		ct_store(&h->acquired, 0);
+	return h && (ct_load(&h->word) & WAITERS || ct_load(&h->brief));
+}
+
 CT_COLD void ct_hot_acquired(const void *lock)
 {
 	struct ct_hot *h = find(lock);
@@ -87,33 +134,34 @@ CT_COLD void ct_hot_acquired(const void *lock)
 	h->acquired = ct_ticks();
 }
 
-CT_COLD void ct_hot_release(struct ct_slot *slot, const void *lock, uint16_t call, bool exclusive)
+CT_COLD bool ct_hot_release(const void *lock, uint16_t call, bool alone, bool surely, struct ct_event *event)
 {
 	struct ct_hot *h = find(lock);
 
 	if (!h)
-		return;
-	uint64_t now = ct_ticks(), acquired = exclusive ? h->acquired : 0;
+		return false;
+	uint64_t now = ct_ticks(), acquired = alone ? h->acquired : 0;
 
-	if (exclusive) {
+	if (alone) {
 		h->acquired = 0;
 		if (acquired && acquired < now)
 			h->hold_ticks += now - acquired;
 	}
 	if (!(ct_load(&h->word) & WAITERS))
-		return;
-
-	struct ct_event e = {
+		return false;
+	if (!surely && now - ct_load(&h->told) < ct_state.min_ticks &&
+	    (!acquired || now - acquired < ct_state.min_ticks))
+		return false;
+	ct_store(&h->told, now);
+	*event = (struct ct_event){
 		.start = acquired ? acquired : now,
 		.end = now,
 		.object = (uint64_t)lock,
-		.stack = ct_stack(slot),
 		.call = call,
 		.kind = CT_EVENT_HOLD,
 		.cause = (uint8_t)h->kind,
 		.flags = acquired ? 0 : CT_EV_NO_START,
 		.object_kind = CT_OBJECT_ADDRESS,
 	};
-
-	ct_write_event(slot, &e);
+	return true;
 }

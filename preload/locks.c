@@ -9,47 +9,21 @@
  * this call or by preemption, and the lock is suspect: it is tried first the
  * next time and the times after.
  */
-#include "hot.h"
+#include "held.h"
 #include "real.h"
 #include "record.h"
 
-/* glibc keeps the holder's tid in the lock. */
-static uint32_t mutex_owner(const pthread_mutex_t *m)
-{
-	return (uint32_t)ct_load(&m->__data.__owner);
-}
-
+/* glibc keeps the writer's tid in the lock. */
 static uint32_t rwlock_owner(const pthread_rwlock_t *l)
 {
 	return (uint32_t)ct_load(&l->__data.__cur_writer);
 }
 
-/* Bits of __data.__kind: see glibc's nptl/pthreadP.h. */
-#define KIND_RECURSIVE 1
-#define KIND_TYPE      3
-#define KIND_ROBUST    16
-#define KIND_PROTECT   64
-
 /* Robust mutexes and those with a priority ceiling keep state that an attempt
  * changes even when it fails, so that a second call may hang. */
 static inline bool may_try(const pthread_mutex_t *m)
 {
-	return !(ct_load(&m->__data.__kind) & (KIND_ROBUST | KIND_PROTECT));
-}
-
-/* Held by the calling thread, and once only: the next unlock releases it. */
-static bool held_once(struct ct_slot *slot, const pthread_mutex_t *m)
-{
-	return mutex_owner(m) == slot->tid &&
-	       ((m->__data.__kind & KIND_TYPE) != KIND_RECURSIVE || m->__data.__count == 1);
-}
-
-/* The lock is taken by the calling thread. */
-static inline void got_mutex(struct ct_slot *slot, uint16_t call, const pthread_mutex_t *m)
-{
-	ct_inc_local(&slot->calls[call]);
-	if (CT_UNLIKELY(ct_hot_maybe(m)) && held_once(slot, m))
-		ct_hot_acquired(m);
+	return !(ct_load(&m->__data.__kind) & (CT_KIND_ROBUST | CT_KIND_PROTECT));
 }
 
 static inline void got_exclusive(struct ct_slot *slot, uint16_t call, const pthread_rwlock_t *l)
@@ -86,52 +60,60 @@ static inline void got_shared(struct ct_slot *slot, uint16_t call, const pthread
 	note_shared(slot, l);
 }
 
-static struct ct_hot *begin_contended(struct ct_interval *v, uint16_t call, enum ct_cause cause,
-				      const void *lock, uint32_t owner, const void *ip)
+CT_COLD struct ct_mutex_wait ct_mutex_begin(struct ct_interval *v, uint16_t call, const pthread_mutex_t *m, const void *ip)
 {
-	if (!ct_prepare(v, call, cause, CT_OBJECT_ADDRESS, (uint64_t)lock))
-		return NULL;
-	v->owner = owner;
+	struct ct_mutex_wait w = { NULL, false };
+
+	if (!ct_prepare(v, call, CT_CAUSE_MUTEX, CT_OBJECT_ADDRESS, (uint64_t)m))
+		return w;
+	v->owner = ct_mutex_owner(m);
 	v->stack = ct_stack(v->slot);
 	/* A mutex of the kinds that are not tried first may well be free. */
-	struct ct_hot *hot = owner || cause == CT_CAUSE_RWLOCK ? ct_hot_wait_begin(lock, cause) : NULL;
-
+	if (v->owner && !(w.hot = ct_hot_find_brief(m))) {
+		w.hot = ct_hot_wait_begin(m, CT_CAUSE_MUTEX);
+		w.counted = w.hot != NULL;
+	}
 	ct_start(v, ip);
-	return hot;
+	/* Its holds are shorter than what was done since the attempt failed. */
+	if (w.hot && !w.counted)
+		ct_hot_keep(w.hot, v->start, ct_load(&m->__data.__lock) && ct_mutex_owner(m) == v->owner);
+	return w;
 }
 
-static void end_contended(struct ct_interval *v, struct ct_hot *hot, const void *lock, int r, bool exclusive)
+/* The mutex is ours, and others are about to wait for it, too. */
+CT_COLD void ct_mutex_end(struct ct_interval *v, struct ct_mutex_wait w, const pthread_mutex_t *m, int r)
 {
-	ct_end(v, -r);
-	if (!hot)
+	uint64_t end = ct_end(v, -r);
+	bool got = r == 0 || r == EOWNERDEAD;
+
+	if (w.counted)
+		ct_hot_wait_end(w.hot, m);
+	/* What a waiter said of the holder was said of the one before. */
+	if (w.hot && got && ct_load(&w.hot->acquired))
+		ct_store(&w.hot->acquired, 0);
+	if (!got || !v->slot || !ct_hot_maybe(m) || !ct_held_once(v->slot, m))
 		return;
-	ct_hot_wait_end(hot, lock);
-	if (exclusive && (r == 0 || r == EOWNERDEAD))
-		ct_hot_acquired(lock);
+	bool slept = (uint32_t)ct_load(&m->__data.__lock) > 1;
+
+	/* Where holds are short, one that did not sleep before it is like any other. */
+	if (w.counted || slept)
+		ct_held_waited(v->slot, m, end, slept);
+	else
+		ct_held_took(v->slot, m, end);
 }
 
-static CT_COLD void end_contended_shared(struct ct_interval *v, struct ct_hot *hot, const void *lock, int r)
-{
-	end_contended(v, hot, lock, r, false);
-	if (v->slot && r == 0)
-		note_shared(v->slot, lock);
-}
-
-#define CONTENDED(call, cause, lock, owner, exclusive, LOCK) \
+#define MUTEX_CONTENDED(call, LOCK) \
 	do { \
 		struct ct_interval v; \
-		struct ct_hot *hot = begin_contended(&v, CT_CALL_##call, cause, lock, owner, __builtin_return_address(0)); \
+		struct ct_mutex_wait w = ct_mutex_begin(&v, CT_CALL_##call, m, __builtin_return_address(0)); \
 		int r_ = LOCK; \
-		if (exclusive) \
-			end_contended(&v, hot, lock, r_, true); \
-		else \
-			end_contended_shared(&v, hot, lock, r_); \
+		ct_mutex_end(&v, w, m, r_); \
 		return r_; \
 	} while (0)
 
 static CT_COLD int mutex_lock_contended(pthread_mutex_t *m)
 {
-	CONTENDED(pthread_mutex_lock, CT_CAUSE_MUTEX, m, mutex_owner(m), true, ct_real.pthread_mutex_lock(m));
+	MUTEX_CONTENDED(pthread_mutex_lock, ct_real.pthread_mutex_lock(m));
 }
 
 /* A deadline that the real call would refuse must reach it, lock free or not. */
@@ -170,10 +152,33 @@ static CT_COLD int mutex_lock_carefully(pthread_mutex_t *m)
 	if (suspect)
 		ct_store(&f->suspect, (uint8_t)(suspect - 1));
 	if (may_try(m) && ct_real.pthread_mutex_trylock(m) == 0) {
-		got_mutex(slot, CT_CALL_pthread_mutex_lock, m);
+		ct_mutex_got(slot, CT_CALL_pthread_mutex_lock, m);
 		return 0;
 	}
 	/* Busy, or something that the real call knows how to report. */
+	return mutex_lock_contended(m);
+}
+
+/* Kinds of which trylock does nothing but try. */
+static inline bool is_plain(const pthread_mutex_t *m)
+{
+	int kind = ct_load(&m->__data.__kind);
+
+	return !(kind & (CT_KIND_ROBUST | CT_KIND_INHERIT | CT_KIND_PROTECT)) &&
+	       (kind & CT_KIND_TYPE) != CT_KIND_RECURSIVE;
+}
+
+/* Threads take turns at a hot mutex: what each does while it has it counts for all. */
+static CT_COLD int mutex_lock_hot(struct ct_slot *slot, pthread_mutex_t *m)
+{
+	if (!ct_hot_maybe(m) || !is_plain(m) || !ct_held_takes(slot, m))
+		return mutex_lock_carefully(m);
+	ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_lock]);
+	if (CT_LIKELY(ct_real.pthread_mutex_trylock(m) == 0))
+		return 0;
+	/* Both are counted when it is taken. */
+	ct_held_takes_not(slot, m);
+	ct_add_local(&slot->calls[CT_CALL_pthread_mutex_lock], -1ull);
 	return mutex_lock_contended(m);
 }
 
@@ -186,8 +191,13 @@ CT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 {
 	struct ct_slot *slot = ct_thread.slot;
 
-	if (CT_UNLIKELY(!slot) || CT_UNLIKELY(!is_easy(slot, m)))
+	/* To write, not to read first and then to write: the second would be another
+	 * way to the CPU that had it last. */
+	__asm__ volatile("prefetchw %0" : : "m"(m->__data.__lock));
+	if (CT_UNLIKELY(!slot))
 		return mutex_lock_carefully(m);
+	if (CT_UNLIKELY(!is_easy(slot, m)))
+		return mutex_lock_hot(slot, m);
 	ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_lock]);
 	ct_rseq_arm();
 	int r = ct_real.pthread_mutex_lock(m);
@@ -215,7 +225,7 @@ CT_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
 
 	if (CT_LIKELY(slot != NULL)) {
 		if (r == 0)
-			got_mutex(slot, CT_CALL_pthread_mutex_trylock, m);
+			ct_mutex_got(slot, CT_CALL_pthread_mutex_trylock, m);
 		else
 			ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_trylock]);
 	}
@@ -224,33 +234,39 @@ CT_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
 
 static CT_COLD int mutex_timedlock_contended(pthread_mutex_t *m, const struct timespec *until)
 {
-	CONTENDED(pthread_mutex_timedlock, CT_CAUSE_MUTEX, m, mutex_owner(m), true,
-		  ct_real.pthread_mutex_timedlock(m, until));
+	MUTEX_CONTENDED(pthread_mutex_timedlock, ct_real.pthread_mutex_timedlock(m, until));
 }
 
 CT_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *until)
 {
 	TRY_FIRST(pthread_mutex_timedlock, m, may_try(m) && valid(CLOCK_REALTIME, until),
-		  ct_real.pthread_mutex_trylock(m), got_mutex, mutex_timedlock_contended(m, until));
+		  ct_real.pthread_mutex_trylock(m), ct_mutex_got, mutex_timedlock_contended(m, until));
 }
 
 static CT_COLD int mutex_clocklock_contended(pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
 {
-	CONTENDED(pthread_mutex_clocklock, CT_CAUSE_MUTEX, m, mutex_owner(m), true,
-		  ct_real.pthread_mutex_clocklock(m, clock, until));
+	MUTEX_CONTENDED(pthread_mutex_clocklock, ct_real.pthread_mutex_clocklock(m, clock, until));
 }
 
 CT_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
 {
 	TRY_FIRST(pthread_mutex_clocklock, m, may_try(m) && valid(clock, until),
-		  ct_real.pthread_mutex_trylock(m), got_mutex, mutex_clocklock_contended(m, clock, until));
+		  ct_real.pthread_mutex_trylock(m), ct_mutex_got, mutex_clocklock_contended(m, clock, until));
 }
 
 static CT_COLD int mutex_unlock_hot(struct ct_slot *slot, pthread_mutex_t *m)
 {
-	if (held_once(slot, m))
-		ct_hot_release(slot, m, CT_CALL_pthread_mutex_unlock, true);
-	return ct_real.pthread_mutex_unlock(m);
+	struct ct_release release;
+	bool tells = CT_UNLIKELY(ct_held_tells(slot, m)) && ct_held_once(slot, m);
+
+	if (CT_UNLIKELY(tells))
+		ct_held_release(slot, m, &release);
+	int r = ct_real.pthread_mutex_unlock(m);
+
+	ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_unlock]);
+	if (CT_UNLIKELY(tells))
+		ct_held_released(slot, m, CT_CALL_pthread_mutex_unlock, 0, &release);
+	return r;
 }
 
 CT_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
@@ -258,21 +274,51 @@ CT_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
 	struct ct_slot *slot = ct_thread.slot;
 
 	if (CT_LIKELY(slot != NULL)) {
-		ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_unlock]);
 		if (CT_UNLIKELY(ct_hot_maybe(m)))
 			return mutex_unlock_hot(slot, m);
+		ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_unlock]);
 	}
 	return ct_real.pthread_mutex_unlock(m);
 }
 
 /* --- reader-writer locks --- */
 
+static struct ct_hot *begin_rwlock(struct ct_interval *v, uint16_t call, pthread_rwlock_t *l, const void *ip)
+{
+	if (!ct_prepare(v, call, CT_CAUSE_RWLOCK, CT_OBJECT_ADDRESS, (uint64_t)l))
+		return NULL;
+	v->owner = rwlock_owner(l);
+	v->stack = ct_stack(v->slot);
+	struct ct_hot *hot = ct_hot_wait_begin(l, CT_CAUSE_RWLOCK);
+
+	ct_start(v, ip);
+	return hot;
+}
+
+static CT_COLD void end_rwlock(struct ct_interval *v, struct ct_hot *hot, const pthread_rwlock_t *l, int r,
+			       bool exclusive)
+{
+	ct_end(v, -r);
+	if (hot)
+		ct_hot_wait_end(hot, l);
+	if (r || !v->slot)
+		return;
+	if (!exclusive)
+		note_shared(v->slot, l);
+	else if (hot)
+		ct_hot_acquired(l);
+}
+
 /* A failed attempt queues nowhere, so trying first keeps the lock's own
  * preference between readers and writers. */
 #define RWLOCK(name, possible, try_name, GOT, exclusive, parameters, arguments) \
 	static CT_COLD int name##_contended parameters \
 	{ \
-		CONTENDED(name, CT_CAUSE_RWLOCK, l, rwlock_owner(l), exclusive, ct_real.name arguments); \
+		struct ct_interval v; \
+		struct ct_hot *hot = begin_rwlock(&v, CT_CALL_##name, l, __builtin_return_address(0)); \
+		int r_ = ct_real.name arguments; \
+		end_rwlock(&v, hot, l, r_, exclusive); \
+		return r_; \
 	} \
 	CT_EXPORT int name parameters \
 	{ \
@@ -322,6 +368,30 @@ CT_EXPORT int pthread_rwlock_trywrlock(pthread_rwlock_t *l)
 	return r;
 }
 
+/* See glibc's nptl/pthread_rwlock_common.c. */
+#define FUTEX_USED   2u
+#define READER_SHIFT 3
+
+/* Whether to release the lock wakes somebody: the last of its readers does. */
+static bool wakes(const pthread_rwlock_t *l, bool exclusive)
+{
+	return (ct_load(&l->__data.__wrphase_futex) | ct_load(&l->__data.__writers_futex)) & FUTEX_USED &&
+	       (exclusive || ct_load(&l->__data.__readers) >> READER_SHIFT == 1);
+}
+
+static CT_COLD int rwlock_unlock_hot(struct ct_slot *slot, pthread_rwlock_t *l, bool exclusive)
+{
+	struct ct_event e;
+	bool tell = ct_hot_release(l, CT_CALL_pthread_rwlock_unlock, exclusive, wakes(l, exclusive), &e);
+	int r = ct_real.pthread_rwlock_unlock(l);
+
+	if (tell) {
+		e.stack = ct_stack(slot);
+		ct_write_event(slot, &e);
+	}
+	return r;
+}
+
 CT_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *l)
 {
 	struct ct_slot *slot = ct_self();
@@ -333,37 +403,7 @@ CT_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *l)
 		if (!exclusive)
 			forget_shared(slot, l);
 		if (CT_UNLIKELY(ct_hot_maybe(l)))
-			ct_hot_release(slot, l, CT_CALL_pthread_rwlock_unlock, exclusive);
+			return rwlock_unlock_hot(slot, l, exclusive);
 	}
 	return ct_real.pthread_rwlock_unlock(l);
-}
-
-/* --- spin locks: a waiter burns its CPU until the holder gets another --- */
-
-CT_EXPORT int pthread_spin_lock(pthread_spinlock_t *l)
-{
-	struct ct_slot *slot = ct_self();
-	struct ct_interval v;
-
-	if (CT_LIKELY(slot && ct_real.pthread_spin_trylock(l) == 0)) {
-		ct_inc_local(&slot->calls[CT_CALL_pthread_spin_lock]);
-		return 0;
-	}
-	ct_begin(&v, CT_CALL_pthread_spin_lock, CT_CAUSE_SPIN, CT_OBJECT_ADDRESS, l);
-	int r = ct_real.pthread_spin_lock(l);
-
-	ct_end(&v, -r);
-	return r;
-}
-
-CT_EXPORT int pthread_spin_trylock(pthread_spinlock_t *l)
-{
-	ct_count(CT_CALL_pthread_spin_trylock);
-	return ct_real.pthread_spin_trylock(l);
-}
-
-CT_EXPORT int pthread_spin_unlock(pthread_spinlock_t *l)
-{
-	ct_count(CT_CALL_pthread_spin_unlock);
-	return ct_real.pthread_spin_unlock(l);
 }

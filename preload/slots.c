@@ -1,5 +1,5 @@
 /* Thread slots: how a thread gets one without a lock. */
-#include "state.h"
+#include "held.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -124,6 +124,7 @@ void ct_slot_end(struct ct_slot *slot)
 
 	if (!ct_state.no_syscalls && !ct_sys(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &t))
 		slot->cpu_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	ct_held_end(slot);
 	slot->end = ct_ticks();
 	ct_store_release(state_of(slot), CT_SLOT_ENDED);
 }

@@ -11,7 +11,9 @@ import shutil
 from harness import PROGRAMS, RUN, Skip, Tests, calm, check_trace, must, report, run, traced, wait_complete
 
 ENOUGH = 0.95
-CASES = ["convoy", "bus", "pipeline", "readers", "pingpong", "barrier", "join", "child", "semaphore", "shared", "pipes"]
+CASES = ["convoy", "bus", "pipeline", "readers", "pingpong", "barrier", "join", "child", "semaphore", "shared", "pipes",
+         "last-reader", "c11"]
+HOLDERS = ["last-reader", "c11", "spin", "hammered"] # of tests/programs/holders.c
 
 
 def is_thread(who, name):
@@ -24,7 +26,7 @@ def has_function(stack, name):
 
 def trace_of(where, case, *options):
     out = where / f"{case}.bin"
-    ended = run(traced(out, [PROGRAMS / "wakers", case], options), cwd=where)
+    ended = run(traced(out, [PROGRAMS / ("holders" if case in HOLDERS else "wakers"), case], options), cwd=where)
     must(ended.status == 0 and not ended.err, str(ended))
     wait_complete(out)
     check_trace(out)
@@ -69,7 +71,7 @@ def known_answers(case):
 
 def without_slices(where):
     """The events alone say it, too."""
-    for case in ("convoy", "readers", "pingpong", "barrier", "semaphore", "join"):
+    for case in ("convoy", "readers", "pingpong", "barrier", "semaphore", "join", "last-reader", "c11"):
         out, said = trace_of(where, case, "--sched", "off")
         found = report(out, command="wakers")
         must(found["waits"]["ended_by"]["kernel"] == 0, "wake-ups without slices")
@@ -112,6 +114,32 @@ def locks(where):
         out, _ = trace_of(where, "heap")
         names.append([x["object"] for x in report(out, command="locks")["locks"]])
     must(names[0] == names[1] and "mutex of lock_other  wakers.c:" in names[0][0], f"names of heap locks: {names}")
+
+
+def spin_locks(where):
+    """Who holds a spin lock that another thread spins for."""
+    out, _ = trace_of(where, "spin")
+    found = [x for x in report(out, command="locks")["locks"] if x["object"] == "g_spin"]
+    must(len(found) == 1 and found[0]["kind"] == "spin", f"the spin lock: {found}")
+    lock = found[0]
+    must(lock["acquisitions"] >= 50 and lock["holds"] >= 25, f"acquisitions: {lock}")
+    must(lock["hold_ns"] >= 25 * 3000000, f"held for {lock['hold_ns']} ns, not 90 ms")
+    must(lock["owners"] and lock["owners"][0]["name"] == "holder", f"the holder: {lock['owners']}")
+
+
+def hammered(where):
+    """A mutex that threads take as often as they can: nothing is lost, and the sums are what they can be."""
+    out, _ = trace_of(where, "hammered")
+    found = report(out, command="locks")
+    must(not found["trace"]["lost_events"], f"{found['trace']['lost_events']} of {found['trace']['events']} events lost")
+    lock = found["locks"][0]
+    must(0.3 * 1600000 <= lock["acquisitions"] <= 1600000, f"{lock['acquisitions']} acquisitions of 1600000")
+    # Long holds among many short ones are seen where a waiter came in them.
+    must(lock["hold_ns"] <= 1.1 * found["trace"]["duration_ns"], f"held for {lock['hold_ns']} ns")
+    must(lock["max_hold_ns"] >= 4e6 and not lock["shared_holds"], f"holds of 5 ms: {lock['max_hold_ns']}")
+    found = report(out, command="wakers")["waits"]
+    if found["kernel_agrees"]:
+        must(found["ended_by"].get("unknown", 0) <= 0.05 * found["count"], f"who ended the waits: {found}")
 
 
 def path(where):
@@ -195,6 +223,8 @@ for name in CASES:
 tests.run("who ended it, without slices", calm(without_slices))
 tests.run("because of whom", calm(blame))
 tests.run("locks", calm(locks))
+tests.run("spin locks", calm(spin_locks))
+tests.run("a hammered mutex", calm(hammered))
 tests.run("path", calm(path))
 tests.run("what if", calm(whatif))
 tests.run("without privileges", calm(unprivileged))

@@ -154,6 +154,8 @@ static uint32_t join_release(struct ct_wakes *w, struct ct_wait *wait, const str
 	uint32_t n = 0, i = releases_until(w, wait, o, reads);
 	const struct ct_ender *last = NULL;
 	uint64_t until_ns = 0;
+	const char *cause = w->m->cause[w->site[wait->site].site.cause].name;
+	bool alone = cause && !strcmp(cause, "mutex"); /* has no readers */
 
 	for (uint32_t look = 0; i-- && look < LOOK_BACK; look++) {
 		const struct ct_ender *e = &o->ender[i];
@@ -167,10 +169,13 @@ static uint32_t join_release(struct ct_wakes *w, struct ct_wait *wait, const str
 			take_ender(wait, CT_ENDED_RELEASE, e->thread, e->stack, e->moment_ns);
 			until_ns = wait->release_ns;
 		}
-		/* What no hold covers goes to the next one: the lock was on its way. */
-		uint64_t from_ns = e->other_ns > wait->start_ns ? e->other_ns : wait->start_ns;
+		/* What no hold covers goes to the next one: the lock was on its way. One that
+		 * nobody timed began after the release before it. */
+		uint64_t from_ns = e->flags & CT_EV_NO_START ? (i ? o->ender[i - 1].moment_ns : 0) : e->other_ns;
 
-		if (e->flags & CT_EV_NO_START || from_ns > until_ns)
+		if (from_ns < wait->start_ns)
+			from_ns = wait->start_ns;
+		if ((e->flags & CT_EV_NO_START && !alone) || from_ns > until_ns)
 			continue;
 		shares[n++] = (struct ct_share){ e->thread, e->stack, until_ns - from_ns };
 		until_ns = from_ns;

@@ -80,6 +80,11 @@ static int add_wait(struct ct_lock_row *row, const struct ct_model *m, const str
 	return 0;
 }
 
+static bool is_cause(const struct ct_model *m, uint32_t cause, const char *name)
+{
+	return cause < CT_CAUSES && m->cause[cause].name && !strcmp(m->cause[cause].name, name);
+}
+
 static int add_hold(struct ct_lock_row *row, const struct ct_model *m, const struct ct_cell *cell)
 {
 	uint64_t tid = m->thread[cell->thread].tid;
@@ -93,7 +98,7 @@ static int add_hold(struct ct_lock_row *row, const struct ct_model *m, const str
 	if (cell->max_ns > owner->max_hold_ns)
 		owner->max_hold_ns = cell->max_ns;
 	row->holds += cell->count;
-	if (m->site[cell->site].site.flags & CT_EV_NO_START)
+	if (m->site[cell->site].site.flags & CT_EV_NO_START && is_cause(m, row->cause, "rwlock"))
 		row->shared_holds += cell->count;
 	row->hold_ns += cell->total_ns;
 	if (cell->max_ns > row->max_hold_ns)
@@ -183,13 +188,14 @@ static int label(struct ct_report *r, struct ct_lock_row *row)
 	return row->label ? 0 : -ENOMEM;
 }
 
-/* With --thread a lock for which none of those threads waited is of no interest. */
+/* With --thread a lock for which none of those threads waited is of no interest. Who
+ * spins is not blocked, but others hold what it spins for. */
 static void drop_others(struct ct_report *r)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < r->lock_count; i++) {
-		if (r->lock[i].contended) {
+		if (r->lock[i].contended || (r->lock[i].holds && is_cause(r->model, r->lock[i].cause, "spin"))) {
 			r->lock[n++] = r->lock[i];
 			continue;
 		}

@@ -131,6 +131,14 @@ static void cond_pingpong(long n)
 
 static volatile long shared;
 
+static long work_inside, work_between;
+
+static void work(long cycles)
+{
+	for (long i = 0; i < cycles; i++)
+		__asm__ volatile("" : : "r"(i));
+}
+
 static void *contend(void *argument)
 {
 	long n = *(long *)argument / 4;
@@ -138,7 +146,9 @@ static void *contend(void *argument)
 	while (n--) {
 		pthread_mutex_lock(&mutex);
 		shared++;
+		work(work_inside);
 		pthread_mutex_unlock(&mutex);
+		work(work_between);
 	}
 	return NULL;
 }
@@ -151,6 +161,19 @@ static void contended_4(long n)
 		pthread_create(&thread[i], NULL, contend, &n);
 	for (int i = 0; i < 4; i++)
 		pthread_join(thread[i], NULL);
+}
+
+static void contended_4_long(long n)
+{
+	work_inside = 2300;
+	contended_4(n);
+}
+
+static void contended_4_work(long n)
+{
+	work_inside = 100;
+	work_between = 1000;
+	contended_4(n);
 }
 
 static void *nothing(void *argument)
@@ -176,6 +199,7 @@ static const struct {
 	{ "lock", lock_pair },	      { "malloc", malloc_pair },     { "poll", ready_poll },
 	{ "read", ready_read },	      { "poll10", poll_10_deep },    { "poll60", poll_60_deep },
 	{ "pipe", pipe_pingpong },    { "cond", cond_pingpong },     { "contended4", contended_4 },
+	{ "contended4-long", contended_4_long }, { "contended4-work", contended_4_work },
 	{ "threads", threads },
 };
 
