@@ -142,13 +142,14 @@ static inline void ct_count_short(struct ct_slot *slot, uint16_t call, uint64_t 
 	ct_inc_local32(&s->count[bucket]);
 }
 
-/* Ends the interval; those shorter than min that did not leave the CPU are counted only. */
-static inline void ct_end_min(struct ct_interval *v, int64_t result, uint64_t min)
+/* Ends the interval; those shorter than min that did not leave the CPU are counted only.
+ * Returns when it ended. */
+static inline uint64_t ct_end_min(struct ct_interval *v, int64_t result, uint64_t min)
 {
 	struct ct_slot *slot = v->slot;
 
 	if (CT_UNLIKELY(!slot))
-		return;
+		return 0;
 	int left = ct_rseq_left();
 	uint64_t end = ct_ticks();
 
@@ -158,14 +159,15 @@ static inline void ct_end_min(struct ct_interval *v, int64_t result, uint64_t mi
 		ct_store(&slot->wait.call, CT_CALL_NONE);
 	if (CT_LIKELY(!left && end - v->start < min)) {
 		ct_count_short(slot, v->call, end - v->start);
-		return;
+		return end;
 	}
 	ct_write(v, end, left, result);
+	return end;
 }
 
-static inline void ct_end(struct ct_interval *v, int64_t result)
+static inline uint64_t ct_end(struct ct_interval *v, int64_t result)
 {
-	ct_end_min(v, result, ct_state.min_ticks);
+	return ct_end_min(v, result, ct_state.min_ticks);
 }
 
 /* Where even a short call tells of others' waits. */
