@@ -215,7 +215,7 @@ struct ct_descriptor {
 	/* As in DESCRIPTOR records, as far as the app can know them: see channels.h. */
 	uint64_t in, out, listener;
 	uint32_t quiet;        /* no WAKE for what is written: set by the app at first, then by the collector */
-	uint32_t room;         /* collector: threads wait until room is made: a WAKE for what is read */
+	uint32_t room;         /* likewise: threads wait until room is made: a WAKE for what is read */
 	char     label[CT_DESCRIPTOR_LABEL]; /* path, or "127.0.0.1:80 -> 127.0.0.1:41234" */
 };
 _Static_assert(sizeof(struct ct_descriptor) == 256, "layout of ct_descriptor");

@@ -69,14 +69,13 @@ void ct_ends_add(struct ct_trace *t, struct ct_process *p, struct ct_descriptor_
 {
 	struct ct_channel_seen *c = channel_of(&t->ends, seen->in);
 
+	ct_store(&p->region->descriptors[seen->descriptor % CT_DESCRIPTORS].room, c && c->blocked);
 	if (!c)
 		return;
 	if (!c->taken) {
 		c->taken = true;
 		t->ends.ends++;
 	}
-	if (c->blocked)
-		ct_store(&p->region->descriptors[seen->descriptor % CT_DESCRIPTORS].room, 1);
 }
 
 /* A thread waited for room in a channel. */

@@ -21,9 +21,12 @@
 static struct {
 	uint64_t device, inode;
 	uint64_t id_kind; /* id << 8 | kind; 0: empty */
+	uint64_t checked; /* ticks: when device and inode were last compared */
 	uint32_t fd;
 	uint32_t process;
 } known[KNOWN];
+
+#define CHECK_MS 50u /* a channel is what it was for so long, unless we see it closed */
 
 #define BUSY UINT64_MAX /* id_kind while another thread changes the entry */
 
@@ -239,7 +242,9 @@ static uint64_t describe(int fd, const struct stat *s, enum ct_fd_kind *ret_kind
 	d->device = s->st_dev;
 	d->inode = s->st_ino;
 	d->in = d->out = d->listener = 0;
-	d->quiet = d->room = 0;
+	d->quiet = 0;
+	/* Until the collector knows better. */
+	d->room = ct_load(&r->look);
 	if (*ret_kind == CT_FD_SOCKET)
 		label_socket(fd, d);
 	else if (*ret_kind == CT_FD_PIPE)
@@ -271,6 +276,7 @@ static uint64_t identify(int fd, bool same_for_sure)
 		return 0;
 	if (id_kind && id_kind != BUSY && k->fd == (uint32_t)fd && k->device == s.st_dev && k->inode == s.st_ino &&
 	    k->process == process && ct_load(&k->id_kind) == id_kind) {
+		ct_store(&k->checked, ct_ticks());
 		note(fd, id_kind >> 8);
 		return id_kind;
 	}
@@ -284,6 +290,7 @@ static uint64_t identify(int fd, bool same_for_sure)
 		k->inode = s.st_ino;
 		k->fd = (uint32_t)fd;
 		k->process = process;
+		ct_store(&k->checked, ct_ticks());
 		ct_store_release(&k->id_kind, fresh);
 	}
 	note(fd, fresh >> 8);
@@ -328,13 +335,19 @@ uint8_t ct_descriptor_cause(uint32_t kind)
 	return kind < CT_FD_KINDS ? causes[kind] : CT_CAUSE_FILE;
 }
 
-/* What is remembered of a channel does for a call that did not wait. */
+/* What is remembered of a channel does for a call that did not wait, and for one soon
+ * after another that did. */
 static bool recall(struct ct_event *event, int fd)
 {
-	uint64_t word = event->flags & CT_EV_OFF_CPU ? CT_FD_NEW : ct_fd_known(fd);
+	const __typeof__(known[0]) *k = &known[(unsigned)fd % KNOWN];
+	uint64_t word = ct_fd_known(fd);
 	const struct ct_descriptor *d = &ct_state.region->descriptors[(word >> 34) % CT_DESCRIPTORS];
 
 	if ((word & 3) != CT_FD_CHANNEL || ct_load(&d->id) != word >> 34)
+		return false;
+	if (event->flags & CT_EV_OFF_CPU &&
+	    (k->fd != (uint32_t)fd || ct_load(&k->id_kind) >> 8 != word >> 34 ||
+	     event->end - ct_load(&k->checked) > CHECK_MS * ct_state.ticks_per_ms))
 		return false;
 	event->object |= word >> 34 << 32;
 	if (event->cause == CT_CAUSE_FILE)

@@ -286,7 +286,7 @@ static bool only_preempted(const struct ct_wakes *w, const struct ct_wait *wait)
 	const struct ct_span_ns *gap = ct_gaps_after(&m->gaps, wait->start_ns);
 	uint64_t from_ns = wait->start_ns > w->slack_ns ? wait->start_ns - w->slack_ns : 0;
 
-	return w->wakes && wait->ended != CT_ENDED_NOT && w->runs[wait->thread].run_count &&
+	return w->m->slices && wait->ended != CT_ENDED_NOT && w->runs[wait->thread].run_count &&
 	       from_ns > m->slices_from_ns && !(gap && gap->from_ns < wait->end_ns) &&
 	       !ct_run_slept(w, wait->thread, from_ns, wait->end_ns + w->slack_ns);
 }
