@@ -60,6 +60,10 @@ enum ct_event_kind {
 	CT_EVENT_KINDS
 };
 
+/* A WAKE on a descriptor stands for those of the same thread on the same descriptor
+ * that begin less than this after its end. */
+#define CT_WAKE_STANDS_NS 5000u
+
 /* Event flags. */
 #define CT_EV_OFF_CPU   0x01u /* the kernel switched the thread out, or it took a signal, in it */
 #define CT_EV_NO_START  0x02u /* when it began is not known: start equals end */

@@ -270,7 +270,7 @@ static uint64_t identify(int fd, bool same_for_sure)
 	enum ct_fd_kind kind;
 	struct stat s;
 
-	if (same_for_sure && id_kind && id_kind != BUSY && k->fd == (uint32_t)fd && k->process == process)
+	if (same_for_sure && id_kind != BUSY && (id_kind & 0xff) == CT_FD_ANON && k->fd == (uint32_t)fd && k->process == process)
 		return id_kind;
 	if (ct_sys(SYS_fstat, fd, &s))
 		return 0;

@@ -100,7 +100,26 @@ __attribute__((noinline)) void ct_fd_wake(const struct ct_interval *v, int fd, u
 
 	if (!d || (flags & CT_EV_ROOM ? !d->in || !ct_load(&d->room) : !d->out || ct_load(&d->quiet)))
 		return;
+	/* It stands for those that follow at once. */
+	uint64_t which = id << 8 | flags;
+	uint32_t at = (uint32_t)(id * 2 + !flags) % CT_WOKE;
+
+	if (which == ct_thread.woke[at] &&
+	    v->start - ct_thread.woke_end[at] < ct_state.ticks_per_ms * CT_WAKE_STANDS_NS / 1000000u)
+		return;
+	ct_thread.woke[at] = which;
+	ct_thread.woke_end[at] = end;
 	write_wake(v, ct_descriptor_cause(d->kind), flags, id << 32 | (uint32_t)fd, end, result);
+}
+
+bool ct_fd_tells(int fd)
+{
+	uint64_t word = ct_fd_known(fd);
+	const struct ct_descriptor *d = &ct_state.region->descriptors[(word >> 34) % CT_DESCRIPTORS];
+
+	if ((word & 3) != CT_FD_CHANNEL)
+		return (word & 3) == CT_FD_NEW;
+	return ct_load(&d->id) != word >> 34 || !ct_load(&d->quiet);
 }
 
 CT_COLD uint64_t ct_fd_closing(int fd)

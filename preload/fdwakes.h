@@ -58,6 +58,9 @@ void ct_fd_closed(const struct ct_interval *v, int fd, uint64_t id, uint64_t end
 /* The one of a call that asked for a connection. */
 void ct_fd_called(const struct ct_interval *v, int fd, uint64_t end);
 
+/* Whether somebody in the trace may have written to it. */
+bool ct_fd_tells(int fd);
+
 /* Ends a call on a descriptor. The first that succeeds after a poll tells what the poll
  * found, and is written. */
 static inline uint64_t ct_end_io(struct ct_interval *v, int64_t result)
@@ -66,7 +69,8 @@ static inline uint64_t ct_end_io(struct ct_interval *v, int64_t result)
 
 	if (CT_UNLIKELY(ct_thread.polled) && result >= 0) {
 		ct_thread.polled = 0;
-		min = 0;
+		if (v->slot && v->object_kind == CT_OBJECT_FD && ct_fd_tells((int)v->object))
+			min = 0;
 	}
 	return ct_end_min(v, result, min);
 }

@@ -200,11 +200,11 @@ static bool fits(const struct ct_ender *e, const struct ct_wait *wait, uint8_t f
 	return found != CT_FOUND_DATA || !(e->flags & CT_EV_CLOSED);
 }
 
-/* The first one in the wait that is after the moment. */
+/* The first one in the wait that is after the moment; slack_ns: or so little before it. */
 static const struct ct_ender *first_in(const struct ct_wakes *w, const struct ct_wait_object *o,
-				       const struct ct_wait *wait, uint8_t found, uint64_t after_ns)
+				       const struct ct_wait *wait, uint8_t found, uint64_t after_ns, uint64_t slack_ns)
 {
-	uint32_t i = ct_enders_after(o, earlier(wait->start_ns, w->slack_ns));
+	uint32_t i = ct_enders_after(o, earlier(wait->start_ns, slack_ns));
 
 	i = i > BEFORE ? i - BEFORE : 0;
 	for (uint32_t look = 0; i < o->ender_count && look < LOOK; i++, look++) {
@@ -212,7 +212,7 @@ static const struct ct_ender *first_in(const struct ct_wakes *w, const struct ct
 
 		if (e->moment_ns > wait->end_ns + w->slack_ns)
 			break;
-		if (e->other_ns + w->slack_ns >= wait->start_ns && e->moment_ns > after_ns && fits(e, wait, found))
+		if (e->other_ns + slack_ns >= wait->start_ns && e->moment_ns > after_ns && fits(e, wait, found))
 			return e;
 	}
 	return NULL;
@@ -321,9 +321,12 @@ bool ct_wakes_join_channel(struct ct_wakes *w, struct ct_wait *wait, const struc
 	if (w->wakes)
 		e = ct_wakes_by_kernel(w, o, wait, &ns);
 	if (!e && !polls)
-		e = first_in(w, o, wait, wait->found, o->used_ns);
+		e = first_in(w, o, wait, wait->found, o->used_ns, w->slack_ns);
 	if (!e)
-		e = first_in(w, o, wait, wait->found, 0);
+		e = first_in(w, o, wait, wait->found, 0, w->slack_ns);
+	/* One that was left out: when it was is not known. */
+	if (!e && (e = first_in(w, o, wait, wait->found, 0, w->slack_ns + CT_WAKE_STANDS_NS)))
+		ns = wait->end_ns;
 	if (!e)
 		return false;
 	if (e->moment_ns > o->used_ns && !polls)
