@@ -73,9 +73,18 @@ def unprivileged(case):
     return test
 
 
+def alike(where):
+    """Calls that differ in their addresses only are one row."""
+    found, said = said_of(where, "alike", (), ())
+    compare("alike", found, said[0])
+    rows = [r for r in found["wakers"] if has(r["waiter_stack"], "await_both")]
+    must(len(rows) == 1, f"{len(rows)} rows for two calls on one line")
+
+
 tests = Tests()
 for name, text in CASES.items():
     tests.run(text, calm(known_answers(name)))
     tests.run(f"{text}, without privileges", calm(unprivileged(name)))
     tests.run(f"{text}, without slices", calm(known_answers(name, ["--sched", "off"])))
+tests.run("sites that are alike", calm(alike))
 tests.finish()

@@ -389,5 +389,33 @@ static int lines(int argc, char **argv)
 	return 0;
 }
 
+/* --- two calls on one line are one for a reader --- */
+
+static NOINLINE void await_both(int fd) { await(fd); await(fd); __asm__ volatile(""); }
+
+static int alike(int argc, char **argv)
+{
+	int fds[2];
+
+	(void)argc, (void)argv;
+	MUST(!pipe(fds));
+	pid_t pid = fork();
+
+	if (!pid) {
+		name_me("echo");
+		for (int i = 0; i < TURNS; i++) {
+			pause_ns(MS);
+			reply(fds[1]);
+		}
+		_exit(0);
+	}
+	for (int i = 0; i < TURNS / 2; i++)
+		await_both(fds[0]);
+	waitpid(pid, NULL, 0);
+	told("main", "echo", "pipe", "await", "reply", TURNS, true);
+	return 0;
+}
+
 CASES_MAIN({ "pipes", pipes }, { "pair", pair }, { "eventfds", eventfds }, { "tcp", tcp }, { "unix", named },
-	   { "full", full }, { "ends", ends }, { "exits", exits }, { "polls", polls }, { "lines", lines })
+	   { "full", full }, { "ends", ends }, { "exits", exits }, { "polls", polls }, { "lines", lines },
+	   { "alike", alike })
