@@ -55,7 +55,7 @@ static const struct ct_descriptor *entry(int fd, uint64_t *ret_id)
 {
 	uint64_t word = ct_fd_known(fd);
 
-	if ((word & 3) == CT_FD_NEW)
+	if ((word & 3) == CT_FD_NEW || (word & 3) == CT_FD_OPENED)
 		word = look(fd);
 	for (int i = 0; i < 2 && (word & 3) == CT_FD_CHANNEL; i++) {
 		const struct ct_descriptor *d = &ct_state.region->descriptors[(word >> 34) % CT_DESCRIPTORS];
@@ -118,17 +118,21 @@ bool ct_fd_tells(int fd)
 	const struct ct_descriptor *d = &ct_state.region->descriptors[(word >> 34) % CT_DESCRIPTORS];
 
 	if ((word & 3) != CT_FD_CHANNEL)
-		return (word & 3) == CT_FD_NEW;
+		return (word & 3) != CT_FD_NO;
 	return ct_load(&d->id) != word >> 34 || !ct_load(&d->quiet);
 }
 
 CT_COLD uint64_t ct_fd_closing(int fd)
 {
-	uint64_t id = 0;
+	uint64_t id = 0, word = fd < 0 ? CT_FD_NO : ct_fd_known(fd);
 
 	/* Loops over all numbers there could be close few that are open. */
-	if (fd < 0 || ((ct_fd_known(fd) & 3) == CT_FD_NEW && ct_thread.bad_close))
+	if ((word & 3) == CT_FD_NEW && ct_thread.bad_close)
 		return 0;
+	if ((word & 3) == CT_FD_NO || (word & 3) == CT_FD_OPENED) {
+		ct_fd_forget(fd);
+		return 0;
+	}
 	const struct ct_descriptor *d = entry(fd, &id);
 
 	ct_fd_forget(fd);

@@ -25,6 +25,7 @@ enum ct_fd_class {
 	CT_FD_NEW,     /* not looked at yet */
 	CT_FD_NO,      /* nobody can wait at its other end */
 	CT_FD_CHANNEL, /* its id in bits 34 to 63 */
+	CT_FD_OPENED,  /* not looked at yet; most often a file: it is when it is written to, not when it is closed */
 };
 
 /* By the low bits of the number; the high bits, and whose descriptor it is, in bits 2 to 33. */

@@ -36,7 +36,8 @@
 
 static inline void opened(struct ct_interval *v, int fd)
 {
-	if (fd >= 0) {
+	if (fd >= 0 && v->slot) {
+		ct_fd_note(fd, CT_FD_OPENED, 0);
 		v->object_kind = CT_OBJECT_FD;
 		v->object = (uint32_t)fd;
 	}

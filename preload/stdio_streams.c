@@ -60,10 +60,8 @@ CT_EXPORT void flockfile(FILE *f)
 		struct ct_interval v; \
 		ct_begin(&v, CT_CALL_##call, CT_CAUSE_FILE, CT_OBJECT_NONE, 0); \
 		FILE *r = ct_real.symbol(__VA_ARGS__); \
-		/* freopen has closed what stood under the number. */ \
-		if (r && CT_CALL_##call == CT_CALL_freopen) \
-			ct_fd_forget(ct_stream_fd(r)); \
-		if (r && ct_stream_fd(r) >= 0) { \
+		if (r && v.slot && ct_stream_fd(r) >= 0) { \
+			ct_fd_note(r->_fileno, CT_FD_OPENED, 0); \
 			v.object_kind = CT_OBJECT_FD; \
 			v.object = (uint32_t)r->_fileno; \
 		} \
