@@ -5,7 +5,8 @@
  *
  * quiet: so many WAKEs were written to a channel, and no traced thread has been
  * seen at its other end: none has waited there, nor written back. Should one be
- * seen, the writers are told at once.
+ * seen, the writers are told at once. Of a socket that listens: so many connections
+ * were accepted, and no traced thread has called connect for it.
  */
 #include "ends.h"
 
@@ -17,7 +18,8 @@
 #include "peers.h"
 #include "process.h"
 
-#define QUIET_WAKES  256u
+#define QUIET_WAKES  128u
+#define OUTSIDERS    64u
 #define BLOCKED_NS   500000u /* a write that took so long waited for room */
 #define CHANNELS_MAX 1000000u
 
@@ -65,17 +67,51 @@ void ct_ends_resolve(struct ct_trace *t, const struct ct_process *p, struct ct_d
 	}
 }
 
-void ct_ends_add(struct ct_trace *t, struct ct_process *p, struct ct_descriptor_seen *seen)
+static struct ct_descriptor *shared_of(struct ct_process *p, const struct ct_descriptor_seen *seen)
 {
-	struct ct_channel_seen *c = channel_of(&t->ends, seen->in);
+	return &p->region->descriptors[seen->descriptor % CT_DESCRIPTORS];
+}
 
-	ct_store(&p->region->descriptors[seen->descriptor % CT_DESCRIPTORS].room, c && c->blocked);
-	if (!c)
-		return;
-	if (!c->taken) {
-		c->taken = true;
-		t->ends.ends++;
+static bool is_taken(const struct ct_ends *e, uint64_t number)
+{
+	uint32_t at = number > CT_CHANNEL_LATER ? ct_map_get(&e->by_number, number) : 0;
+
+	return at && e->channel[at - 1].taken;
+}
+
+/* One of the sockets that a socket which listens has accepted, from outside the trace as far as is known. */
+static bool is_outsiders(struct ct_trace *t, const struct ct_descriptor_seen *seen)
+{
+	struct ct_channel_seen *c = is_taken(&t->ends, seen->own_listener) ? channel_of(&t->ends, seen->own_listener) : NULL;
+
+	if (!c || c->called || c->accepted >= OUTSIDERS)
+		return c && !c->called;
+	c->accepted++;
+	t->ends.changes += c->accepted == OUTSIDERS;
+	return false;
+}
+
+void ct_ends_add(struct ct_trace *t, struct ct_process *p, struct ct_descriptor_seen *seen, uint64_t listener)
+{
+	/* What was accepted did not connect. */
+	struct ct_channel_seen *c = is_taken(&t->ends, seen->own_listener) ? NULL : channel_of(&t->ends, listener);
+
+	if (c && !c->called) {
+		c->called = true;
+		t->ends.changes++;
 	}
+	if (is_outsiders(t, seen) && !is_taken(&t->ends, seen->out)) {
+		seen->quiet = true;
+		ct_store(&shared_of(p, seen)->quiet, 1);
+	}
+	if (is_taken(&t->ends, seen->out))
+		ct_store(&shared_of(p, seen)->wanted, 1);
+	c = channel_of(&t->ends, seen->in);
+	ct_store(&shared_of(p, seen)->room, c && c->blocked);
+	if (!c || c->taken)
+		return;
+	c->taken = true;
+	t->ends.changes++;
 }
 
 /* A thread waited for room in a channel. */
@@ -86,7 +122,8 @@ static void block(struct ct_trace *t, const struct ct_descriptor_seen *seen)
 	if (!c || c->blocked)
 		return;
 	c->blocked = true;
-	t->ends.blocks++;
+	t->ends.blocked = true;
+	t->ends.changes++;
 }
 
 static bool writes(uint32_t call)
@@ -137,7 +174,7 @@ void ct_ends_event(struct ct_trace *t, struct ct_process *p, const struct ct_eve
 
 	if (c && !c->taken) {
 		seen->quiet = true;
-		ct_store(&p->region->descriptors[seen->descriptor % CT_DESCRIPTORS].quiet, 1);
+		ct_store(&shared_of(p, seen)->quiet, 1);
 	}
 }
 
@@ -162,29 +199,41 @@ void ct_ends_waiting(struct ct_trace *t, struct ct_process *p, struct ct_thread 
 		block(t, last);
 }
 
+/* Of a socket that listens: whether all that it accepts is from outside the trace. */
+static bool hears_outsiders(const struct ct_ends *e, const struct ct_descriptor_seen *seen)
+{
+	uint32_t at = seen->in > CT_CHANNEL_LATER && !seen->out ? ct_map_get(&e->by_number, seen->in) : 0;
+
+	return at && e->channel[at - 1].accepted >= OUTSIDERS && !e->channel[at - 1].called;
+}
+
 void ct_ends_pass(struct ct_trace *t, struct ct_process *p)
 {
-	struct ct_ends *c = &t->ends;
-	bool ends = p->ends != c->ends, blocks = p->blocks != c->blocks;
+	struct ct_ends *e = &t->ends;
 
-	if (!ends && !blocks)
+	if (p->ends_changes == e->changes)
 		return;
-	p->ends = c->ends;
-	p->blocks = c->blocks;
-	if (c->blocks)
-		ct_store(&p->region->look, 1);
+	p->ends_changes = e->changes;
+	ct_store(&p->region->look, e->blocked);
 	for (uint32_t i = 0; i < CT_DESCRIPTORS && i <= p->descriptors_done; i++) {
 		struct ct_descriptor_seen *seen = &p->descriptors[i];
 		struct ct_descriptor *d = &p->region->descriptors[i];
+		bool outsiders = hears_outsiders(e, seen);
 		uint32_t at;
 
 		if (!seen->id)
 			continue;
-		if (seen->quiet && (at = ct_map_get(&c->by_number, seen->out)) && c->channel[at - 1].taken) {
-			seen->quiet = false;
-			ct_store(&d->quiet, 0);
+		if (is_taken(e, seen->out)) {
+			ct_store(&d->wanted, 1);
+			outsiders = false;
+		} else if (seen->out) {
+			outsiders = seen->quiet;
 		}
-		if (blocks && seen->in && (at = ct_map_get(&c->by_number, seen->in)) && c->channel[at - 1].blocked)
+		if (outsiders != seen->quiet) {
+			seen->quiet = outsiders;
+			ct_store(&d->quiet, outsiders);
+		}
+		if (e->blocked && seen->in && (at = ct_map_get(&e->by_number, seen->in)) && e->channel[at - 1].blocked)
 			ct_store(&d->room, 1);
 	}
 }

@@ -185,8 +185,9 @@ uint32_t ct_intern_descriptor(struct ct_trace *t, struct ct_process *p, uint64_t
 
 	/* The later one stays where both want the place. */
 	if (!seen->id || seen->descriptor < number) {
-		*seen = (struct ct_descriptor_seen){ .descriptor = number, .id = id, .in = d.in, .out = d.out, .fd = d.fd };
-		ct_ends_add(t, p, seen);
+		*seen = (struct ct_descriptor_seen){ .descriptor = number, .id = id, .in = d.in, .out = d.out, .own_listener = d.own_listener,
+						    .fd = d.fd };
+		ct_ends_add(t, p, seen, d.listener);
 	}
 	return id;
 }

@@ -79,7 +79,7 @@ struct ct_module_seen {
 
 struct ct_descriptor_seen {
 	uint32_t descriptor, id; /* number in shared memory; in the trace */
-	uint64_t in, out;        /* channels */
+	uint64_t in, out, own_listener; /* channels */
 	int32_t fd;
 	uint32_t wakes;          /* written to it */
 	bool quiet;              /* the process was told not to write them */
@@ -112,7 +112,7 @@ struct ct_process {
 	uint32_t modules_epoch;
 	struct ct_descriptor_seen *descriptors; /* CT_DESCRIPTORS; owned */
 	uint64_t descriptors_done; /* written, up to this number */
-	uint32_t ends, blocks; /* of struct ct_ends, when last told */
+	uint32_t ends_changes; /* of struct ct_ends, when last told */
 	struct ct_lock_seen *locks; /* CT_HOT_LOCKS; owned */
 	uint64_t stacks_lost, threads_lost, modules_lost; /* at the last LOSS record */
 	uint64_t damaged;      /* that belong to no thread; not yet in a LOSS record */

@@ -138,6 +138,7 @@ static void set_channels(struct ct_descriptor *d, int type, const struct sockadd
 	if (own->ss_family == AF_UNIX) {
 		d->in = listens ? path_of(own, own_size) : ct_channel(CT_CHANNEL_UNIX, d->inode, 0);
 		d->out = listens ? 0 : CT_CHANNEL_LATER;
+		d->own_listener = has_own ? path_of(own, own_size) : 0;
 		if (peer_size > sizeof(sa_family_t))
 			d->listener = path_of(peer, peer_size);
 		return;
@@ -155,6 +156,7 @@ static void set_channels(struct ct_descriptor *d, int type, const struct sockadd
 		d->in = pair_of(&b, &a);
 		d->out = pair_of(&a, &b);
 		d->listener = ct_channel(CT_CHANNEL_LISTENER, CT_CHANNEL_TCP, b.port);
+		d->own_listener = ct_channel(CT_CHANNEL_LISTENER, CT_CHANNEL_TCP, a.port);
 	} else if (type == SOCK_DGRAM) {
 		d->out = ct_channel(CT_CHANNEL_UDP, b.port, 0);
 	}
@@ -242,7 +244,7 @@ static uint64_t describe(int fd, const struct stat *s, enum ct_fd_kind *ret_kind
 	d->device = s->st_dev;
 	d->inode = s->st_ino;
 	d->in = d->out = d->listener = 0;
-	d->quiet = 0;
+	d->own_listener = d->woke = d->wakes = d->wanted = d->quiet = 0;
 	/* Until the collector knows better. */
 	d->room = ct_load(&r->look);
 	if (*ret_kind == CT_FD_SOCKET)
@@ -250,7 +252,7 @@ static uint64_t describe(int fd, const struct stat *s, enum ct_fd_kind *ret_kind
 	else if (*ret_kind == CT_FD_PIPE)
 		set_pipe(fd, d);
 	else if (!strcmp(d->label, "anon_inode:[eventfd]"))
-		d->in = d->out = ct_channel(CT_CHANNEL_EVENTFD_UNKNOWN, (uint64_t)fd, r->pid);
+		d->in = d->out = ct_channel(CT_CHANNEL_EVENTFD_UNKNOWN, (uint64_t)fd, r->pid), d->wanted = 1;
 	ct_store_release(&d->id, id);
 	return id;
 }

@@ -3,6 +3,8 @@
 
 #include <sys/stat.h>
 
+#define FIRST_WAKES 64u
+
 uint64_t ct_fd_word[CT_FD_WORDS];
 
 void ct_fd_note(int fd, enum ct_fd_class class, uint64_t id)
@@ -51,14 +53,14 @@ static CT_COLD uint64_t look(int fd)
 }
 
 /* The entry of a channel; NULL: there is none. */
-static const struct ct_descriptor *entry(int fd, uint64_t *ret_id)
+static struct ct_descriptor *entry(int fd, uint64_t *ret_id)
 {
 	uint64_t word = ct_fd_known(fd);
 
 	if ((word & 3) == CT_FD_NEW || (word & 3) == CT_FD_OPENED)
 		word = look(fd);
 	for (int i = 0; i < 2 && (word & 3) == CT_FD_CHANNEL; i++) {
-		const struct ct_descriptor *d = &ct_state.region->descriptors[(word >> 34) % CT_DESCRIPTORS];
+		struct ct_descriptor *d = &ct_state.region->descriptors[(word >> 34) % CT_DESCRIPTORS];
 
 		*ret_id = word >> 34;
 		if (CT_LIKELY(ct_load(&d->id) == word >> 34))
@@ -88,6 +90,18 @@ static void write_wake(const struct ct_interval *v, uint8_t cause, uint8_t flags
 	ct_write_event(v->slot, &e);
 }
 
+/* As long as nobody has been seen at the other end WAKEs are few: the first ones, then one
+ * in a while. Other threads may count at the same time: that does not matter. */
+static bool may_be_wanted(struct ct_descriptor *d, uint64_t start)
+{
+	if (ct_load(&d->wakes) < FIRST_WAKES)
+		ct_store(&d->wakes, ct_load(&d->wakes) + 1);
+	else if (start - ct_load(&d->woke) < ct_state.ticks_per_ms)
+		return false;
+	ct_store(&d->woke, start);
+	return true;
+}
+
 __attribute__((noinline)) void ct_fd_wake(const struct ct_interval *v, int fd, uint8_t flags, uint64_t end,
 					  int64_t result)
 {
@@ -96,9 +110,11 @@ __attribute__((noinline)) void ct_fd_wake(const struct ct_interval *v, int fd, u
 	/* A handler may have forked meanwhile. */
 	if (v->slot != ct_thread.slot)
 		return;
-	const struct ct_descriptor *d = entry(fd, &id);
+	struct ct_descriptor *d = entry(fd, &id);
 
 	if (!d || (flags & CT_EV_ROOM ? !d->in || !ct_load(&d->room) : !d->out || ct_load(&d->quiet)))
+		return;
+	if (CT_UNLIKELY(!flags && !ct_load(&d->wanted)) && !may_be_wanted(d, v->start))
 		return;
 	/* It stands for those that follow at once. */
 	uint64_t which = id << 8 | flags;
@@ -110,6 +126,17 @@ __attribute__((noinline)) void ct_fd_wake(const struct ct_interval *v, int fd, u
 	ct_thread.woke[at] = which;
 	ct_thread.woke_end[at] = end;
 	write_wake(v, ct_descriptor_cause(d->kind), flags, id << 32 | (uint32_t)fd, end, result);
+}
+
+void ct_fd_accepted(int listener, int fd)
+{
+	uint64_t word = ct_fd_known(listener);
+	const struct ct_descriptor *d = &ct_state.region->descriptors[(word >> 34) % CT_DESCRIPTORS];
+
+	if ((word & 3) == CT_FD_CHANNEL && ct_load(&d->id) == word >> 34 && ct_load(&d->quiet))
+		ct_fd_note(fd, CT_FD_NO, 0);
+	else
+		ct_fd_forget(fd);
 }
 
 bool ct_fd_tells(int fd)

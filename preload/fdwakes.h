@@ -48,6 +48,8 @@ void ct_fd_note(int fd, enum ct_fd_class class, uint64_t id);
 /* The number stands, or will stand, for something else. */
 void ct_fd_forget(int fd);
 void ct_fd_forget_range(unsigned first, unsigned last);
+/* A number that accept returned. */
+void ct_fd_accepted(int listener, int fd);
 /* Before a call that closes it: forgets it and returns the id of the channel that
  * it closes, 0: none. */
 uint64_t ct_fd_closing(int fd);

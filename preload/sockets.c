@@ -39,11 +39,11 @@ SENDS(sendmsg, sendmsg, ssize_t, (int fd, const struct msghdr *m, int flags), fd
 SENDS(sendmmsg, sendmmsg, int, (int fd, struct mmsghdr *m, unsigned n, int flags), fd, m, n, flags)
 
 /* Whatever the number stood for before. */
-static inline void accepted(struct ct_interval *v, int64_t result)
+static inline void accepted(struct ct_interval *v, int fd, int64_t result)
 {
 	ct_end_io(v, result);
-	if (result >= 0)
-		ct_fd_forget((int)result);
+	if (result >= 0 && v->slot)
+		ct_fd_accepted(fd, (int)result);
 }
 
 static inline void connected(struct ct_interval *v, int fd, int64_t result)
@@ -59,9 +59,9 @@ static inline void connected(struct ct_interval *v, int fd, int64_t result)
 		ct_fd_called(v, fd, end);
 }
 
-ON_SOCKET(accept, accept, ct_begin_wait, accepted(&v, CT_RESULT(r)), CT_CAUSE_ACCEPT, int,
+ON_SOCKET(accept, accept, ct_begin_wait, accepted(&v, fd, CT_RESULT(r)), CT_CAUSE_ACCEPT, int,
 	  (int fd, struct sockaddr *peer, socklen_t *size), fd, peer, size)
-ON_SOCKET(accept4, accept4, ct_begin_wait, accepted(&v, CT_RESULT(r)), CT_CAUSE_ACCEPT, int,
+ON_SOCKET(accept4, accept4, ct_begin_wait, accepted(&v, fd, CT_RESULT(r)), CT_CAUSE_ACCEPT, int,
 	  (int fd, struct sockaddr *peer, socklen_t *size, int flags), fd, peer, size, flags)
 ON_SOCKET(connect, connect, ct_begin_wait, connected(&v, fd, CT_RESULT(r)), CT_CAUSE_CONNECT, int,
 	  (int fd, const struct sockaddr *to, socklen_t size), fd, to, size)
