@@ -72,6 +72,14 @@ static struct ct_descriptor *shared_of(struct ct_process *p, const struct ct_des
 	return &p->region->descriptors[seen->descriptor % CT_DESCRIPTORS];
 }
 
+/* Not if another descriptor has got its place. */
+static void set_quiet(struct ct_process *p, struct ct_descriptor_seen *seen, bool quiet)
+{
+	seen->quiet = quiet;
+	if (ct_load(&shared_of(p, seen)->id) == seen->descriptor)
+		ct_store(&shared_of(p, seen)->quiet, quiet);
+}
+
 static bool is_taken(const struct ct_ends *e, uint64_t number)
 {
 	uint32_t at = number > CT_CHANNEL_LATER ? ct_map_get(&e->by_number, number) : 0;
@@ -100,11 +108,10 @@ void ct_ends_add(struct ct_trace *t, struct ct_process *p, struct ct_descriptor_
 		c->called = true;
 		t->ends.changes++;
 	}
-	if (is_outsiders(t, seen) && !is_taken(&t->ends, seen->out)) {
-		seen->quiet = true;
-		ct_store(&shared_of(p, seen)->quiet, 1);
-	}
-	if (is_taken(&t->ends, seen->out))
+	if (is_outsiders(t, seen) && !is_taken(&t->ends, seen->out))
+		set_quiet(p, seen, true);
+	/* Or its other end could not be found. */
+	if (!seen->out || is_taken(&t->ends, seen->out))
 		ct_store(&shared_of(p, seen)->wanted, 1);
 	c = channel_of(&t->ends, seen->in);
 	ct_store(&shared_of(p, seen)->room, c && c->blocked);
@@ -172,10 +179,8 @@ void ct_ends_event(struct ct_trace *t, struct ct_process *p, const struct ct_eve
 		return;
 	const struct ct_channel_seen *c = channel_of(&t->ends, seen->out);
 
-	if (c && !c->taken) {
-		seen->quiet = true;
-		ct_store(&shared_of(p, seen)->quiet, 1);
-	}
+	if (c && !c->taken)
+		set_quiet(p, seen, true);
 }
 
 void ct_ends_waiting(struct ct_trace *t, struct ct_process *p, struct ct_thread *th)
@@ -229,10 +234,8 @@ void ct_ends_pass(struct ct_trace *t, struct ct_process *p)
 		} else if (seen->out) {
 			outsiders = seen->quiet;
 		}
-		if (outsiders != seen->quiet) {
-			seen->quiet = outsiders;
-			ct_store(&d->quiet, outsiders);
-		}
+		if (outsiders != seen->quiet)
+			set_quiet(p, seen, outsiders);
 		if (e->blocked && seen->in && (at = ct_map_get(&e->by_number, seen->in)) && e->channel[at - 1].blocked)
 			ct_store(&d->room, 1);
 	}

@@ -302,8 +302,10 @@ static int exits(int argc, char **argv)
 		if (!pid) {
 			name_me("leaver");
 			pause_ns(30 * MS);
-			if (i & 1)
+			if (i & 1) {
 				fill(fds[1]);
+				pause_ns(30 * MS);
+			}
 			_exit(0);
 		}
 		close(fds[1]);
