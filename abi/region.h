@@ -47,7 +47,7 @@
 #define CT_MODULES         1024u
 #define CT_MODULE_PATH     440u
 #define CT_DESCRIPTORS     16384u /* a ring: entry id is at id % CT_DESCRIPTORS */
-#define CT_DESCRIPTOR_LABEL 208u
+#define CT_DESCRIPTOR_LABEL 168u
 #define CT_STACKS          65536u
 #define CT_STACK_WORDS     (2u << 20) /* arena: 16 MiB of 8-byte words */
 #define CT_STACK_DEPTH     96u
@@ -234,7 +234,15 @@ struct ct_descriptor {
 	int32_t  fd;
 	uint32_t kind;         /* enum ct_fd_kind */
 	uint64_t device, inode;
-	uint64_t reserved[2];
+	/* As in DESCRIPTOR records, as far as the app can know them: see channels.h. */
+	uint64_t in, out, listener;
+	uint64_t own_listener; /* of the socket that listens at its own address */
+	uint64_t woke;         /* app: ticks of the last WAKE while it is not wanted */
+	uint32_t wakes;        /* app: WAKEs while it was not wanted */
+	/* Set by the app at first, then by the collector. */
+	uint32_t wanted;       /* somebody in the trace has been seen at its other end */
+	uint32_t quiet;        /* no WAKE for what is written; of a socket that listens: to what it accepts */
+	uint32_t room;         /* threads wait until room is made: a WAKE for what is read */
 	char     label[CT_DESCRIPTOR_LABEL]; /* path, or "127.0.0.1:80 -> 127.0.0.1:41234" */
 };
 _Static_assert(sizeof(struct ct_descriptor) == 256, "layout of ct_descriptor");
@@ -276,6 +284,7 @@ struct ct_region {
 	uint32_t slots_used;     /* slots below this have been claimed at least once */
 	/* collector: all slots below it are taken; a hint where to look for one */
 	_Alignas(64) uint32_t slot_hint;
+	uint32_t look;           /* collector: find out what descriptors are that are read from */
 
 	_Alignas(64) uint32_t slot_state[CT_SLOTS_MAX];
 	_Alignas(64) struct ct_hot_filter hot_filter[CT_HOT_FILTER];

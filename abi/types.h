@@ -54,17 +54,24 @@ enum ct_event_kind {
 	 * not a wait. */
 	CT_EVENT_HOLD,
 	/* A call that ended other threads' waits for object: a condition was
-	 * signalled, a semaphore posted, a futex woken, an initialiser finished.
-	 * result: how many threads it woke, 0 if not known. Not a wait. */
+	 * signalled, a semaphore posted, a futex woken, an initialiser finished, or
+	 * something was written to a descriptor, taken from it, or it was closed.
+	 * result: how many threads it woke, 0 if not known; bytes. Not a wait. */
 	CT_EVENT_WAKE,
 	CT_EVENT_KINDS
 };
+
+/* A WAKE on a descriptor stands for those of the same thread on the same descriptor
+ * that begin less than this after its end. */
+#define CT_WAKE_STANDS_NS 5000u
 
 /* Event flags. */
 #define CT_EV_OFF_CPU   0x01u /* the kernel switched the thread out, or it took a signal, in it */
 #define CT_EV_NO_START  0x02u /* when it began is not known: start equals end */
 #define CT_EV_OPEN      0x04u /* had not ended when the trace, the process or the thread did */
 #define CT_EV_ABANDONED 0x08u /* left by longjmp, cancellation or exit; when is not known: start equals end */
+#define CT_EV_ROOM      0x10u /* of a WAKE: it took from the descriptor, for threads that wait to write */
+#define CT_EV_CLOSED    0x20u /* of a WAKE: it closed the descriptor, or what it wrote to */
 
 /* What holds for a process's events. */
 #define CT_FEATURE_OFF_CPU 0x01u /* the kernel told what left the CPU (rseq): an interval without

@@ -289,5 +289,6 @@ int main(int argc, char **argv)
 		ct_writer_discard(&c->trace.writer, c->options.out);
 	else
 		finish(c);
+	ct_ends_free(&c->trace.ends);
 	return 0;
 }

@@ -62,6 +62,8 @@ static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, 
 
 	if (site.object_kind == CT_OBJECT_FD)
 		site.object = ct_intern_descriptor(t, p, e->object);
+	if (site.object_kind == CT_OBJECT_FD)
+		ct_ends_event(t, p, e, end_ns - start_ns);
 	ct_events_add(&p->encoder, th->id, &site, start_ns, end_ns, e->result);
 	if (end_ns > th->last_end_ns)
 		th->last_end_ns = end_ns;

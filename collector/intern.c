@@ -138,6 +138,9 @@ static uint32_t write_descriptor(struct ct_trace *t, struct ct_process *p, const
 		.device = d->device,
 		.inode = d->inode,
 		.label = { d->label, strnlen(d->label, sizeof(d->label)) },
+		.in = d->in,
+		.out = d->out,
+		.listener = d->listener,
 	} };
 
 	ct_writer_record(&t->writer, &r);
@@ -177,10 +180,36 @@ uint32_t ct_intern_descriptor(struct ct_trace *t, struct ct_process *p, uint64_t
 	/* Reused by a later descriptor: what this one was is gone. */
 	if (before != number || ct_load(&shared->id) != before)
 		d = (struct ct_descriptor){ .fd = fd };
+	ct_ends_resolve(t, p, &d);
 	uint32_t id = write_descriptor(t, p, &d);
 
 	/* The later one stays where both want the place. */
-	if (!seen->id || seen->descriptor < number)
-		*seen = (struct ct_descriptor_seen){ number, id };
+	if (!seen->id || seen->descriptor < number) {
+		*seen = (struct ct_descriptor_seen){ .descriptor = number, .id = id, .in = d.in, .out = d.out, .own_listener = d.own_listener,
+						    .fd = d.fd };
+		ct_ends_add(t, p, seen, d.listener);
+	}
 	return id;
+}
+
+void ct_intern_descriptors(struct ct_trace *t, struct ct_process *p)
+{
+	uint64_t used = ct_load_acquire(&p->region->descriptors_used);
+
+	if (used > UINT32_MAX)
+		return;
+	if (used > CT_DESCRIPTORS && p->descriptors_done < used - CT_DESCRIPTORS)
+		p->descriptors_done = used - CT_DESCRIPTORS;
+	while (p->descriptors_done < used) {
+		uint64_t next = p->descriptors_done + 1;
+		const struct ct_descriptor *d = &p->region->descriptors[next % CT_DESCRIPTORS];
+		uint64_t id = ct_load_acquire(&d->id);
+
+		/* Still being written; a later one may have taken the place. */
+		if (id < next)
+			return;
+		if (id == next)
+			ct_intern_descriptor(t, p, next << 32 | (uint32_t)ct_load(&d->fd));
+		p->descriptors_done = next;
+	}
 }

@@ -205,6 +205,8 @@ unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t 
 	uint32_t used = slots_used(p);
 	unsigned int fullest = 0;
 
+	ct_intern_descriptors(t, p);
+
 	for (uint32_t i = 0; i < used; i++) {
 		unsigned int fill = ct_thread_pass(t, p, i, now_ns);
 
@@ -213,6 +215,7 @@ unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t 
 		if (p->encoder.count >= CHUNK_EVENTS)
 			ct_process_flush(t, p);
 	}
+	ct_ends_pass(t, p);
 	if (!p->counters_ns)
 		p->counters_ns = now_ns + COUNTERS_NS;
 	counters_pass(t, p, now_ns);

@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "codec.h"
+#include "ends.h"
 #include "map.h"
 #include "region.h"
 #include "writer.h"
@@ -50,6 +51,7 @@ struct ct_thread {
 	bool busy;            /* had events since the last poll */
 	char name[CT_NAME];   /* as last written */
 	char slot_name[CT_NAME]; /* as last seen in the slot */
+	uint64_t blocked_start; /* ticks: of the wait in progress when last looked at */
 	uint64_t waiting_start; /* ticks: the wait of its last WAITING record; 0: none */
 	uint16_t waiting_call;
 	uint16_t counted_index[CT_CALLS_MAX]; /* call -> 1 + index in counted */
@@ -77,6 +79,10 @@ struct ct_module_seen {
 
 struct ct_descriptor_seen {
 	uint32_t descriptor, id; /* number in shared memory; in the trace */
+	uint64_t in, out, own_listener; /* channels */
+	int32_t fd;
+	uint32_t wakes;          /* written to it */
+	bool quiet;              /* the process was told not to write them */
 };
 
 struct ct_process {
@@ -105,6 +111,8 @@ struct ct_process {
 	uint32_t modules_seen; /* ready ones below this have been written */
 	uint32_t modules_epoch;
 	struct ct_descriptor_seen *descriptors; /* CT_DESCRIPTORS; owned */
+	uint64_t descriptors_done; /* written, up to this number */
+	uint32_t ends_changes; /* of struct ct_ends, when last told */
 	struct ct_lock_seen *locks; /* CT_HOT_LOCKS; owned */
 	uint64_t stacks_lost, threads_lost, modules_lost; /* at the last LOSS record */
 	uint64_t damaged;      /* that belong to no thread; not yet in a LOSS record */
@@ -128,6 +136,7 @@ struct ct_trace {
 	uint64_t first_ns, last_ns; /* the earliest start, the latest end of a process */
 	int proc_tokens;       /* how many more /proc files may be read now */
 	uint32_t processes;    /* attached now */
+	struct ct_ends ends;
 };
 
 /* --- process.c --- */
@@ -186,6 +195,8 @@ void ct_waiting_last(struct ct_trace *t, struct ct_process *p, uint64_t end_ns, 
 uint32_t ct_intern_stack(struct ct_trace *t, struct ct_process *p, uint32_t word);
 /* The stack of one frame, for a wait without a stack. */
 uint32_t ct_intern_ip(struct ct_trace *t, struct ct_process *p, uint64_t ip);
+/* Those that the process has found out since the last time. */
+void ct_intern_descriptors(struct ct_trace *t, struct ct_process *p);
 /* object: descriptor << 32 | fd. */
 uint32_t ct_intern_descriptor(struct ct_trace *t, struct ct_process *p, uint64_t object);
 /* Writes modules that are new or, for a stack of epoch, live longer than written. */

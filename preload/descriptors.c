@@ -10,6 +10,8 @@
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 
+#include "channels.h"
+#include "fdwakes.h"
 #include "state.h"
 
 #define KNOWN 1024u
@@ -19,9 +21,12 @@
 static struct {
 	uint64_t device, inode;
 	uint64_t id_kind; /* id << 8 | kind; 0: empty */
+	uint64_t checked; /* ticks: when device and inode were last compared */
 	uint32_t fd;
 	uint32_t process;
 } known[KNOWN];
+
+#define CHECK_MS 50u /* a channel is what it was for so long, unless we see it closed */
 
 #define BUSY UINT64_MAX /* id_kind while another thread changes the entry */
 
@@ -77,8 +82,89 @@ static char *put_address(char *p, const char *end, const struct sockaddr_storage
 	return put(p, end, "?");
 }
 
-static void label_socket(int fd, char *label, const char *end)
+/* A socket's address as it counts for channels. */
+struct end {
+	uint64_t host, port;
+	bool inet, own; /* own: of this machine for sure */
+};
+
+static struct end end_of(const struct sockaddr_storage *a, socklen_t size)
 {
+	struct end e = { 0 };
+	uint64_t half[2];
+
+	if (a->ss_family == AF_INET && size >= sizeof(struct sockaddr_in)) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)a;
+
+		e = (struct end){ in->sin_addr.s_addr, in->sin_port, true, (in->sin_addr.s_addr & 0xff) == 127 };
+	} else if (a->ss_family == AF_INET6 && size >= sizeof(struct sockaddr_in6)) {
+		const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)a;
+
+		memcpy(half, &in->sin6_addr, sizeof(half));
+		/* ::ffff:127.0.0.1 is 127.0.0.1. */
+		if (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr))
+			e = (struct end){ half[1] >> 32, in->sin6_port, true, (half[1] >> 32 & 0xff) == 127 };
+		else
+			e = (struct end){ ct_channel_mix(half[0], half[1]) | 1ull << 32, in->sin6_port, true,
+					  IN6_IS_ADDR_LOOPBACK(&in->sin6_addr) };
+	}
+	return e;
+}
+
+static uint64_t pair_of(const struct end *from, const struct end *to)
+{
+	return ct_channel(CT_CHANNEL_TCP, ct_channel_mix(from->host, from->port), ct_channel_mix(to->host, to->port));
+}
+
+static uint64_t path_of(const struct sockaddr_storage *a, socklen_t size)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)a;
+	uint64_t h = 1;
+
+	for (size_t i = 0; i + offsetof(struct sockaddr_un, sun_path) < size && i < sizeof(un->sun_path) &&
+			   (!i || un->sun_path[i]); i++)
+		h = ct_channel_mix(h, (unsigned char)un->sun_path[i]);
+	return ct_channel(CT_CHANNEL_LISTENER, CT_CHANNEL_UNIX, h);
+}
+
+/* Which channels a socket is an end of. */
+static void set_channels(struct ct_descriptor *d, int type, const struct sockaddr_storage *own, socklen_t own_size,
+			 const struct sockaddr_storage *peer, socklen_t peer_size)
+{
+	bool has_own = own_size > sizeof(sa_family_t), has_peer = peer->ss_family != AF_UNSPEC;
+	bool listens = type != SOCK_DGRAM && has_own && !has_peer;
+	struct end a = end_of(own, own_size), b = end_of(peer, peer_size);
+
+	if (own->ss_family == AF_UNIX) {
+		d->in = listens ? path_of(own, own_size) : ct_channel(CT_CHANNEL_UNIX, d->inode, 0);
+		d->out = listens ? 0 : CT_CHANNEL_LATER;
+		d->own_listener = has_own ? path_of(own, own_size) : 0;
+		if (peer_size > sizeof(sa_family_t))
+			d->listener = path_of(peer, peer_size);
+		return;
+	}
+	if (!a.inet)
+		return;
+	if (type == SOCK_STREAM && listens)
+		d->in = ct_channel(CT_CHANNEL_LISTENER, CT_CHANNEL_TCP, a.port);
+	else if (type == SOCK_DGRAM)
+		d->in = ct_channel(CT_CHANNEL_UDP, a.port, 0);
+	/* To other machines: nobody in the trace. */
+	if (!b.inet || (!b.own && b.host != a.host))
+		return;
+	if (type == SOCK_STREAM) {
+		d->in = pair_of(&b, &a);
+		d->out = pair_of(&a, &b);
+		d->listener = ct_channel(CT_CHANNEL_LISTENER, CT_CHANNEL_TCP, b.port);
+		d->own_listener = ct_channel(CT_CHANNEL_LISTENER, CT_CHANNEL_TCP, a.port);
+	} else if (type == SOCK_DGRAM) {
+		d->out = ct_channel(CT_CHANNEL_UDP, b.port, 0);
+	}
+}
+
+static void label_socket(int fd, struct ct_descriptor *d)
+{
+	char *label = d->label, *end = d->label + sizeof(d->label);
 	struct sockaddr_storage own, peer;
 	socklen_t own_size = sizeof(own) - 1, peer_size = sizeof(peer) - 1, size = sizeof(int);
 	int type = 0;
@@ -104,6 +190,17 @@ static void label_socket(int fd, char *label, const char *end)
 		put_address(put(p, end, " -> "), end, &peer, peer_size);
 	else if (own.ss_family == AF_UNIX && !named)
 		put(p, end, " socket pair");
+	if (has_own)
+		set_channels(d, type, &own, own_size, &peer, has_peer ? peer_size : 0);
+}
+
+static void set_pipe(int fd, struct ct_descriptor *d)
+{
+	uint64_t pipe = ct_channel(CT_CHANNEL_PIPE, d->device, d->inode);
+	long mode = ct_sys(SYS_fcntl, fd, F_GETFL) & O_ACCMODE;
+
+	d->in = mode == O_WRONLY ? 0 : pipe;
+	d->out = mode == O_RDONLY ? 0 : pipe;
 }
 
 static enum ct_fd_kind kind_of(const struct stat *s, const char *link)
@@ -133,7 +230,7 @@ static uint64_t describe(int fd, const struct stat *s, enum ct_fd_kind *ret_kind
 	struct ct_region *r = ct_state.region;
 	uint64_t id = ct_fetch_add(&r->descriptors_used, 1) + 1;
 	struct ct_descriptor *d = &r->descriptors[id % CT_DESCRIPTORS];
-	char path[32], *end = d->label + sizeof(d->label);
+	char path[32];
 
 	ct_store_release(&d->id, 0);
 	ct_fence_write();
@@ -142,14 +239,29 @@ static uint64_t describe(int fd, const struct stat *s, enum ct_fd_kind *ret_kind
 
 	d->label[n < 0 ? 0 : n] = 0;
 	*ret_kind = kind_of(s, d->label);
-	if (*ret_kind == CT_FD_SOCKET)
-		label_socket(fd, d->label, end);
 	d->fd = fd;
 	d->kind = *ret_kind;
 	d->device = s->st_dev;
 	d->inode = s->st_ino;
+	d->in = d->out = d->listener = 0;
+	d->own_listener = d->woke = d->wakes = d->wanted = d->quiet = 0;
+	/* Until the collector knows better. */
+	d->room = ct_load(&r->look);
+	if (*ret_kind == CT_FD_SOCKET)
+		label_socket(fd, d);
+	else if (*ret_kind == CT_FD_PIPE)
+		set_pipe(fd, d);
+	else if (!strcmp(d->label, "anon_inode:[eventfd]"))
+		d->in = d->out = ct_channel(CT_CHANNEL_EVENTFD_UNKNOWN, (uint64_t)fd, r->pid), d->wanted = 1;
 	ct_store_release(&d->id, id);
 	return id;
+}
+
+static void note(int fd, uint64_t id)
+{
+	const struct ct_descriptor *d = &ct_state.region->descriptors[id % CT_DESCRIPTORS];
+
+	ct_fd_note(fd, d->in || d->out || d->listener ? CT_FD_CHANNEL : CT_FD_NO, id);
 }
 
 static uint64_t identify(int fd, bool same_for_sure)
@@ -160,13 +272,16 @@ static uint64_t identify(int fd, bool same_for_sure)
 	enum ct_fd_kind kind;
 	struct stat s;
 
-	if (same_for_sure && id_kind && id_kind != BUSY && k->fd == (uint32_t)fd && k->process == process)
+	if (same_for_sure && id_kind != BUSY && (id_kind & 0xff) == CT_FD_ANON && k->fd == (uint32_t)fd && k->process == process)
 		return id_kind;
 	if (ct_sys(SYS_fstat, fd, &s))
 		return 0;
 	if (id_kind && id_kind != BUSY && k->fd == (uint32_t)fd && k->device == s.st_dev && k->inode == s.st_ino &&
-	    k->process == process && ct_load(&k->id_kind) == id_kind)
+	    k->process == process && ct_load(&k->id_kind) == id_kind) {
+		ct_store(&k->checked, ct_ticks());
+		note(fd, id_kind >> 8);
 		return id_kind;
+	}
 
 	uint64_t fresh = describe(fd, &s, &kind) << 8;
 
@@ -177,24 +292,79 @@ static uint64_t identify(int fd, bool same_for_sure)
 		k->inode = s.st_ino;
 		k->fd = (uint32_t)fd;
 		k->process = process;
+		ct_store(&k->checked, ct_ticks());
 		ct_store_release(&k->id_kind, fresh);
 	}
+	note(fd, fresh >> 8);
 	return fresh;
 }
 
-void ct_descriptor(struct ct_event *event, bool before)
+void ct_descriptor_look(int fd)
+{
+	identify(fd, false);
+}
+
+void ct_descriptor_renew(int fd)
+{
+	__typeof__(known[0]) *k = &known[(unsigned)fd % KNOWN];
+	uint64_t id_kind = ct_load(&k->id_kind);
+
+	if (!ct_state.region || fd < 0)
+		return;
+	ct_fd_forget(fd);
+	if (id_kind && id_kind != BUSY && k->fd == (uint32_t)fd)
+		ct_cas(&k->id_kind, &id_kind, 0);
+}
+
+/* An eventfd and a timerfd have the same inode. */
+void ct_descriptor_forget(int fd)
+{
+	__typeof__(known[0]) *k = &known[(unsigned)fd % KNOWN];
+	uint64_t id_kind = ct_load(&k->id_kind);
+
+	if (id_kind != BUSY && (id_kind & 0xff) == CT_FD_ANON && k->fd == (uint32_t)fd)
+		ct_cas(&k->id_kind, &id_kind, 0);
+}
+
+uint8_t ct_descriptor_cause(uint32_t kind)
 {
 	static const uint8_t causes[CT_FD_KINDS] = {
 		[CT_FD_UNKNOWN] = CT_CAUSE_FILE, [CT_FD_FILE] = CT_CAUSE_FILE, [CT_FD_DIR] = CT_CAUSE_FILE,
 		[CT_FD_PIPE] = CT_CAUSE_PIPE,	 [CT_FD_SOCKET] = CT_CAUSE_SOCKET, [CT_FD_TTY] = CT_CAUSE_TTY,
 		[CT_FD_CHAR] = CT_CAUSE_FILE,	 [CT_FD_BLOCK] = CT_CAUSE_FILE, [CT_FD_ANON] = CT_CAUSE_EVENTFD,
 	};
+
+	return kind < CT_FD_KINDS ? causes[kind] : CT_CAUSE_FILE;
+}
+
+/* What is remembered of a channel does for a call that did not wait, and for one soon
+ * after another that did. */
+static bool recall(struct ct_event *event, int fd)
+{
+	const __typeof__(known[0]) *k = &known[(unsigned)fd % KNOWN];
+	uint64_t word = ct_fd_known(fd);
+	const struct ct_descriptor *d = &ct_state.region->descriptors[(word >> 34) % CT_DESCRIPTORS];
+
+	if ((word & 3) != CT_FD_CHANNEL || ct_load(&d->id) != word >> 34)
+		return false;
+	if (event->flags & CT_EV_OFF_CPU &&
+	    (k->fd != (uint32_t)fd || ct_load(&k->id_kind) >> 8 != word >> 34 ||
+	     event->end - ct_load(&k->checked) > CHECK_MS * ct_state.ticks_per_ms))
+		return false;
+	event->object |= word >> 34 << 32;
+	if (event->cause == CT_CAUSE_FILE)
+		event->cause = ct_descriptor_cause(d->kind);
+	return true;
+}
+
+void ct_descriptor(struct ct_event *event, bool before)
+{
 	int fd = (int)event->object;
 
 	if (fd >= 0 && event->object >> 32)
 		return; /* found out before the call */
 	event->object &= 0xffffffffu;
-	if (fd < 0 || ct_state.no_syscalls || ct_stack_is_tight())
+	if (fd < 0 || recall(event, fd) || ct_state.no_syscalls || ct_stack_is_tight())
 		return;
 	/* A call that succeeds on epoll descriptors only vouches for the kind. */
 	bool epoll = event->call == CT_CALL_epoll_wait || event->call == CT_CALL_epoll_pwait ||
@@ -205,5 +375,5 @@ void ct_descriptor(struct ct_event *event, bool before)
 
 	event->object |= id_kind >> 8 << 32;
 	if (event->cause == CT_CAUSE_FILE)
-		event->cause = causes[id_kind & 0xff];
+		event->cause = ct_descriptor_cause(id_kind & 0xff);
 }

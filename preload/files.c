@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 
+#include "fdwakes.h"
 #include "record.h"
 
 /* The mode is there only where it is used; to pass what may not be there is
@@ -35,7 +36,8 @@
 
 static inline void opened(struct ct_interval *v, int fd)
 {
-	if (fd >= 0) {
+	if (fd >= 0 && v->slot) {
+		ct_fd_note(fd, CT_FD_OPENED, 0);
 		v->object_kind = CT_OBJECT_FD;
 		v->object = (uint32_t)fd;
 	}
@@ -55,24 +57,54 @@ OPEN_FIXED(__openat64_2, openat, (int at, const char *path, int flags), at, path
 OPEN_FIXED(creat, creat, (const char *path, mode_t mode), path, mode)
 OPEN_FIXED(creat64, creat, (const char *path, mode_t mode), path, mode)
 
-#define ON_FD(symbol, call, cause, type, parameters, ...) \
+#define ON_FD_(symbol, call, end, cause, type, parameters, ...) \
 	CT_EXPORT type symbol parameters \
 	{ \
 		struct ct_interval v; \
 		ct_begin(&v, CT_CALL_##call, cause, CT_OBJECT_FD, (uint32_t)fd); \
 		type r = ct_real.symbol(__VA_ARGS__); \
-		ct_end(&v, CT_RESULT(r)); \
+		end; \
+		return r; \
+	}
+#define ON_FD(symbol, call, cause, type, parameters, ...) \
+	ON_FD_(symbol, call, ct_end(&v, CT_RESULT(r)), cause, type, parameters, __VA_ARGS__)
+#define READS(symbol, call, cause, type, parameters, ...) \
+	ON_FD_(symbol, call, ct_end_read_from(&v, fd, CT_RESULT(r)), cause, type, parameters, __VA_ARGS__)
+#define WRITES(symbol, call, cause, type, parameters, ...) \
+	ON_FD_(symbol, call, ct_end_written_to(&v, fd, CT_RESULT(r)), cause, type, parameters, __VA_ARGS__)
+
+/* Readers at the other end find the end: what the number stands for is found out before. */
+#define CLOSE(symbol) \
+	CT_EXPORT int symbol(int fd) \
+	{ \
+		struct ct_interval v; \
+		uint64_t id = 0; \
+		if (CT_LIKELY(ct_prepare(&v, CT_CALL_close, CT_CAUSE_FILE, CT_OBJECT_FD, (uint32_t)fd))) { \
+			id = ct_fd_closing(fd); \
+			ct_start(&v, __builtin_return_address(0)); \
+		} \
+		int r = ct_real.symbol(fd); \
+		ct_thread.bad_close = r < 0; \
+		ct_end_closed(&v, fd, id, CT_RESULT(r)); \
 		return r; \
 	}
 
-ON_FD(close, close, CT_CAUSE_FILE, int, (int fd), fd)
-ON_FD(__close, close, CT_CAUSE_FILE, int, (int fd), fd)
-ON_FD(sendfile, sendfile, CT_CAUSE_FILE, ssize_t, (int fd, int from, off_t *at, size_t n), fd, from, at, n)
-ON_FD(sendfile64, sendfile, CT_CAUSE_FILE, ssize_t, (int fd, int from, off64_t *at, size_t n), fd, from, at, n)
-ON_FD(splice, splice, CT_CAUSE_FILE, ssize_t,
+static inline void spliced(struct ct_interval *v, int fd, int to, int64_t result)
+{
+	uint64_t end = ct_end_io(v, result);
+
+	ct_fd_read_from(v, fd, end, result);
+	ct_fd_written_to(v, to, end, result);
+}
+
+CLOSE(close)
+CLOSE(__close)
+WRITES(sendfile, sendfile, CT_CAUSE_FILE, ssize_t, (int fd, int from, off_t *at, size_t n), fd, from, at, n)
+WRITES(sendfile64, sendfile, CT_CAUSE_FILE, ssize_t, (int fd, int from, off64_t *at, size_t n), fd, from, at, n)
+ON_FD_(splice, splice, spliced(&v, fd, to, CT_RESULT(r)), CT_CAUSE_FILE, ssize_t,
       (int fd, off64_t *at, int to, off64_t *to_at, size_t n, unsigned flags), fd, at, to, to_at, n, flags)
-ON_FD(tee, tee, CT_CAUSE_FILE, ssize_t, (int fd, int to, size_t n, unsigned flags), fd, to, n, flags)
-ON_FD(vmsplice, vmsplice, CT_CAUSE_FILE, ssize_t, (int fd, const struct iovec *list, size_t n, unsigned flags), fd,
+ON_FD_(tee, tee, ct_end_written_to(&v, to, CT_RESULT(r)), CT_CAUSE_FILE, ssize_t, (int fd, int to, size_t n, unsigned flags), fd, to, n, flags)
+WRITES(vmsplice, vmsplice, CT_CAUSE_FILE, ssize_t, (int fd, const struct iovec *list, size_t n, unsigned flags), fd,
       list, n, flags)
 ON_FD(copy_file_range, copy_file_range, CT_CAUSE_FILE, ssize_t,
       (int fd, off64_t *at, int to, off64_t *to_at, size_t n, unsigned flags), fd, at, to, to_at, n, flags)
@@ -82,8 +114,10 @@ ON_FD(sync_file_range, sync_file_range, CT_CAUSE_FILE, int, (int fd, off64_t at,
 ON_FD(flock, flock, CT_CAUSE_FILELOCK, int, (int fd, int operation), fd, operation)
 ON_FD(lockf, lockf, CT_CAUSE_FILELOCK, int, (int fd, int command, off_t n), fd, command, n)
 ON_FD(lockf64, lockf, CT_CAUSE_FILELOCK, int, (int fd, int command, off64_t n), fd, command, n)
-ON_FD(eventfd_read, eventfd_read, CT_CAUSE_EVENTFD, int, (int fd, eventfd_t *value), fd, value)
-ON_FD(eventfd_write, eventfd_write, CT_CAUSE_EVENTFD, int, (int fd, eventfd_t value), fd, value)
+ON_FD_(eventfd_read, eventfd_read, ct_end_io(&v, CT_RESULT(r)), CT_CAUSE_EVENTFD, int, (int fd, eventfd_t *value), fd,
+       value)
+ON_FD_(eventfd_write, eventfd_write, ct_fd_written_to(&v, fd, ct_end_io(&v, CT_RESULT(r)), r < 0 ? 0 : sizeof(value)),
+       CT_CAUSE_EVENTFD, int, (int fd, eventfd_t value), fd, value)
 
 /* Seldom waits, and takes a tenth of a microsecond. */
 #define SEEK(symbol, type) \
@@ -107,9 +141,24 @@ SEEK(lseek, off_t)
 SEEK(lseek64, off64_t)
 SEEK(__lseek, off_t)
 /* These close what stood under the number before. */
-ON_FD(dup2, dup2, CT_CAUSE_FILE, int, (int from, int fd), from, fd)
-ON_FD(__dup2, dup2, CT_CAUSE_FILE, int, (int from, int fd), from, fd)
-ON_FD(dup3, dup2, CT_CAUSE_FILE, int, (int from, int fd, int flags), from, fd, flags)
+#define REPLACES(symbol, parameters, ...) \
+	CT_EXPORT int symbol parameters \
+	{ \
+		struct ct_interval v; \
+		uint64_t id = 0; \
+		if (CT_LIKELY(ct_prepare(&v, CT_CALL_dup2, CT_CAUSE_FILE, CT_OBJECT_FD, (uint32_t)fd))) { \
+			if (from != fd && fd >= 0 && ct_fd_known(fd)) \
+				id = ct_fd_closing(fd); \
+			ct_start(&v, __builtin_return_address(0)); \
+		} \
+		int r = ct_real.symbol(__VA_ARGS__); \
+		ct_end_closed(&v, fd, id, CT_RESULT(r)); \
+		return r; \
+	}
+
+REPLACES(dup2, (int from, int fd), from, fd)
+REPLACES(__dup2, (int from, int fd), from, fd)
+REPLACES(dup3, (int from, int fd, int flags), from, fd, flags)
 
 CT_EXPORT int close_range(unsigned first, unsigned last, int flags)
 {
@@ -117,6 +166,9 @@ CT_EXPORT int close_range(unsigned first, unsigned last, int flags)
 
 	ct_begin(&v, CT_CALL_close_range, CT_CAUSE_FILE, CT_OBJECT_NONE, 0);
 	int r = ct_real.close_range(first, last, flags);
+
+	if (!(flags & CLOSE_RANGE_CLOEXEC))
+		ct_fd_forget_range(first, last);
 
 	ct_end(&v, CT_RESULT(r));
 	return r;
@@ -128,6 +180,7 @@ CT_EXPORT void closefrom(int first)
 
 	ct_begin(&v, CT_CALL_close_range, CT_CAUSE_FILE, CT_OBJECT_NONE, 0);
 	ct_real.closefrom(first);
+	ct_fd_forget_range((unsigned)first, ~0u);
 	ct_end(&v, 0);
 }
 

@@ -16,6 +16,9 @@
 		if (r >= 0) { \
 			found; \
 		} \
+		/* The next call says what was found. */ \
+		if (CT_UNLIKELY(v.slot && ct_rseq_left())) \
+			ct_thread.polled = r > 0; \
 		ct_end(&v, CT_RESULT(r)); \
 		return r; \
 	}

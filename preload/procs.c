@@ -1,5 +1,6 @@
 /* Processes: waiting for children, and the forks that skip atfork handlers. */
 #include "real.h"
+#include "fdwakes.h"
 #include "record.h"
 
 #define WAIT(symbol, call, type, child, parameters, ...) \
@@ -39,10 +40,14 @@ CT_EXPORT int pclose(FILE *stream)
 {
 	struct ct_interval v;
 
+	/* The child may wait for the end of what it reads. */
+	int fd = stream->_fileno;
+	uint64_t id = ct_self() ? ct_fd_closing(fd) : 0;
+
 	ct_begin_wait(&v, CT_CALL_pclose, CT_CAUSE_CHILD, CT_OBJECT_NONE, 0);
 	int r = ct_real.pclose(stream);
 
-	ct_end(&v, CT_RESULT(r));
+	ct_end_closed(&v, fd, id, CT_RESULT(r));
 	return r;
 }
 

@@ -263,15 +263,18 @@ __attribute__((noinline)) uint32_t ct_stack(struct ct_slot *slot)
 	__asm__ volatile("leaq 0(%%rip), %0\n\tmovq %%rsp, %1\n\tmovq %%rbp, %2" : "=r"(ip), "=r"(sp), "=r"(fp));
 
 	uint32_t epoch = ct_load(&ct_state.region->epoch);
-	uint64_t hash = sp * 0x9e3779b97f4a7c15ull;
-	struct ct_stack_memo *memo = &slot->memo[hash >> 60];
+	/* A loop that reads and writes comes here with one sp by two ways. */
+	uint64_t hash = (sp ^ (uint64_t)__builtin_return_address(0) << 8) * 0x9e3779b97f4a7c15ull;
+	struct ct_stack_memo *memo = &slot->memo[hash >> 60], *other = &slot->memo[hash >> 60 ^ 1];
 
 	_Static_assert(CT_STACK_CACHE == 16, "the hash above");
 	if (recognise(memo, ip, sp, fp, epoch))
 		return memo->stack;
+	if (recognise(other, ip, sp, fp, epoch))
+		return other->stack;
 	if (CT_UNLIKELY(ct_stack_is_tight()))
 		return 0;
-	return walk_stack(slot, memo, ip, sp, fp, epoch);
+	return walk_stack(slot, slot->memo_seq & 1 ? other : memo, ip, sp, fp, epoch);
 }
 
 uint32_t ct_stack_of(uint64_t ip)

@@ -47,11 +47,17 @@ struct ct_state {
 
 extern struct ct_state ct_state;
 
+#define CT_WOKE 4u
+
 struct ct_thread {
 	struct ct_slot *slot;       /* NULL: not claimed yet, or never */
 	struct ct_slot *heap_slot;  /* slot, while allocator calls need no time stamps */
 	uint32_t heap_timed;        /* allocator calls that are to be timed */
 	uint32_t refused;           /* no slot for this thread: do not ask again */
+	uint32_t polled;            /* a poll found something: the next call on a descriptor says what */
+	uint32_t bad_close;         /* the last close was of a number that stood for nothing */
+	/* The last WAKEs on descriptors: which, with its flags; when they ended. */
+	uint64_t woke[CT_WOKE], woke_end[CT_WOKE];
 	uint32_t no_clock;          /* the thread may not read the time stamp counter: never again */
 	uint64_t stack_low, stack_high; /* the thread's stack; 0, 0: not known */
 	const void *rseq_dummy;     /* stands in for rseq_cs where there is no rseq */

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/single_threaded.h>
 
+#include "fdwakes.h"
 #include "real.h"
 #include "record.h"
 
@@ -135,6 +136,41 @@ static inline void ct_stream_end_quick(struct ct_slot *slot, uint16_t call, cons
 	}
 }
 
+/* Calls that may write what is buffered, all others only read. */
+static inline bool ct_stream_call_writes(uint16_t call)
+{
+	switch (call) {
+	case CT_CALL_fputc:
+	case CT_CALL_fputs:
+	case CT_CALL_puts:
+	case CT_CALL_fwrite:
+	case CT_CALL_fflush:
+	case CT_CALL_printf:
+	case CT_CALL_fprintf:
+	case CT_CALL_fwprintf:
+	case CT_CALL_wprintf:
+	case CT_CALL_fputwc:
+	case CT_CALL_fputws:
+	case CT_CALL_perror:
+		return true;
+	}
+	return false;
+}
+
+/* Ends a call that perhaps went beyond the buffer, with what an event says of it. */
+static inline void ct_stream_end(struct ct_interval *v, uint16_t call, const FILE *f, int64_t result)
+{
+	/* The bytes that were put, of which perhaps none was written. */
+	bool printed = call == CT_CALL_printf || call == CT_CALL_fprintf;
+	uint64_t end = ct_end_io(v, result);
+
+	if (!ct_stream_call_writes(call) || result < 0 || !v->slot || v->object_kind != CT_OBJECT_FD || !ct_given(f))
+		return;
+	if (printed && f->_IO_write_ptr - f->_IO_write_base >= result)
+		return;
+	ct_fd_written_to(v, ct_stream_fd(f), end, result ? result : 1);
+}
+
 /* A call that may go beyond the buffer of f. locks: it takes the stream's lock;
  * served: whether the buffer serves it. */
 #define CT_STREAM(type, symbol, call, locks, served, f, result, parameters, ...) \
@@ -151,7 +187,7 @@ static inline void ct_stream_end_quick(struct ct_slot *slot, uint16_t call, cons
 		struct ct_interval v; \
 		ct_stream_begin(&v, CT_CALL_##call, f, locks, __builtin_return_address(0)); \
 		type r = ct_real.symbol(__VA_ARGS__); \
-		ct_end(&v, result); \
+		ct_stream_end(&v, CT_CALL_##call, f, result); \
 		return r; \
 	}
 

@@ -8,6 +8,7 @@
 #define __GLIBC_USE_C2X_STRTOL       0
 #define __GLIBC_USE_C23_STRTOL       0
 
+#include "fdwakes.h"
 #include "stdio_buffers.h"
 
 #include "real.h"
@@ -33,7 +34,7 @@
 		} \
 		ct_stream_begin(&v, CT_CALL_##call, f, true, __builtin_return_address(0)); \
 		int r = ct_real.forward(__VA_ARGS__, list); \
-		ct_end(&v, r); \
+		ct_stream_end(&v, CT_CALL_##call, f, r); \
 		va_end(list); \
 		return r; \
 	}
@@ -86,7 +87,7 @@ PRINTF(__isoc23_fwscanf, __isoc23_vfwscanf, fwscanf, false, f, STREAM, F, wchar_
 		struct ct_interval v; \
 		ct_begin(&v, CT_CALL_dprintf, CT_CAUSE_FILE, CT_OBJECT_FD, (uint32_t)fd); \
 		int r = ct_real.v_symbol(__VA_ARGS__, format, list); \
-		ct_end(&v, r); \
+		ct_end_written_to(&v, fd, r); \
 		return r; \
 	} \
 	CT_EXPORT int symbol(int fd, parameters const char *format, ...) \
@@ -96,7 +97,7 @@ PRINTF(__isoc23_fwscanf, __isoc23_vfwscanf, fwscanf, false, f, STREAM, F, wchar_
 		va_start(list, format); \
 		ct_begin(&v, CT_CALL_dprintf, CT_CAUSE_FILE, CT_OBJECT_FD, (uint32_t)fd); \
 		int r = ct_real.v_symbol(__VA_ARGS__, format, list); \
-		ct_end(&v, r); \
+		ct_end_written_to(&v, fd, r); \
 		va_end(list); \
 		return r; \
 	}

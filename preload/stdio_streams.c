@@ -60,7 +60,8 @@ CT_EXPORT void flockfile(FILE *f)
 		struct ct_interval v; \
 		ct_begin(&v, CT_CALL_##call, CT_CAUSE_FILE, CT_OBJECT_NONE, 0); \
 		FILE *r = ct_real.symbol(__VA_ARGS__); \
-		if (r && ct_stream_fd(r) >= 0) { \
+		if (r && v.slot && ct_stream_fd(r) >= 0) { \
+			ct_fd_note(r->_fileno, CT_FD_OPENED, 0); \
 			v.object_kind = CT_OBJECT_FD; \
 			v.object = (uint32_t)r->_fileno; \
 		} \
@@ -99,9 +100,10 @@ CT_EXPORT int fclose(FILE *f)
 		ct_identify(&v);
 		ct_start(&v, __builtin_return_address(0));
 	}
+	uint64_t id = v.slot && fd >= 0 ? ct_fd_closing(fd) : 0;
 	int r = ct_real.fclose(f);
 
-	ct_end(&v, CT_RESULT(r));
+	ct_end_closed(&v, fd, id, CT_RESULT(r));
 	return r;
 }
 

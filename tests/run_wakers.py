@@ -11,7 +11,7 @@ import shutil
 from harness import PROGRAMS, RUN, Skip, Tests, calm, check_trace, must, report, run, traced, wait_complete
 
 ENOUGH = 0.95
-CASES = ["convoy", "bus", "pipeline", "readers", "pingpong", "barrier", "join", "child", "semaphore", "shared", "pipes",
+CASES = ["convoy", "bus", "pipeline", "readers", "pingpong", "barrier", "join", "child", "semaphore", "shared",
          "last-reader", "c11"]
 HOLDERS = ["last-reader", "c11", "spin", "hammered"] # of tests/programs/holders.c
 

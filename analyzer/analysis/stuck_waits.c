@@ -144,7 +144,7 @@ static int take_open(struct walk *w, uint32_t thread, const struct ct_site *site
 
 static bool is_about(const struct walk *w, const struct ct_site *site)
 {
-	return (site->kind == CT_EVENT_HOLD || site->kind == CT_EVENT_WAKE) &&
+	return (site->kind == CT_EVENT_HOLD || site->kind == CT_EVENT_WAKE) && site->object_kind == CT_OBJECT_ADDRESS &&
 	       ct_stuck_for(w->s, w->process, site->object);
 }
 

@@ -84,6 +84,8 @@ static uint32_t make_object(struct ct_wakes *w, uint32_t process, uint64_t addre
 static int add_ender(struct ct_wakes *w, uint32_t process, const struct ct_site *s, uint32_t thread,
 		     uint64_t start_ns, uint64_t end_ns)
 {
+	if (s->kind == CT_EVENT_WAKE && s->object_kind == CT_OBJECT_FD)
+		return ct_wakes_take_written(w, process, s, thread, start_ns, end_ns);
 	uint32_t at = make_object(w, process, s->object);
 
 	if (at == CT_NO)
@@ -125,13 +127,32 @@ static int add_wait(struct ct_wakes *w, uint32_t process, const struct ct_site *
 	if (!wait)
 		return -ENOMEM;
 	*wait = (struct ct_wait){ start_ns, end_ns, end_ns, thread, *site, CT_NO, CT_NO, .timed_out = result == -ETIMEDOUT,
-				  .left = 1, .owner = s->owner, .result = result };
+				  .left = 1, .owner = s->owner, .result = result, .via = CT_NO };
+	wait->found = ct_wakes_found(w, s->call, result) & 3;
 	if (s->flags & CT_EV_OPEN)
 		wait->ended = CT_ENDED_NOT;
+	if (!w->polls[s->cause])
+		return 0;
 	/* A poll that found nothing. */
-	if (!result && w->m->cause[s->cause].name && !strcmp(w->m->cause[s->cause].name, "poll"))
+	if (!result)
 		wait->timed_out = 1;
+	w->runs[thread].polled = result > 0 ? w->wait_count : 0;
 	return 0;
+}
+
+/* The first descriptor that a thread uses after a poll is what the poll found. */
+static void take_found(struct ct_wakes *w, uint32_t process, const struct ct_site *s, uint32_t thread, int64_t result)
+{
+	uint32_t *polled = &w->runs[thread].polled, at;
+
+	if (!*polled || s->object_kind != CT_OBJECT_FD || result < 0 || w->polls[s->cause])
+		return;
+	at = ct_model_descriptor(w->m, process, s->object);
+	if (at == CT_NO || !(w->m->descriptor[at].in || w->out[at]))
+		return;
+	w->wait[*polled - 1].via = at;
+	w->wait[*polled - 1].found = ct_wakes_found(w, s->call, result) & 3;
+	*polled = 0;
 }
 
 /* Where the start is not known it is looked for when the wait is joined. */
@@ -145,6 +166,7 @@ static int take_event(struct ct_wakes *w, uint32_t process, const struct ct_site
 		return add_ender(w, process, s, thread, start_ns, end_ns);
 	if (s->kind != CT_EVENT_INTERVAL || !m->cause[s->cause].is_wait || s->flags & CT_EV_ABANDONED)
 		return 0;
+	take_found(w, process, s, thread, c->result);
 	if (w->cause[s->cause] == CT_ENDED_ARRIVAL && c->result == -1 && s->object_kind == CT_OBJECT_ADDRESS &&
 	    add_ender(w, process, s, thread, start_ns, end_ns))
 		return -ENOMEM;
@@ -210,10 +232,10 @@ static int by_moment(const void *x, const void *y)
 	return (a->moment_ns > b->moment_ns) - (a->moment_ns < b->moment_ns);
 }
 
-static void sort_enders(struct ct_wakes *w)
+static void sort_enders(struct ct_wait_object *object, uint32_t count)
 {
-	for (uint32_t i = 0; i < w->object_count; i++) {
-		struct ct_wait_object *o = &w->object[i];
+	for (uint32_t i = 0; i < count; i++) {
+		struct ct_wait_object *o = &object[i];
 
 		if (o->sorted < o->ender_count)
 			qsort(o->ender, o->ender_count, sizeof(*o->ender), by_moment);
@@ -223,11 +245,10 @@ static void sort_enders(struct ct_wakes *w)
 
 /* Drops what no later wait can need: of each object the last before a moment stays,
  * and as many as there can be shares. */
-static void drop_old(struct ct_wakes *w, uint64_t ns)
+static void drop_enders(struct ct_wakes *w, struct ct_wait_object *object, uint32_t count, uint64_t ns)
 {
-	w->enders = 0;
-	for (uint32_t i = 0; i < w->object_count; i++) {
-		struct ct_wait_object *o = &w->object[i];
+	for (uint32_t i = 0; i < count; i++) {
+		struct ct_wait_object *o = &object[i];
 		uint32_t n = ct_enders_after(o, ns);
 
 		n = n > CT_SHARES ? n - CT_SHARES : 0;
@@ -237,6 +258,13 @@ static void drop_old(struct ct_wakes *w, uint64_t ns)
 		o->sorted = o->ender_count;
 		w->enders += o->ender_count;
 	}
+}
+
+static void drop_old(struct ct_wakes *w, uint64_t ns)
+{
+	w->enders = 0;
+	drop_enders(w, w->object, w->object_count, ns);
+	drop_enders(w, w->channel, w->channel_count, ns);
 	for (uint32_t i = 0; i < w->runs_count; i++) {
 		struct ct_thread_runs *t = &w->runs[i];
 		uint32_t n = 0;
@@ -246,6 +274,8 @@ static void drop_old(struct ct_wakes *w, uint64_t ns)
 		if (n)
 			memmove(t->run, t->run + n, (t->run_count - n) * sizeof(*t->run));
 		t->run_count -= n;
+		ct_wakes_drop_marks(t, ns);
+		t->polled = 0; /* the waits have changed places */
 	}
 }
 
@@ -256,7 +286,7 @@ static bool only_preempted(const struct ct_wakes *w, const struct ct_wait *wait)
 	const struct ct_span_ns *gap = ct_gaps_after(&m->gaps, wait->start_ns);
 	uint64_t from_ns = wait->start_ns > w->slack_ns ? wait->start_ns - w->slack_ns : 0;
 
-	return w->wakes && wait->ended != CT_ENDED_NOT && w->runs[wait->thread].run_count &&
+	return w->m->slices && wait->ended != CT_ENDED_NOT && w->runs[wait->thread].run_count &&
 	       from_ns > m->slices_from_ns && !(gap && gap->from_ns < wait->end_ns) &&
 	       !ct_run_slept(w, wait->thread, from_ns, wait->end_ns + w->slack_ns);
 }
@@ -301,7 +331,8 @@ static int join(struct ct_wakes *w, uint64_t until_ns)
 	uint32_t n = 0;
 	int error = 0;
 
-	sort_enders(w);
+	sort_enders(w->object, w->object_count);
+	sort_enders(w->channel, w->channel_count);
 	if (w->wait_count)
 		qsort(w->wait, w->wait_count, sizeof(*w->wait), by_end);
 	while (n < w->wait_count && !error && w->wait[n].end_ns <= until_ns)
@@ -340,7 +371,7 @@ static int open_wakes(struct ct_wakes *w)
 	if (!w->runs || !w->by_tid || !w->by_pthread)
 		return -ENOMEM;
 	ct_wakes_order(w);
-	if (ct_wakes_families(w))
+	if (ct_wakes_families(w) || ct_wakes_channels(w))
 		return -ENOMEM;
 	w->slack_ns = m->clock_error_ns + 1000;
 	w->wakes = m->slices && !strcmp(ct_model_meta(m, "wakes"), "sched_waking");
@@ -394,6 +425,13 @@ void ct_wakes_close(struct ct_wakes *w)
 {
 	for (uint32_t i = 0; i < w->object_count; i++)
 		free(w->object[i].ender);
+	for (uint32_t i = 0; i < w->channel_count; i++)
+		free(w->channel[i].ender);
+	for (uint32_t i = 0; i < w->runs_count && w->runs; i++)
+		free(w->runs[i].mark);
+	free(w->channel);
+	free(w->out);
+	ct_table_free(&w->channel_by_number);
 	for (uint32_t i = 0; i < w->outsider_count; i++)
 		free(w->outsider[i].name);
 	for (uint32_t i = 0; i < w->runs_count && w->runs; i++)

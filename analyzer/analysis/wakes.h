@@ -8,6 +8,9 @@
  *   barrier            the round's last to come: its barrier_wait returned the serial
  *                      thread's value
  *   join, child        the end of the thread, of the process
+ *   pipes, sockets,    the first WAKE on the channel in the wait that no other reader took;
+ *   eventfds           at the end of a file the last one that closed it, or the end of a
+ *                      process; of a poll: on the channel that the thread used next
  *   everything else    by whom the kernel was told to wake the thread: from the slices
  *
  * Processes that were forked from one without exec share what it had mapped as shared,
@@ -16,7 +19,7 @@
  * Events come in the order of chunks, not of time: waits are joined when all that
  * ended before them must have been read. Until then they are held, and so are the
  * enders and wake-ups of that time: up to CT_WAKES_HELD waits. With keep nothing is
- * dropped: 56 bytes a wait, 32 bytes a HOLD or WAKE, 40 bytes a slice.
+ * dropped: 64 bytes a wait, 40 bytes a HOLD or WAKE, 40 bytes a slice.
  */
 #ifndef CT_WAKES_H
 #define CT_WAKES_H
@@ -63,10 +66,22 @@ struct ct_wait {
 	uint8_t agrees;         /* enum ct_agrees */
 	uint8_t timed_out : 1;
 	uint8_t no_start : 1;   /* when it began the event does not say: start_ns is the slices' word */
+	uint8_t found : 2;      /* enum ct_found: on a descriptor */
 	uint8_t left;           /* the kernel switched it out, or may have */
 	uint32_t owner;         /* tid of the holder when it began; 0: not known */
+	uint32_t via;           /* of a poll: what was used next, in ct_model.descriptor; CT_NO */
 	int64_t result;         /* of the call */
 };
+
+/* What a wait on a descriptor found. */
+enum ct_found {
+	CT_FOUND_SOMETHING,
+	CT_FOUND_DATA,
+	CT_FOUND_END,      /* of the file */
+	CT_FOUND_ROOM,     /* to write */
+};
+
+enum ct_way { CT_WAY_OTHER, CT_WAY_READS, CT_WAY_WRITES };
 
 /* A part of a wait, and whose doing it was. */
 struct ct_share {
@@ -92,6 +107,7 @@ struct ct_wait_object {
 	uint32_t next;          /* of another process, at the same address; CT_NO */
 	CT_ARRAY(struct ct_ender, ender); /* by moment, as far as sorted */
 	uint32_t sorted;
+	uint64_t used_ns;       /* channel: of the ender that ended a wait last */
 	uint32_t first_stack;   /* of the model: of its first wait; CT_NO */
 	uint64_t first_ns;
 };
@@ -106,8 +122,16 @@ struct ct_run {
 	uint8_t end;            /* enum ct_slice_end */
 };
 
+/* A time in which a thread wrote to a descriptor. */
+struct ct_mark {
+	uint64_t start_ns, end_ns;
+	uint32_t stack;         /* of the model, or CT_NO */
+};
+
 struct ct_thread_runs {
 	CT_ARRAY(struct ct_run, run);
+	CT_ARRAY(struct ct_mark, mark); /* only where slices say who woke threads */
+	uint32_t polled;        /* its last poll, of which it is not known what it found: place in ct_wakes.wait + 1 */
 	uint64_t last_end_ns;
 	uint8_t last_end;       /* enum ct_slice_end */
 };
@@ -129,12 +153,17 @@ struct ct_wakes {
 	CT_ARRAY(struct ct_wait_object, object);
 	struct ct_table object_by_hash, object_by_address; /* the latter: the first of a list */
 	uint32_t *family;                      /* of each process: the one whose memory it began with a copy of */
+	CT_ARRAY(struct ct_wait_object, channel); /* address: its number; process: CT_NO */
+	struct ct_table channel_by_number;
+	uint64_t *out;                         /* of each descriptor of the model: the channel that it writes to */
+	uint8_t way[CT_CALLS_MAX];             /* enum ct_way by call */
 	CT_ARRAY(struct ct_outsider, outsider);
 	struct ct_table outsider_by_tid;
 	struct ct_thread_runs *runs;           /* one a thread */
 	uint32_t runs_count;
 	uint32_t *by_tid, *by_pthread;         /* threads by tid, or pthread, and start */
 	uint8_t cause[CT_CAUSES];              /* enum ct_ended by cause; see wakes_join.c */
+	bool polls[CT_CAUSES];                 /* waits for one of several descriptors */
 	bool reads[CT_CALLS_MAX];              /* calls that take a lock for reading */
 	uint64_t enders, seen_ns, slack_ns;
 	uint64_t waits, agree, disagree;
@@ -161,6 +190,23 @@ void ct_wakes_prepare(struct ct_wakes *w);
 void ct_wakes_order(struct ct_wakes *w);
 /* 0 or -ENOMEM. */
 int ct_wakes_families(struct ct_wakes *w);
+/* 0 or -ENOMEM. */
+int ct_wakes_channels(struct ct_wakes *w);
+void ct_wakes_prepare_calls(struct ct_wakes *w);
+/* Takes a WAKE on a descriptor. 0 or -ENOMEM. */
+int ct_wakes_take_written(struct ct_wakes *w, uint32_t process, const struct ct_site *s, uint32_t thread,
+			  uint64_t start_ns, uint64_t end_ns);
+void ct_wakes_drop_marks(struct ct_thread_runs *t, uint64_t ns);
+/* The stack of the write that a thread was in at a time; CT_NO. */
+uint32_t ct_wakes_written_in(const struct ct_wakes *w, uint32_t thread, uint64_t ns);
+/* What a call with this result found: enum ct_found. */
+uint8_t ct_wakes_found(const struct ct_wakes *w, uint32_t call, int64_t result);
+/* Fills in who ended a wait on a descriptor; false: not known. */
+bool ct_wakes_join_channel(struct ct_wakes *w, struct ct_wait *wait, const struct ct_site_info *s);
+void ct_wakes_take(struct ct_wait *wait, enum ct_ended how, uint32_t waker, uint32_t stack, uint64_t release_ns);
+/* The object's WAKE in which the kernel saw the waiter woken, and when; NULL. */
+const struct ct_ender *ct_wakes_by_kernel(const struct ct_wakes *w, const struct ct_wait_object *o,
+					  const struct ct_wait *wait, uint64_t *ret_ns);
 /* Takes in the slices of a payload. 0 or -ENOMEM. */
 int ct_wakes_slices(struct ct_wakes *w, struct ct_switches_decoder *d, struct ct_span payload);
 /* Fills in who ended a wait and returns the number of shares, at most CT_SHARES. */

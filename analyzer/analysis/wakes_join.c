@@ -32,9 +32,12 @@ void ct_wakes_prepare(struct ct_wakes *w)
 		for (size_t i = 0; i < sizeof(enders) / sizeof(enders[0]); i++)
 			if (m->cause[c].name && !strcmp(m->cause[c].name, enders[i].cause))
 				w->cause[c] = (uint8_t)enders[i].ended;
+	for (uint32_t c = 0; c < CT_CAUSES; c++)
+		w->polls[c] = m->cause[c].name && !strcmp(m->cause[c].name, "poll");
 	for (uint32_t i = 0; i < m->call_count; i++)
 		if (m->call[i].id < CT_CALLS_MAX && m->call[i].name && strstr(m->call[i].name, "rdlock"))
 			w->reads[m->call[i].id] = true;
+	ct_wakes_prepare_calls(w);
 }
 
 uint32_t ct_enders_after(const struct ct_wait_object *o, uint64_t ns)
@@ -107,7 +110,7 @@ static uint64_t earlier(uint64_t ns, uint64_t slack_ns)
 	return ns > slack_ns ? ns - slack_ns : 0;
 }
 
-static void take_ender(struct ct_wait *wait, enum ct_ended how, uint32_t waker, uint32_t stack, uint64_t release_ns)
+void ct_wakes_take(struct ct_wait *wait, enum ct_ended how, uint32_t waker, uint32_t stack, uint64_t release_ns)
 {
 	wait->ended = (uint8_t)how;
 	wait->waker = waker;
@@ -166,7 +169,7 @@ static uint32_t join_release(struct ct_wakes *w, struct ct_wait *wait, const str
 			continue;
 		if (!last) {
 			last = e;
-			take_ender(wait, CT_ENDED_RELEASE, e->thread, e->stack, e->moment_ns);
+			ct_wakes_take(wait, CT_ENDED_RELEASE, e->thread, e->stack, e->moment_ns);
 			until_ns = wait->release_ns;
 		}
 		/* What no hold covers goes to the next one: the lock was on its way. One that
@@ -226,6 +229,15 @@ static const struct ct_ender *wake_by_kernel(const struct ct_wakes *w, const str
 	return NULL;
 }
 
+const struct ct_ender *ct_wakes_by_kernel(const struct ct_wakes *w, const struct ct_wait_object *o,
+					  const struct ct_wait *wait, uint64_t *ret_ns)
+{
+	const struct ct_ender *e = wake_by_kernel(w, o, ct_enders_after(o, wait->end_ns + w->slack_ns), wait, ret_ns);
+
+	*ret_ns = e ? *ret_ns : 0;
+	return e;
+}
+
 static bool join_wake(struct ct_wakes *w, struct ct_wait *wait, const struct ct_wait_object *o)
 {
 	uint32_t first = o ? ct_enders_after(o, wait->end_ns) : 0;
@@ -244,7 +256,7 @@ static bool join_wake(struct ct_wakes *w, struct ct_wait *wait, const struct ct_
 			ns = e->moment_ns;
 	}
 	if (e)
-		take_ender(wait, CT_ENDED_WAKE, e->thread, e->stack, ns);
+		ct_wakes_take(wait, CT_ENDED_WAKE, e->thread, e->stack, ns);
 	return e != NULL;
 }
 
@@ -259,7 +271,7 @@ static bool join_arrival(struct ct_wait *wait, const struct ct_wait_object *o)
 			break;
 		if (e->kind != CT_EVENT_INTERVAL || e->thread == wait->thread)
 			continue;
-		take_ender(wait, CT_ENDED_ARRIVAL, e->thread, e->stack, e->moment_ns);
+		ct_wakes_take(wait, CT_ENDED_ARRIVAL, e->thread, e->stack, e->moment_ns);
 		return true;
 	}
 	return false;
@@ -300,7 +312,7 @@ static bool join_thread(struct ct_wakes *w, struct ct_wait *wait, const struct c
 		return false;
 	const struct ct_thread_info *t = &w->m->thread[thread];
 
-	take_ender(wait, CT_ENDED_EXIT, thread, CT_NO, t->ended ? t->end_ns : wait->end_ns);
+	ct_wakes_take(wait, CT_ENDED_EXIT, thread, CT_NO, t->ended ? t->end_ns : wait->end_ns);
 	return true;
 }
 
@@ -324,7 +336,7 @@ static bool join_child(struct ct_wakes *w, struct ct_wait *wait, const struct ct
 	}
 	for (uint32_t i = 0; best != CT_NO && i < m->thread_count; i++)
 		if (m->thread[i].process == best && m->thread[i].tid == m->process[best].pid) {
-			take_ender(wait, CT_ENDED_EXIT, i, CT_NO, m->process[best].end_ns);
+			ct_wakes_take(wait, CT_ENDED_EXIT, i, CT_NO, m->process[best].end_ns);
 			return true;
 		}
 	return false;
@@ -415,9 +427,10 @@ static void ask_kernel(struct ct_wakes *w, struct ct_wait *wait, uint32_t cause)
 	uint32_t waker = ct_kernel_waker(w, run, cause);
 
 	if (waker == CT_NO || waker == wait->thread)
-		take_ender(wait, CT_ENDED_TIME, CT_NO, CT_NO, run->woken_ns);
+		ct_wakes_take(wait, CT_ENDED_TIME, CT_NO, CT_NO, run->woken_ns);
 	else
-		take_ender(wait, CT_ENDED_KERNEL, waker, CT_NO, run->woken_ns);
+		ct_wakes_take(wait, CT_ENDED_KERNEL, waker,
+			      waker < CT_OUTSIDE ? ct_wakes_written_in(w, waker, run->woken_ns) : CT_NO, run->woken_ns);
 }
 
 uint32_t ct_wakes_join(struct ct_wakes *w, struct ct_wait *wait, struct ct_share *shares)
@@ -436,6 +449,8 @@ uint32_t ct_wakes_join(struct ct_wakes *w, struct ct_wait *wait, struct ct_share
 	}
 	if (w->cause[cause] == CT_ENDED_EXIT)
 		found = s->site.object_kind == CT_OBJECT_THREAD ? join_thread(w, wait, s) : join_child(w, wait, s);
+	if (s->site.object_kind == CT_OBJECT_FD || wait->via != CT_NO)
+		found = found || ct_wakes_join_channel(w, wait, s);
 	if (s->site.object_kind == CT_OBJECT_ADDRESS) {
 		n = join_object(w, wait, s, ct_wakes_object(w, s->process, s->site.object), shares, &found);
 		if (!found)

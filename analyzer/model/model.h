@@ -139,8 +139,10 @@ struct ct_stack_info {
 };
 
 struct ct_descriptor_info {
+	uint32_t process;             /* index */
 	int64_t fd;
 	uint64_t kind, device, inode;
+	uint64_t in, out, listener;   /* channels; 0: not known */
 	char *label;
 };
 

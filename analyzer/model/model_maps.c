@@ -125,6 +125,10 @@ int ct_model_take_descriptor(struct ct_model *m, const struct ct_record_descript
 	d->kind = r->kind;
 	d->device = r->device;
 	d->inode = r->inode;
+	d->process = ct_table_get(&m->process_by_id, r->process) - 1;
+	d->in = r->in;
+	d->out = r->out;
+	d->listener = r->listener;
 	return ct_model_text(&d->label, r->label);
 }
 

@@ -1,6 +1,8 @@
 /* From joined waits to rows. See report_wakers.h. */
 #include "report_wakers.h"
 
+#include "alike.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +19,8 @@ const char *ct_ended_name(enum ct_ended ended)
 
 	return names[ended];
 }
+
+#define ALIKE_MOST 512u
 
 /* --- groups of threads --- */
 
@@ -176,7 +180,36 @@ static int take_wait(void *self, const struct ct_wakes *w, const struct ct_wait 
 
 /* --- putting in order --- */
 
-/* Stacks become call stacks; rows that were told apart by stacks alone become one. */
+static int to_callstacks(struct ct_wakers_report *r)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < r->row_count && !error; i++) {
+		error = ct_callstack_of(&r->callstacks, r->row[i].waiter_stack, &r->row[i].waiter_stack);
+		if (!error)
+			error = ct_callstack_of(&r->callstacks, r->row[i].waker_stack, &r->row[i].waker_stack);
+	}
+	return error;
+}
+
+/* Of the rows with the most time: symbols take a while. */
+static int to_alike(struct ct_wakers_report *r)
+{
+	struct ct_alikes alikes = { 0 };
+	int error = 0;
+
+	for (uint32_t i = 0; i < r->row_count && i < ALIKE_MOST && !error; i++) {
+		struct ct_waker_row *row = &r->row[i];
+
+		error = ct_alike_of(&alikes, &r->callstacks, &r->symbols, row->waiter_stack, &row->waiter_stack);
+		if (!error)
+			error = ct_alike_of(&alikes, &r->callstacks, &r->symbols, row->waker_stack, &row->waker_stack);
+	}
+	ct_alikes_free(&alikes);
+	return error;
+}
+
+/* Rows that only their stacks told apart, which have become the same, become one. */
 static int merge_rows(struct ct_wakers_report *r)
 {
 	struct ct_table by_hash = { 0 };
@@ -187,9 +220,6 @@ static int merge_rows(struct ct_wakers_report *r)
 		struct ct_waker_row row = r->row[i];
 		uint8_t cause = r->wakes.site[row.site].site.cause;
 
-		error = ct_callstack_of(&r->callstacks, row.waiter_stack, &row.waiter_stack);
-		if (!error)
-			error = ct_callstack_of(&r->callstacks, row.waker_stack, &row.waker_stack);
 		uint64_t key = ct_mix(ct_pair(row.waiter, row.waker) ^
 				      ct_mix(ct_pair(row.waiter_stack, row.waker_stack)) ^ (uint64_t)cause << 56 ^
 				      (uint64_t)row.ended << 28);
@@ -204,7 +234,7 @@ static int merge_rows(struct ct_wakers_report *r)
 		}
 		if (!at) {
 			r->row[n++] = row;
-			error = error ? error : ct_table_put(&by_hash, key, n);
+			error = ct_table_put(&by_hash, key, n);
 			continue;
 		}
 		struct ct_waker_row *to = &r->row[at - 1];
@@ -281,7 +311,16 @@ static int by_blame(const void *x, const void *y)
 static int put_in_order(struct ct_wakers_report *r)
 {
 	struct ct_table threads = { 0 }, sites = { 0 };
-	int error = merge_rows(r);
+	int error = to_callstacks(r);
+
+	if (!error)
+		error = merge_rows(r);
+	if (r->row_count)
+		qsort(r->row, r->row_count, sizeof(*r->row), by_total);
+	if (!error)
+		error = to_alike(r);
+	if (!error)
+		error = merge_rows(r);
 
 	for (uint32_t i = 0; i < r->row_count && !error; i++)
 		if (r->row[i].waker != CT_NO)

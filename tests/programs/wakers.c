@@ -8,15 +8,7 @@
 #include <sys/wait.h>
 
 #include "case.h"
-
-/* Says what a report must know. site: NULL where the waker is in no call that is recorded. */
-static void told(const char *waiter, const char *waker, const char *cause, const char *wait_site,
-		 const char *wake_site, uint64_t count, bool kernel)
-{
-	printf("{\"waiter\":\"%s\",\"waker\":\"%s\",\"cause\":\"%s\",\"wait_site\":\"%s\",\"wake_site\":\"%s\","
-	       "\"count\":%" PRIu64 ",\"kernel\":%s}\n",
-	       waiter, waker, cause, wait_site, wake_site ? wake_site : "", count, kernel ? "true" : "false");
-}
+#include "told.h"
 
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t g_cond = PTHREAD_COND_INITIALIZER;
@@ -139,7 +131,7 @@ static int bus(int argc, char **argv)
 	t[5] = start(publisher, NULL);
 	for (int i = 0; i < 6; i++)
 		pthread_join(t[i], NULL);
-	told("subscriber", "publisher", "socket", "receive", NULL, 160, true);
+	told("subscriber", "publisher", "socket", "receive", "publish", 160, true);
 	told("joiner", "publisher", "mutex", "subscribe", "publish", 0, false);
 	return 0;
 }
@@ -548,35 +540,6 @@ static int shared(int argc, char **argv)
 	return 0;
 }
 
-static int pipes(int argc, char **argv)
-{
-	int to[2], from[2];
-	char c = 'x';
-
-	(void)argc, (void)argv;
-	MUST(!pipe(to) && !pipe(from));
-	pid_t pid = fork();
-
-	if (!pid) {
-		name_me("echo");
-		for (int i = 0; i < 50; i++) {
-			receive(to[0]);
-			pause_ns(MS / 5); /* until the other one waits */
-			MUST(write(from[1], &c, 1) == 1);
-		}
-		_exit(0);
-	}
-	for (int i = 0; i < 50; i++) {
-		pause_ns(MS / 5);
-		MUST(write(to[1], &c, 1) == 1);
-		receive(from[0]);
-	}
-	waitpid(pid, NULL, 0);
-	told("main", "echo", "pipe", "receive", NULL, 50, true);
-	told("echo", "main", "pipe", "receive", NULL, 50, true);
-	return 0;
-}
-
 CASES_MAIN({ "convoy", convoy }, { "bus", bus }, { "pipeline", pipeline }, { "readers", readers }, { "alone", alone }, { "heap", heap },
 	   { "pingpong", pingpong }, { "barrier", barrier }, { "join", join }, { "child", child },
-	   { "semaphore", semaphore }, { "shared", shared }, { "pipes", pipes })
+	   { "semaphore", semaphore }, { "shared", shared })
