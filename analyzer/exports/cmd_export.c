@@ -6,8 +6,8 @@
 #include "export.h"
 
 const struct ct_export_format ct_export_formats[] = {
-	{ "chrome", "the same as JSON for chrome://tracing, speedscope and others", false, false, ct_export_chrome },
-	{ "perfetto", "timelines, wakers, CPUs for ui.perfetto.dev and trace_processor", false, false, ct_export_perfetto },
+	{ "chrome", "waits and wakers as JSON for speedscope, ui.perfetto.dev and others", false, false, ct_export_chrome },
+	{ "perfetto", "waits, wakers, CPUs for ui.perfetto.dev and trace_processor", false, false, ct_export_perfetto },
 	{ NULL, NULL, false, false, NULL },
 };
 
