@@ -286,7 +286,7 @@ int ct_model_events(struct ct_model *m, struct ct_event_pass *pass, struct ct_sp
 
 	if (error)
 		return error;
-	if (!ct_columns_sound(d))
+	if (!pass->sound && !ct_columns_sound(d))
 		return -EBADMSG;
 	struct ct_resolved *resolved =
 		ct_grow(pass->resolved, &pass->resolved_capacity, d->site_count, sizeof(*resolved));

@@ -103,6 +103,7 @@ static int load_records(struct ct_model *m, struct ct_reader *r)
 	uint64_t last_ns = 0, last_event_ns = 0;
 	int found, error = 0;
 
+	ct_reader_ahead(r, &(struct ct_want){ .kinds = CT_WANT(CT_CHUNK_RECORDS) | CT_WANT(CT_CHUNK_SWITCHES) });
 	while (!error && (found = ct_reader_next(r, &c)) > 0) {
 		m->chunks++;
 		if (c.header.kind == CT_CHUNK_EVENTS && c.header.last_ns > last_event_ns)
@@ -144,6 +145,7 @@ static int load_events(struct ct_model *m, struct ct_reader *r, struct ct_slice_
 	int found = 0, error = 0;
 
 	ct_reader_rewind(r);
+	ct_reader_ahead(r, &(struct ct_want){ .kinds = CT_WANT(CT_CHUNK_EVENTS), .sound = true });
 	while (!error && (found = ct_reader_next(r, &c)) > 0) {
 		if (c.header.kind != CT_CHUNK_EVENTS)
 			continue;
@@ -162,6 +164,7 @@ static int load_events(struct ct_model *m, struct ct_reader *r, struct ct_slice_
 		if (error)
 			break;
 		error = ct_reader_payload(r, &c, &payload);
+		pass.sound = ct_reader_sound(r);
 		if (!error)
 			error = forgive(r, &c, ct_model_events(m, &pass, payload, process, &c.header),
 					"the events of a chunk make no sense");

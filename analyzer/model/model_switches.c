@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "columns.h"
+
 /* A chunk is complete up to about a second before its end. */
 #define AHEAD_NS 1500000000ull
 /* A batch of events is written when it is a second old; later where there are
@@ -92,6 +94,8 @@ int ct_slices_open(struct ct_slice_pass *p, struct ct_model *m, const struct ct_
 	*p = (struct ct_slice_pass){ .reader.fd = -1 };
 	int error = ct_reader_dup(&p->reader, r);
 
+	if (!error)
+		ct_reader_ahead(&p->reader, &(struct ct_want){ .kinds = CT_WANT(CT_CHUNK_SWITCHES), .sound = true });
 	return error ? error : make_lives(p, m);
 }
 
@@ -100,6 +104,7 @@ void ct_slices_close(struct ct_slice_pass *p)
 	ct_reader_close(&p->reader);
 	ct_switches_close(&p->decoder);
 	free(p->task);
+	free(p->waker);
 	free(p->order);
 	ct_table_free(&p->by_tid);
 	*p = (struct ct_slice_pass){ .reader.fd = -1 };
@@ -109,6 +114,9 @@ void ct_slices_close(struct ct_slice_pass *p)
 
 static struct ct_cpu_info *cpu_of(struct ct_model *m, uint32_t number)
 {
+	/* Mostly they come in the order of their numbers. */
+	if (number < m->cpu_count && m->cpu[number].number == number)
+		return &m->cpu[number];
 	uint32_t at = ct_table_get(&m->cpu_by_number, number);
 
 	if (at)
@@ -123,13 +131,14 @@ static struct ct_cpu_info *cpu_of(struct ct_model *m, uint32_t number)
 	return c;
 }
 
-static int add_waker(struct ct_model *m, const struct ct_slice_pass *p, const struct ct_slice *s, uint64_t ready_ns)
+static int add_waker(struct ct_model *m, struct ct_slice_pass *p, const struct ct_slice *s, uint64_t ready_ns)
 {
 	const struct ct_switches_task *by = &p->decoder.task[s->waker];
 	uint32_t flags = s->flags & (CT_SL_SOFTIRQ | CT_SL_HARDIRQ);
 	/* Whom a hardware interrupt met does not matter. */
 	uint64_t tid = flags & CT_SL_HARDIRQ ? 0 : by->tid, key = tid << 8 | flags;
-	uint32_t at = ct_table_get(&m->waker_by_key, key);
+	struct ct_slice_waker *last = &p->waker[s->waker];
+	uint32_t at = last->at && last->flags == flags ? last->at : ct_table_get(&m->waker_by_key, key);
 
 	if (!at && m->waker_count >= WAKERS_MAX)
 		return 0;
@@ -137,6 +146,7 @@ static int add_waker(struct ct_model *m, const struct ct_slice_pass *p, const st
 
 	if (!w || (!at && ct_table_put(&m->waker_by_key, key, m->waker_count)))
 		return -ENOMEM;
+	*last = (struct ct_slice_waker){ (uint32_t)(w - m->waker) + 1, flags };
 	w->tid = (uint32_t)tid;
 	w->pid = by->pid;
 	w->flags = flags;
@@ -239,50 +249,50 @@ static int take_slice(struct ct_slice_pass *p, struct ct_model *m, const struct 
 	return 0;
 }
 
-/* Whether a chunk can be read and is what its header says. */
-static int check_chunk(struct ct_slice_pass *p, const struct ct_chunk_header *h)
+/* Whether what was taken in is what the chunk's header says. */
+static bool is_right(const struct ct_switches_decoder *d, const struct ct_chunk_header *h, uint64_t first_ns,
+		     uint64_t last_ns)
 {
-	struct ct_switches_decoder *d = &p->decoder;
-	uint64_t first_ns = UINT64_MAX, last_ns = 0, n = 0;
-	struct ct_slice s;
-	int found;
-
-	for (; (found = ct_switches_next(d, &s)) > 0; n++) {
-		first_ns = s.start_ns < first_ns ? s.start_ns : first_ns;
-		last_ns = s.end_ns > last_ns ? s.end_ns : last_ns;
-	}
 	for (uint32_t i = 0; i < d->gap_count; i++) {
 		first_ns = d->gap[i].from_ns < first_ns ? d->gap[i].from_ns : first_ns;
 		last_ns = d->gap[i].to_ns > last_ns ? d->gap[i].to_ns : last_ns;
 	}
-	ct_switches_rewind(d);
-	if (found < 0 || n != h->count)
-		return -EBADMSG;
-	return (n || d->gap_count) && (first_ns != h->first_ns || last_ns != h->last_ns) ? -EBADMSG : 0;
+	return (!h->count && !d->gap_count) || (first_ns == h->first_ns && last_ns == h->last_ns);
 }
 
 static int take_chunk(struct ct_slice_pass *p, struct ct_model *m, struct ct_span payload,
 		      const struct ct_chunk_header *h)
 {
 	struct ct_switches_decoder *d = &p->decoder;
+	uint64_t first_ns = UINT64_MAX, last_ns = 0, count = h->count;
 	struct ct_slice s;
 	int error = ct_switches_open(d, payload);
 
 	if (error) /* counted in the first pass */
 		return error == -EBADMSG ? 0 : error;
-	error = check_chunk(p, h);
-	if (error)
-		return error;
+	if (!ct_reader_sound(&p->reader) && (!ct_slices_sound(d, &count) || count != h->count))
+		return -EBADMSG;
 	uint32_t *task = ct_grow(p->task, &p->task_capacity, d->task_count + 1u, sizeof(*task));
 
 	if (!task)
 		return -ENOMEM;
 	p->task = task;
+	struct ct_slice_waker *waker = ct_grow(p->waker, &p->waker_capacity, d->task_count + 1u, sizeof(*waker));
+
+	if (!waker)
+		return -ENOMEM;
+	p->waker = waker;
+	memset(waker, 0, d->task_count * sizeof(*waker));
 	for (uint32_t i = 0; i < d->task_count; i++)
 		task[i] = CT_NO;
-	while (!error && ct_switches_next(d, &s) > 0)
-		error = take_slice(p, m, &s);
-	return error;
+	for (uint64_t i = 0; i < count; i++) {
+		ct_slices_next(d, &s);
+		first_ns = s.start_ns < first_ns ? s.start_ns : first_ns;
+		last_ns = s.end_ns > last_ns ? s.end_ns : last_ns;
+		if (take_slice(p, m, &s))
+			return -ENOMEM;
+	}
+	return is_right(d, h, first_ns, last_ns) ? 0 : -EBADMSG;
 }
 
 static uint64_t behind_ns(const struct ct_model *m)

@@ -1,5 +1,5 @@
 /* Chunks of a trace file. See reader.h and docs/trace-format.md. */
-#include "reader.h"
+#include "reader_ahead.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -133,6 +133,7 @@ int ct_reader_dup(struct ct_reader *ret, const struct ct_reader *r)
 
 void ct_reader_close(struct ct_reader *r)
 {
+	ct_ahead_stop(r);
 	if (r->fd >= 0)
 		close(r->fd);
 	r->fd = -1;
@@ -144,6 +145,7 @@ void ct_reader_close(struct ct_reader *r)
 
 void ct_reader_rewind(struct ct_reader *r)
 {
+	ct_ahead_stop(r);
 	r->offset = r->header.header_bytes;
 }
 
@@ -220,6 +222,8 @@ int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret)
 {
 	struct ct_chunk c;
 
+	if (r->ahead)
+		return ct_ahead_next(r, ret);
 	if (r->offset >= r->limit) {
 		/* A header that says to begin beyond the end. */
 		if (r->offset > r->limit && r->walked <= r->limit)
@@ -249,33 +253,35 @@ int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret)
 int ct_reader_payload(struct ct_reader *r, const struct ct_chunk *c, struct ct_span *ret)
 {
 	const struct ct_chunk_header *h = &c->header;
+	int error;
 
+	if (r->ahead && ct_ahead_payload(r, c, ret, &error))
+		return error;
+	r->sound = false;
 	if (h->codec != CT_CODEC_RAW && h->codec != CT_CODEC_ZSTD)
 		return -ENOTSUP;
 	ct_buf_clear(&r->stored);
 	ct_buf_clear(&r->raw);
-	/* One byte more: an empty payload has an address too. */
-	if (!ct_buf_reserve(&r->stored, h->stored_bytes + 1u) || !ct_buf_reserve(&r->raw, h->raw_bytes + 1u))
-		return -ENOMEM;
-	int error = read_at(r->fd, c->offset + sizeof(*h), r->stored.data, h->stored_bytes);
+	/* The payload ends up in raw. One byte more: an empty one has an address too. */
+	struct ct_buf *from = h->codec == CT_CODEC_ZSTD ? &r->stored : &r->raw;
 
+	if (!ct_buf_reserve(from, h->stored_bytes + 1u) || !ct_buf_reserve(&r->raw, h->raw_bytes + 1u))
+		return -ENOMEM;
+	error = read_at(r->fd, c->offset + sizeof(*h), from->data, h->stored_bytes);
 	if (error && error != -EBADMSG)
 		return error;
-	if (error || ct_crc32c(r->stored.data, h->stored_bytes) != h->stored_crc) {
+	if (error || ct_crc32c(from->data, h->stored_bytes) != h->stored_crc) {
 		ct_reader_damage(r, c->offset, "a chunk's checksum is wrong");
 		return -EBADMSG;
 	}
-	const struct ct_buf *from = &r->stored;
 	size_t n = h->stored_bytes;
 
-	if (h->codec == CT_CODEC_ZSTD) {
-		from = &r->raw;
+	if (h->codec == CT_CODEC_ZSTD)
 		n = ZSTD_decompressDCtx(r->zstd, r->raw.data, h->raw_bytes, r->stored.data, h->stored_bytes);
-	}
 	if (n != h->raw_bytes) {
 		ct_reader_damage(r, c->offset, "a chunk does not decompress to its size");
 		return -EBADMSG;
 	}
-	*ret = (struct ct_span){ from->data, from->data + n };
+	*ret = (struct ct_span){ r->raw.data, r->raw.data + n };
 	return 0;
 }
