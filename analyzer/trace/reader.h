@@ -21,12 +21,15 @@ struct ct_reader {
 	uint64_t damaged;         /* chunks and gaps that could not be read */
 	uint64_t damage_offset;   /* of the first */
 	const char *damage;       /* what was wrong there; static text */
+	bool whole;               /* set by tests: windows read all chunks, too */
 	/* Private. */
 	uint64_t offset;          /* where the next chunk is looked for */
 	uint64_t limit;           /* where the chunks end */
 	uint64_t walked;          /* bytes before it have been walked: gaps in them are counted */
 	struct ct_buf stored, raw;
 	void *zstd;
+	struct ct_index_entry *entry; /* the index, where it is used */
+	uint32_t entry_count, entry_at;
 	struct ct_ahead *ahead;
 	bool sound;               /* of the last payload: see ct_reader_sound */
 };
@@ -55,6 +58,13 @@ int ct_reader_dup(struct ct_reader *ret, const struct ct_reader *r);
 void ct_reader_rewind(struct ct_reader *r);
 /* Goes on at a chunk that was found before. */
 void ct_reader_seek(struct ct_reader *r, uint64_t offset);
+
+/* Lets the passes to come go by the file's index, if it has one, instead of by the
+ * chunks themselves: what is not wanted of the file is not touched, and damage there is
+ * not seen. Chunks have of their header what the index has. 0, -ENOMEM, -errno. */
+int ct_reader_use_index(struct ct_reader *r);
+/* The chunk at an offset: 1, 0 if none is there, -errno. */
+int ct_reader_at(struct ct_reader *r, uint64_t offset, struct ct_chunk *ret);
 
 /* What of the chunks to come will be wanted. */
 struct ct_want {

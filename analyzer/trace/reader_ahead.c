@@ -285,7 +285,7 @@ void ct_reader_ahead(struct ct_reader *r, const struct ct_want *want)
 	a->reader = (struct ct_reader){
 		.fd = r->fd, .file_bytes = r->file_bytes, .header = r->header, .has_trailer = r->has_trailer,
 		.index_offset = r->index_offset, .offset = r->offset, .limit = r->limit, .walked = r->walked,
-		.zstd = ZSTD_createDCtx(),
+		.entry = r->entry, .entry_count = r->entry_count, .entry_at = r->entry_at, .zstd = ZSTD_createDCtx(),
 	};
 	if (!a->reader.zstd || start(a))
 		free_ahead(a);
