@@ -90,12 +90,12 @@ static void ahead_or_not(size_t count)
 
 static void make_large_one(struct make_trace *t)
 {
-	make_large(t, 100000);
+	make_large(t, 40000);
 }
 
 static void make_busy_one(struct make_trace *t)
 {
-	make_busy(t, 60000);
+	make_busy(t, 30000);
 }
 
 static void (*const makers[])(struct make_trace *) = { make_small, make_scheduled, make_large_one, make_busy_one };
@@ -122,7 +122,7 @@ static void damage(void (*make)(struct make_trace *))
 	uint64_t state = 7;
 
 	make(&t);
-	for (uint32_t k = 0; k < 150; k++) {
+	for (uint32_t k = 0; k < 60; k++) {
 		size_t at = 64 + unit_random(&state) % (t.file.size - 64), n = k % 3 ? t.file.size : at;
 		uint8_t before = t.file.data[at];
 
