@@ -165,6 +165,10 @@ void ct_reader_rewind(struct ct_reader *r)
 
 void ct_reader_seek(struct ct_reader *r, uint64_t offset)
 {
+	ct_ahead_stop(r);
+	/* From there on by the chunks themselves. */
+	free(r->entry);
+	r->entry = NULL;
 	r->offset = offset;
 }
 
