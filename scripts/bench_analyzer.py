@@ -42,10 +42,12 @@ redis-cli -p {port} shutdown nosave
 wait
 """
 
-# command, largest trace in millions of events: those above write, or keep, all of it
-COMMANDS = [("blocks", 100), ("threads", 100), ("stats", 100), ("sched", 100), ("deadlocks", 100),
-            ("blocks --from 50% --to 51%", 100), ("check", 100), ("locks", 100), ("wakers", 100), ("path", 100),
-            ("path --from 50% --to 51%", 100), ("whatif --from 50% --to 51%", 10), ("dump", 10)]
+# command, largest trace in millions of events (those above write, or keep, all of it), and whether it is one of
+# those that take long, which --heavy bounds
+COMMANDS = [("blocks", 100, False), ("threads", 100, False), ("stats", 100, False),
+            ("blocks --from 50% --to 51%", 100, False), ("sched", 100, True), ("deadlocks", 100, True),
+            ("check", 100, True), ("locks", 100, True), ("wakers", 100, True), ("path", 100, True),
+            ("path --from 50% --to 51%", 100, True), ("whatif --from 50% --to 51%", 10, True), ("dump", 10, True)]
 
 GO = """package main
 
@@ -92,8 +94,9 @@ def median_of(runs):
 
 
 class Analyzer:
-    def __init__(self, bench, sizes, pairs):
+    def __init__(self, bench, sizes, pairs, heavy):
         self.b = bench
+        self.heavy = heavy
         self.sizes = sizes
         self.pairs = pairs
         self.lines = []
@@ -142,10 +145,10 @@ class Analyzer:
                  f"{size / events:.2f} bytes an event with everything.\n")
         self.say("| command | " + " | ".join(f"{n} million: events/s | memory" for n in self.sizes) + " | growth |")
         self.say("| --- |" + " --- | --- |" * len(self.sizes) + " --- |")
-        for command, most in commands:
+        for command, most, heavy in commands:
             cells, rates = [], []
             for n, path, events, slices, size in traces:
-                if n > most:
+                if n > (min(most, self.heavy) if heavy else most):
                     cells += ["", ""]
                     continue
                 r = self.run(command, path, self.pairs if n <= 10 else 1)
@@ -250,10 +253,10 @@ class Analyzer:
     def exports(self, seed):
         text = subprocess.run([self.b.analyze, "export", "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
         formats = re.findall(r"^  (\w+)", text.partition("Formats:")[2], re.M)
-        if not formats:
-            return
         sizes = [n for n in self.sizes if n <= 10]
-        self.table("Exports", seed, [(f"export --format {f} -o {self.b.tmp}/export", sizes[-1]) for f in formats])
+        if not formats or not sizes:
+            return
+        self.table("Exports", seed, [(f"export --format {f} -o {self.b.tmp}/export", sizes[-1], False) for f in formats])
 
     def cpu(self):
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
