@@ -89,8 +89,25 @@ int ct_get_span(struct ct_span *s, struct ct_span *ret)
 	return 0;
 }
 
+/* With the instruction for it: some 8 bytes in three cycles. */
+__attribute__((target("sse4.2"))) static uint32_t crc32c_sse(const uint8_t *p, size_t n)
+{
+	uint64_t crc = ~0u, v;
+
+	for (; n >= 8; n -= 8, p += 8) {
+		memcpy(&v, p, 8);
+		crc = __builtin_ia32_crc32di(crc, v);
+	}
+	while (n--)
+		crc = __builtin_ia32_crc32qi((uint32_t)crc, *p++);
+	return ~(uint32_t)crc;
+}
+
 uint32_t ct_crc32c(const void *data, size_t n)
 {
+	if (__builtin_cpu_supports("sse4.2"))
+		return crc32c_sse(data, n);
+
 	static uint32_t table[8][256]; /* slicing by 8 (Kounavis and Berry, 2005) */
 	static bool ready;
 

@@ -64,6 +64,8 @@ bool ct_command_stop(const struct ct_context *c);
 
 /* What the trace covers, the first lines of every report. */
 void ct_print_header(const struct ct_context *c, const struct ct_model *m);
+/* One line if what is shown is only the last part of the time: see ct_lives_fit. */
+void ct_print_shortened(const struct ct_context *c, const struct ct_model *m, uint64_t bytes);
 /* One line if the filters leave no thread: whether there is nothing else to say. */
 bool ct_print_nothing(const struct ct_context *c, const struct ct_model *m);
 /* The frames of a call stack, a line each. 0 or -ENOMEM. */

@@ -67,6 +67,7 @@ int ct_calls_read(const struct ct_model *m, struct ct_reader *r, ct_call_taker *
 	int found = 0, error = 0;
 
 	ct_reader_rewind(r);
+	ct_reader_ahead(r, &(struct ct_want){ .kinds = CT_WANT(CT_CHUNK_EVENTS), .from_ns = m->from_ns, .to_ns = m->to_ns });
 	while (!error && (found = ct_reader_next(r, &c)) > 0) {
 		uint32_t process = ct_table_get(&m->process_by_id, c.header.process) - 1;
 

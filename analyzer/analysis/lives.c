@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The waits of one thread, by their ends. */
 struct chain {
@@ -218,6 +219,45 @@ static int make_chains(const struct ct_wakes *w, struct chain *chains)
 			c->wait[c->count++] = i;
 	}
 	return 0;
+}
+
+/* Measured, with what the path takes for its own sums. */
+#define EVENT_BYTES 140u
+#define SLICE_BYTES 80u
+#define BYTES_MOST  (4ull << 30)
+
+static uint64_t begin_of(const struct ct_model *m)
+{
+	return m->from_ns > m->start_ns ? m->from_ns : m->start_ns;
+}
+
+static uint64_t end_of(const struct ct_model *m)
+{
+	return m->to_ns < m->end_ns ? m->to_ns : m->end_ns;
+}
+
+static uint64_t bytes_of(const struct ct_model *m)
+{
+	double whole = (double)m->events * EVENT_BYTES + (double)m->slices * SLICE_BYTES;
+	uint64_t from_ns = begin_of(m), to_ns = end_of(m);
+
+	if (m->end_ns <= m->start_ns || to_ns <= from_ns)
+		return 0;
+	return (uint64_t)(whole * (double)(to_ns - from_ns) / (double)(m->end_ns - m->start_ns));
+}
+
+uint64_t ct_lives_fit(struct ct_model *m)
+{
+	uint64_t half = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
+	uint64_t limit = half < BYTES_MOST ? half : BYTES_MOST, bytes = bytes_of(m);
+
+	if (bytes <= limit)
+		return 0;
+	uint64_t to_ns = end_of(m), length_ns = (uint64_t)((double)(to_ns - begin_of(m)) * (double)limit / (double)bytes);
+
+	m->from_ns = to_ns - length_ns;
+	m->window = true;
+	return bytes;
 }
 
 int ct_lives_make(struct ct_lives *l, const struct ct_model *m, struct ct_reader *reader)

@@ -38,6 +38,10 @@ struct ct_lives {
 	struct ct_life *life;   /* one a thread of the model */
 };
 
+/* Where lives would take more memory than they may (4 GB, half of the machine's), makes a
+ * window of the last part of the time that was asked for. What the whole would take,
+ * about; 0: it may. */
+uint64_t ct_lives_fit(struct ct_model *m);
 /* Reads the trace once more. 0, -ENOMEM, -errno. Close in either case. */
 int ct_lives_make(struct ct_lives *l, const struct ct_model *m, struct ct_reader *reader);
 void ct_lives_close(struct ct_lives *l);

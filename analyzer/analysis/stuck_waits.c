@@ -110,6 +110,7 @@ static int walk(struct walk *w, struct ct_reader *r, uint64_t from_ns)
 	int found = 0, error = 0;
 
 	ct_reader_rewind(r);
+	ct_reader_ahead(r, &(struct ct_want){ .kinds = CT_WANT(CT_CHUNK_EVENTS), .from_ns = from_ns, .to_ns = UINT64_MAX });
 	while (!error && (found = ct_reader_next(r, &c)) > 0) {
 		uint32_t process = ct_table_get(&w->s->model->process_by_id, c.header.process);
 

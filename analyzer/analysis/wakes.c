@@ -9,7 +9,11 @@
  * many processes, up to 15 s. */
 #define BEHIND_NS     2500000000ull
 #define BEHIND_MAX_NS 16000000000ull
-#define ENDERS_HELD   2000000u
+#define ENDERS_HELD   262144u
+#define ENDERS_MOST   8000000u
+/* With a window: how far from it what matters in it may be. */
+#define NEAR_NS       60000000000ull
+#define KEEP_NS       1000000000ull
 /* A thread that came back from a wait soon leaves the call. */
 #define AFTER_NS      1000000u
 
@@ -162,6 +166,8 @@ static int take_event(struct ct_wakes *w, uint32_t process, const struct ct_site
 	const struct ct_model *m = w->m;
 	uint64_t start_ns = c->start_ns, end_ns = c->end_ns;
 
+	if (end_ns < w->from_ns || start_ns > w->to_ns)
+		return 0;
 	if (s->kind == CT_EVENT_HOLD || s->kind == CT_EVENT_WAKE)
 		return add_ender(w, process, s, thread, start_ns, end_ns);
 	if (s->kind != CT_EVENT_INTERVAL || !m->cause[s->cause].is_wait || s->flags & CT_EV_ABANDONED)
@@ -343,6 +349,10 @@ static int join(struct ct_wakes *w, uint64_t until_ns)
 		memmove(w->wait, w->wait + n, (w->wait_count - n) * sizeof(*w->wait));
 	w->wait_count -= n;
 	drop_old(w, until_ns);
+	/* What is left has to wait for what is still to be read: the next time shall find
+	 * as much again. */
+	w->join_waits = w->wait_count > CT_WAKES_HELD / 2 ? 2 * w->wait_count : CT_WAKES_HELD;
+	w->join_enders = w->enders > ENDERS_HELD / 2 ? 2 * w->enders : ENDERS_HELD;
 	return 0;
 }
 
@@ -350,12 +360,12 @@ static int maybe_join(struct ct_wakes *w)
 {
 	uint64_t behind_ns = BEHIND_NS + 125000000ull * w->m->process_count;
 
-	if (w->keep || (w->wait_count < CT_WAKES_HELD && w->enders < ENDERS_HELD))
+	if (w->keep || (w->wait_count < w->join_waits && w->enders < w->join_enders))
 		return 0;
 	if (behind_ns > BEHIND_MAX_NS)
 		behind_ns = BEHIND_MAX_NS;
 	/* Memory counts more than the last wait's waker. */
-	if (w->wait_count > 4 * CT_WAKES_HELD || w->enders > 4 * ENDERS_HELD)
+	if (w->wait_count > CT_WAKES_MOST || w->enders > ENDERS_MOST)
 		behind_ns /= 8;
 	return join(w, w->seen_ns > behind_ns ? w->seen_ns - behind_ns : 0);
 }
@@ -374,6 +384,13 @@ static int open_wakes(struct ct_wakes *w)
 	if (ct_wakes_families(w) || ct_wakes_channels(w))
 		return -ENOMEM;
 	w->slack_ns = m->clock_error_ns + 1000;
+	w->join_waits = CT_WAKES_HELD;
+	w->join_enders = ENDERS_HELD;
+	w->to_ns = UINT64_MAX;
+	if (w->keep && m->window) {
+		w->from_ns = m->from_ns > KEEP_NS ? m->from_ns - KEEP_NS : 0;
+		w->to_ns = m->to_ns < UINT64_MAX - KEEP_NS ? m->to_ns + KEEP_NS : UINT64_MAX;
+	}
 	w->wakes = m->slices && !strcmp(ct_model_meta(m, "wakes"), "sched_waking");
 	ct_wakes_prepare(w);
 	return 0;
@@ -390,12 +407,18 @@ int ct_wakes_read(struct ct_wakes *w, const struct ct_model *m, struct ct_reader
 
 	*w = (struct ct_wakes){ .m = m, .keep = keep, .take = take, .self = self };
 	int error = open_wakes(w);
+	struct ct_want want = { .kinds = CT_WANT(CT_CHUNK_EVENTS) | CT_WANT(CT_CHUNK_SWITCHES) };
 
+	if (m->window && !r->whole) {
+		want.from_ns = m->from_ns > NEAR_NS ? m->from_ns - NEAR_NS : 0;
+		want.to_ns = m->to_ns < UINT64_MAX - NEAR_NS ? m->to_ns + NEAR_NS : UINT64_MAX;
+	}
 	ct_reader_rewind(r);
+	ct_reader_ahead(r, &want);
 	while (!error && (found = ct_reader_next(r, &c)) > 0) {
 		uint32_t process = ct_table_get(&m->process_by_id, c.header.process) - 1;
 
-		if (c.header.kind != CT_CHUNK_SWITCHES && (c.header.kind != CT_CHUNK_EVENTS || process == CT_NO))
+		if (!ct_is_wanted(&want, &c.header) || (c.header.kind == CT_CHUNK_EVENTS && process == CT_NO))
 			continue;
 		error = ct_reader_payload(r, &c, &payload);
 		if (error == -EBADMSG || error == -ENOTSUP) {

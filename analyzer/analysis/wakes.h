@@ -18,15 +18,20 @@
  *
  * Events come in the order of chunks, not of time: waits are joined when all that
  * ended before them must have been read. Until then they are held, and so are the
- * enders and wake-ups of that time: up to CT_WAKES_HELD waits. With keep nothing is
- * dropped: 64 bytes a wait, 40 bytes a HOLD or WAKE, 40 bytes a slice.
+ * enders and wake-ups of that time: twice as many waits as a few seconds have, at least
+ * CT_WAKES_HELD. With keep nothing is dropped: 64 bytes a wait, 40 bytes a HOLD or WAKE,
+ * 40 bytes a slice.
+ *
+ * Of a window only chunks in it and near it are read; with keep only what is in it, or
+ * within a second of it, is kept.
  */
 #ifndef CT_WAKES_H
 #define CT_WAKES_H
 
 #include "model.h"
 
-#define CT_WAKES_HELD 1000000u
+#define CT_WAKES_HELD 131072u
+#define CT_WAKES_MOST 4000000u
 
 enum ct_ended {
 	CT_ENDED_UNKNOWN,
@@ -166,6 +171,9 @@ struct ct_wakes {
 	bool polls[CT_CAUSES];                 /* waits for one of several descriptors */
 	bool reads[CT_CALLS_MAX];              /* calls that take a lock for reading */
 	uint64_t enders, seen_ns, slack_ns;
+	uint32_t join_waits;                   /* join when so many waits, or enders, are held */
+	uint64_t join_enders;
+	uint64_t from_ns, to_ns;               /* what is kept */
 	uint64_t waits, agree, disagree;
 	uint64_t timeless, preempted;          /* not joined: of unknown duration; not asleep in it */
 	bool wakes;                            /* slices say who woke threads */

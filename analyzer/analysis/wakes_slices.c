@@ -197,7 +197,7 @@ static int add_run(struct ct_wakes *w, const struct ct_switches_decoder *d, cons
 		last->end = (uint8_t)s->end;
 		return 0;
 	}
-	if (!slept && !w->keep)
+	if ((!slept && !w->keep) || s->end_ns < w->from_ns || s->start_ns > w->to_ns)
 		return 0;
 	struct ct_run *run = CT_APPEND(t, run);
 

@@ -232,7 +232,8 @@ static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_
 	struct ct_thread_info *t = &m->thread[thread];
 	const bool joined = t->selected && ct_states_of(m, thread);
 	struct ct_columns c = *columns;
-	uint64_t first_ns = UINT64_MAX, last_ns = 0;
+	uint64_t first_ns = UINT64_MAX, last_ns = 0, in_first_ns = UINT64_MAX, in_last_ns = 0;
+	uint32_t outside = 0;
 
 	c.end_ns = pass->decoder.base_ns;
 	for (uint32_t i = 0; i < events; i++) {
@@ -242,9 +243,6 @@ static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_
 		struct ct_resolved *r = &pass->resolved[site];
 
 		c.end_ns = end_ns;
-		if (__builtin_expect(r->thread != thread, 0) &&
-		    resolve(m, r, &pass->decoder.site[site], process, thread))
-			return -ENOMEM;
 		if (start_ns < first_ns)
 			first_ns = start_ns;
 		if (end_ns > last_ns)
@@ -254,25 +252,37 @@ static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_
 			continue;
 		}
 		if (m->window) {
-			if (end_ns < from_ns || start_ns >= to_ns || (end_ns == from_ns && start_ns < end_ns))
+			if (end_ns < from_ns || start_ns >= to_ns || (end_ns == from_ns && start_ns < end_ns)) {
+				outside++;
 				continue;
+			}
+			in_first_ns = start_ns < in_first_ns ? start_ns : in_first_ns;
+			in_last_ns = end_ns > in_last_ns ? end_ns : in_last_ns;
 			start_ns = start_ns < from_ns ? from_ns : start_ns;
 			end_ns = end_ns > to_ns ? to_ns : end_ns;
 		}
+		if (__builtin_expect(r->thread != thread, 0) &&
+		    resolve(m, r, &pass->decoder.site[site], process, thread))
+			return -ENOMEM;
 		if (!joined)
 			take(m, r, t, start_ns, end_ns, min_ns);
 		else if (take_joined(m, r, thread, &pass->decoder.site[site], start_ns, end_ns))
 			return -ENOMEM;
 	}
-	if (first_ns < t->first_ns)
-		t->first_ns = first_ns;
-	if (last_ns > t->last_ns)
-		t->last_ns = last_ns;
 	if (first_ns < pass->first_ns)
 		pass->first_ns = first_ns;
 	if (last_ns > pass->last_ns)
 		pass->last_ns = last_ns;
-	t->events += events;
+	/* Of a window only what is in it: whether chunks outside are read makes no difference. */
+	if (m->window) {
+		first_ns = in_first_ns;
+		last_ns = in_last_ns;
+	}
+	if (first_ns < t->first_ns)
+		t->first_ns = first_ns;
+	if (last_ns > t->last_ns)
+		t->last_ns = last_ns;
+	t->events += events - outside;
 	*columns = c;
 	return 0;
 }
@@ -286,7 +296,7 @@ int ct_model_events(struct ct_model *m, struct ct_event_pass *pass, struct ct_sp
 
 	if (error)
 		return error;
-	if (!ct_columns_sound(d))
+	if (!pass->sound && !ct_columns_sound(d))
 		return -EBADMSG;
 	struct ct_resolved *resolved =
 		ct_grow(pass->resolved, &pass->resolved_capacity, d->site_count, sizeof(*resolved));

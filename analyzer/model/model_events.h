@@ -10,6 +10,7 @@ struct ct_event_pass {
 	struct ct_resolved *resolved; /* one a site of the chunk */
 	uint32_t resolved_capacity;
 	uint64_t first_ns, last_ns;   /* of the chunk's events */
+	bool sound;                   /* the next payload's events are known to be: columns.h */
 };
 
 /* Takes in the events of a process's chunk. 0, -ENOMEM, -EBADMSG: nothing was

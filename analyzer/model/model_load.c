@@ -1,5 +1,6 @@
 /* Reads a trace into the model, in two passes: records, then events. See model.h. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model_events.h"
@@ -84,25 +85,48 @@ static int take_records(struct ct_model *m, struct ct_reader *r, const struct ct
 	return forgive(r, c, error, "the records of a chunk make no sense");
 }
 
-static int note_slices(struct ct_model *m, struct ct_reader *r, const struct ct_chunk *c,
-		       struct ct_switches_decoder *d)
+/* Gaps this far from a window may be in calls that reach into it. */
+#define GAPS_NEAR_NS 60000000000ull
+
+static int note_gaps(struct ct_model *m, struct ct_reader *r, const struct ct_chunk *c, struct ct_switches_decoder *d)
 {
 	struct ct_span payload;
 	int error = ct_reader_payload(r, c, &payload);
 
 	if (error)
 		return error == -EBADMSG || error == -ENOTSUP ? 0 : error;
-	return forgive(r, c, ct_slices_note(m, d, payload, &c->header), "the slices of a chunk make no sense");
+	return forgive(r, c, ct_slices_gaps(m, d, payload), "the slices of a chunk make no sense");
 }
 
-static int load_records(struct ct_model *m, struct ct_reader *r)
+/* Of a window, which is known only after the first pass: the gaps in and near it. */
+static int note_window(struct ct_model *m, struct ct_reader *r)
 {
+	struct ct_switches_decoder d = { 0 };
+	struct ct_want near = { .kinds = CT_WANT(CT_CHUNK_SWITCHES),
+				.from_ns = m->from_ns > GAPS_NEAR_NS ? m->from_ns - GAPS_NEAR_NS : 0,
+				.to_ns = m->to_ns < UINT64_MAX - GAPS_NEAR_NS ? m->to_ns + GAPS_NEAR_NS : UINT64_MAX };
+	struct ct_chunk c;
+	int found = 0, error = 0;
+
+	ct_reader_rewind(r);
+	ct_reader_ahead(r, &near);
+	while (!error && (found = ct_reader_next(r, &c)) > 0)
+		if (ct_is_wanted(&near, &c.header))
+			error = note_gaps(m, r, &c, &d);
+	ct_switches_close(&d);
+	return error ? error : found;
+}
+
+static int load_records(struct ct_model *m, struct ct_reader *r, bool window)
+{
+	struct ct_want want = { .kinds = CT_WANT(CT_CHUNK_RECORDS) | (window ? 0 : CT_WANT(CT_CHUNK_SWITCHES)) };
 	struct ct_switches_decoder slices = { 0 };
 	struct ct_chunk c;
 	struct index_check index = { 0 };
 	uint64_t last_ns = 0, last_event_ns = 0;
 	int found, error = 0;
 
+	ct_reader_ahead(r, &want);
 	while (!error && (found = ct_reader_next(r, &c)) > 0) {
 		m->chunks++;
 		if (c.header.kind == CT_CHUNK_EVENTS && c.header.last_ns > last_event_ns)
@@ -115,8 +139,11 @@ static int load_records(struct ct_model *m, struct ct_reader *r)
 			note_chunk(&index, &c);
 		if (c.header.kind == CT_CHUNK_RECORDS)
 			error = take_records(m, r, &c);
-		if (c.header.kind == CT_CHUNK_SWITCHES)
-			error = note_slices(m, r, &c, &slices);
+		if (c.header.kind == CT_CHUNK_SWITCHES) {
+			ct_slices_count(m, &c.header);
+			if (!window)
+				error = note_gaps(m, r, &c, &slices);
+		}
 	}
 	ct_switches_close(&slices);
 	if (error)
@@ -136,14 +163,53 @@ static int load_records(struct ct_model *m, struct ct_reader *r)
 	return found;
 }
 
+/* The ids of the selected processes, in order; NULL: all of them, or no memory. */
+static uint32_t *selected_processes(const struct ct_model *m, uint32_t *ret_count)
+{
+	uint32_t *id = m->options->process ? malloc((m->process_count + 1u) * sizeof(*id)) : NULL, n = 0;
+
+	for (uint32_t i = 0; id && i < m->process_count; i++) {
+		uint32_t k = n;
+
+		if (!m->process[i].selected)
+			continue;
+		for (; k && id[k - 1] > m->process[i].id; k--)
+			id[k] = id[k - 1];
+		id[k] = m->process[i].id;
+		n++;
+	}
+	*ret_count = n;
+	return id;
+}
+
+static int load_chunk(struct ct_model *m, struct ct_reader *r, struct ct_event_pass *pass, const struct ct_chunk *c,
+		      uint32_t process)
+{
+	struct ct_span payload;
+	int error = ct_reader_payload(r, c, &payload);
+
+	pass->sound = ct_reader_sound(r);
+	if (error)
+		return error == -EBADMSG || error == -ENOTSUP ? 0 : error;
+	return forgive(r, c, ct_model_events(m, pass, payload, process, &c->header),
+		       "the events of a chunk make no sense");
+}
+
 static int load_events(struct ct_model *m, struct ct_reader *r, struct ct_slice_pass *slices)
 {
 	struct ct_event_pass pass = { 0 };
+	struct ct_want want = { .kinds = CT_WANT(CT_CHUNK_EVENTS), .sound = true };
 	struct ct_chunk c;
-	struct ct_span payload;
+	uint32_t *selected = selected_processes(m, &want.process_count);
 	int found = 0, error = 0;
 
+	want.process = selected;
+	if (m->window && !r->whole) {
+		want.from_ns = m->from_ns;
+		want.to_ns = m->to_ns;
+	}
 	ct_reader_rewind(r);
+	ct_reader_ahead(r, &want);
 	while (!error && (found = ct_reader_next(r, &c)) > 0) {
 		if (c.header.kind != CT_CHUNK_EVENTS)
 			continue;
@@ -157,28 +223,32 @@ static int load_events(struct ct_model *m, struct ct_reader *r, struct ct_slice_
 			m->events += c.header.count;
 			continue;
 		}
+		/* Also of those that are not wanted: the lives go on as if they had been read. */
 		if (m->states)
 			error = ct_slices_until(slices, m, r, c.header.last_ns);
-		if (error)
-			break;
-		error = ct_reader_payload(r, &c, &payload);
-		if (!error)
-			error = forgive(r, &c, ct_model_events(m, &pass, payload, process, &c.header),
-					"the events of a chunk make no sense");
-		else if (error == -EBADMSG || error == -ENOTSUP)
-			error = 0;
+		if (!error && ct_is_wanted(&want, &c.header))
+			error = load_chunk(m, r, &pass, &c, process);
+		else
+			m->events += c.header.count;
 	}
+	ct_reader_rewind(r); /* nobody reads ahead for this pass any more */
 	ct_event_pass_free(&pass);
+	free(selected);
 	return error ? error : found;
 }
 
 int ct_model_load_records(struct ct_model *m, struct ct_reader *r, const struct ct_options *o)
 {
+	bool window = o->from.given || o->to.given;
+	int error = window && !r->whole ? ct_reader_use_index(r) : 0;
+
 	ct_model_init(m, o);
 	m->header_start_ns = r->header.start_ns;
-	int error = load_records(m, r);
-
-	return error ? error : ct_model_select(m);
+	if (!error)
+		error = load_records(m, r, window);
+	if (!error)
+		error = ct_model_select(m);
+	return !error && window && m->slices ? note_window(m, r) : error;
 }
 
 int ct_model_load(struct ct_model *m, struct ct_reader *r, const struct ct_options *o)

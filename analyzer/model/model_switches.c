@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "columns.h"
+
 /* A chunk is complete up to about a second before its end. */
 #define AHEAD_NS 1500000000ull
 /* A batch of events is written when it is a second old; later where there are
@@ -14,29 +16,28 @@
 #define CPUS_MAX      4096u
 #define WAKERS_MAX    65536u
 
-int ct_slices_note(struct ct_model *m, struct ct_switches_decoder *d, struct ct_span payload,
-		   const struct ct_chunk_header *h)
+void ct_slices_count(struct ct_model *m, const struct ct_chunk_header *h)
 {
-	int error = ct_switches_open(d, payload);
-
-	if (error)
-		return error;
 	m->slices += h->count;
 	if (h->first_ns < m->slices_from_ns)
 		m->slices_from_ns = h->first_ns;
 	if (h->last_ns > m->slices_to_ns)
 		m->slices_to_ns = h->last_ns;
-	for (uint32_t i = 0; i < d->gap_count; i++) {
+}
+
+int ct_slices_gaps(struct ct_model *m, struct ct_switches_decoder *d, struct ct_span payload)
+{
+	int error = ct_switches_open(d, payload);
+
+	for (uint32_t i = 0; i < d->gap_count && !error; i++) {
 		const struct ct_gap *g = &d->gap[i];
 
 		if (g->from_ns > INT64_MAX || g->to_ns > INT64_MAX)
 			continue;
-		m->gap_records++;
+		m->gap_records += !m->window || (g->to_ns >= m->from_ns && g->from_ns <= m->to_ns);
 		error = ct_gaps_add(&m->gaps, g->from_ns, g->to_ns);
-		if (error)
-			return error;
 	}
-	return 0;
+	return error;
 }
 
 /* --- lives --- */
@@ -92,7 +93,18 @@ int ct_slices_open(struct ct_slice_pass *p, struct ct_model *m, const struct ct_
 	*p = (struct ct_slice_pass){ .reader.fd = -1 };
 	int error = ct_reader_dup(&p->reader, r);
 
-	return error ? error : make_lives(p, m);
+	p->want = (struct ct_want){ .kinds = CT_WANT(CT_CHUNK_SWITCHES), .sound = true };
+	if (!error)
+		error = make_lives(p, m);
+	if (!error && m->window && !r->whole) {
+		p->want.from_ns = m->from_ns;
+		p->want.to_ns = m->to_ns;
+		error = ct_slices_before(p, m);
+		ct_reader_rewind(&p->reader);
+	}
+	if (!error)
+		ct_reader_ahead(&p->reader, &p->want);
+	return error;
 }
 
 void ct_slices_close(struct ct_slice_pass *p)
@@ -100,6 +112,7 @@ void ct_slices_close(struct ct_slice_pass *p)
 	ct_reader_close(&p->reader);
 	ct_switches_close(&p->decoder);
 	free(p->task);
+	free(p->waker);
 	free(p->order);
 	ct_table_free(&p->by_tid);
 	*p = (struct ct_slice_pass){ .reader.fd = -1 };
@@ -109,6 +122,9 @@ void ct_slices_close(struct ct_slice_pass *p)
 
 static struct ct_cpu_info *cpu_of(struct ct_model *m, uint32_t number)
 {
+	/* Mostly they come in the order of their numbers. */
+	if (number < m->cpu_count && m->cpu[number].number == number)
+		return &m->cpu[number];
 	uint32_t at = ct_table_get(&m->cpu_by_number, number);
 
 	if (at)
@@ -123,13 +139,14 @@ static struct ct_cpu_info *cpu_of(struct ct_model *m, uint32_t number)
 	return c;
 }
 
-static int add_waker(struct ct_model *m, const struct ct_slice_pass *p, const struct ct_slice *s, uint64_t ready_ns)
+static int add_waker(struct ct_model *m, struct ct_slice_pass *p, const struct ct_slice *s, uint64_t ready_ns)
 {
 	const struct ct_switches_task *by = &p->decoder.task[s->waker];
 	uint32_t flags = s->flags & (CT_SL_SOFTIRQ | CT_SL_HARDIRQ);
 	/* Whom a hardware interrupt met does not matter. */
 	uint64_t tid = flags & CT_SL_HARDIRQ ? 0 : by->tid, key = tid << 8 | flags;
-	uint32_t at = ct_table_get(&m->waker_by_key, key);
+	struct ct_slice_waker *last = &p->waker[s->waker];
+	uint32_t at = last->at && last->flags == flags ? last->at : ct_table_get(&m->waker_by_key, key);
 
 	if (!at && m->waker_count >= WAKERS_MAX)
 		return 0;
@@ -137,6 +154,7 @@ static int add_waker(struct ct_model *m, const struct ct_slice_pass *p, const st
 
 	if (!w || (!at && ct_table_put(&m->waker_by_key, key, m->waker_count)))
 		return -ENOMEM;
+	*last = (struct ct_slice_waker){ (uint32_t)(w - m->waker) + 1, flags };
 	w->tid = (uint32_t)tid;
 	w->pid = by->pid;
 	w->flags = flags;
@@ -150,11 +168,12 @@ static int add_waker(struct ct_model *m, const struct ct_slice_pass *p, const st
 static int add_turn(struct ct_model *m, struct ct_slice_pass *p, struct ct_states *st, const struct ct_slice *s,
 		    const struct ct_turn *turn)
 {
-	struct ct_cpu_info *cpu = cpu_of(m, s->cpu);
+	struct ct_cpu_info *cpu = turn->ran_ns ? cpu_of(m, s->cpu) : NULL;
 
-	if (!cpu)
+	if (cpu)
+		cpu->running_ns += turn->ran_ns;
+	else if (turn->ran_ns)
 		return -ENOMEM;
-	cpu->running_ns += turn->ran_ns;
 	if (s->start_ns >= st->line.from_ns && s->start_ns < m->to_ns) {
 		st->migrations += st->placed && st->cpu != s->cpu;
 		if (turn->woken) {
@@ -212,7 +231,7 @@ static void find_begin(struct ct_model *m, uint32_t thread, const struct ct_slic
 	begin_life(m, thread, from_ns);
 }
 
-static int take_slice(struct ct_slice_pass *p, struct ct_model *m, const struct ct_slice *s)
+int ct_slices_take(struct ct_slice_pass *p, struct ct_model *m, const struct ct_slice *s)
 {
 	uint32_t at = place_of(p, m, s->task, s->start_ns);
 	const struct ct_switches_task *task = &p->decoder.task[s->task];
@@ -239,50 +258,58 @@ static int take_slice(struct ct_slice_pass *p, struct ct_model *m, const struct 
 	return 0;
 }
 
-/* Whether a chunk can be read and is what its header says. */
-static int check_chunk(struct ct_slice_pass *p, const struct ct_chunk_header *h)
+/* Whether what was taken in is what the chunk's header says. */
+static bool is_right(const struct ct_switches_decoder *d, const struct ct_chunk_header *h, uint64_t first_ns,
+		     uint64_t last_ns)
 {
-	struct ct_switches_decoder *d = &p->decoder;
-	uint64_t first_ns = UINT64_MAX, last_ns = 0, n = 0;
-	struct ct_slice s;
-	int found;
-
-	for (; (found = ct_switches_next(d, &s)) > 0; n++) {
-		first_ns = s.start_ns < first_ns ? s.start_ns : first_ns;
-		last_ns = s.end_ns > last_ns ? s.end_ns : last_ns;
-	}
 	for (uint32_t i = 0; i < d->gap_count; i++) {
 		first_ns = d->gap[i].from_ns < first_ns ? d->gap[i].from_ns : first_ns;
 		last_ns = d->gap[i].to_ns > last_ns ? d->gap[i].to_ns : last_ns;
 	}
-	ct_switches_rewind(d);
-	if (found < 0 || n != h->count)
-		return -EBADMSG;
-	return (n || d->gap_count) && (first_ns != h->first_ns || last_ns != h->last_ns) ? -EBADMSG : 0;
+	return (!h->count && !d->gap_count) || (first_ns == h->first_ns && last_ns == h->last_ns);
+}
+
+int ct_slices_tasks(struct ct_slice_pass *p)
+{
+	uint32_t n = p->decoder.task_count;
+	uint32_t *task = ct_grow(p->task, &p->task_capacity, n + 1u, sizeof(*task));
+
+	if (!task)
+		return -ENOMEM;
+	p->task = task;
+	struct ct_slice_waker *waker = ct_grow(p->waker, &p->waker_capacity, n + 1u, sizeof(*waker));
+
+	if (!waker)
+		return -ENOMEM;
+	p->waker = waker;
+	memset(waker, 0, n * sizeof(*waker));
+	for (uint32_t i = 0; i < n; i++)
+		task[i] = CT_NO;
+	return 0;
 }
 
 static int take_chunk(struct ct_slice_pass *p, struct ct_model *m, struct ct_span payload,
 		      const struct ct_chunk_header *h)
 {
 	struct ct_switches_decoder *d = &p->decoder;
+	uint64_t first_ns = UINT64_MAX, last_ns = 0, count = h->count;
 	struct ct_slice s;
 	int error = ct_switches_open(d, payload);
 
 	if (error) /* counted in the first pass */
 		return error == -EBADMSG ? 0 : error;
-	error = check_chunk(p, h);
-	if (error)
-		return error;
-	uint32_t *task = ct_grow(p->task, &p->task_capacity, d->task_count + 1u, sizeof(*task));
-
-	if (!task)
+	if (!ct_reader_sound(&p->reader) && (!ct_slices_sound(d, &count) || count != h->count))
+		return -EBADMSG;
+	if (ct_slices_tasks(p))
 		return -ENOMEM;
-	p->task = task;
-	for (uint32_t i = 0; i < d->task_count; i++)
-		task[i] = CT_NO;
-	while (!error && ct_switches_next(d, &s) > 0)
-		error = take_slice(p, m, &s);
-	return error;
+	for (uint64_t i = 0; i < count; i++) {
+		ct_slices_next(d, &s);
+		first_ns = s.start_ns < first_ns ? s.start_ns : first_ns;
+		last_ns = s.end_ns > last_ns ? s.end_ns : last_ns;
+		if (ct_slices_take(p, m, &s))
+			return -ENOMEM;
+	}
+	return is_right(d, h, first_ns, last_ns) ? 0 : -EBADMSG;
 }
 
 static uint64_t behind_ns(const struct ct_model *m)
@@ -309,6 +336,8 @@ int ct_slices_until(struct ct_slice_pass *p, struct ct_model *m, struct ct_reade
 		if (c.header.last_ns > p->seen_ns)
 			p->seen_ns = c.header.last_ns;
 		m->exact_ns = p->seen_ns > old_ns ? p->seen_ns - old_ns : 0;
+		if (!ct_is_wanted(&p->want, &c.header))
+			continue;
 		error = ct_reader_payload(&p->reader, &c, &payload);
 		if (error == -EBADMSG || error == -ENOTSUP)
 			continue; /* counted in the first pass */

@@ -14,10 +14,15 @@
 struct ct_slice_pass {
 	struct ct_reader reader;
 	struct ct_switches_decoder decoder;
+	struct ct_want want;      /* of the chunks; those outside of a window are not read */
 	uint64_t seen_ns;         /* everything up to there was read */
 	bool at_end;
 	uint32_t *task;           /* of the chunk's tasks: 1 + place in order; CT_NO: not looked up yet */
 	uint32_t task_capacity;
+	struct ct_slice_waker {
+		uint32_t at, flags;
+	} *waker;                 /* of the chunk's tasks: 1 + place in the model's wakers, for those flags */
+	uint32_t waker_capacity;
 	uint32_t *order;          /* selected threads by tid and start */
 	struct ct_table by_tid;   /* tid -> 1 + place of its first thread that may still live */
 };
@@ -31,8 +36,17 @@ int ct_slices_until(struct ct_slice_pass *p, struct ct_model *m, struct ct_reade
 int ct_slices_finish(struct ct_slice_pass *p, struct ct_model *m, struct ct_reader *r);
 void ct_slices_close(struct ct_slice_pass *p);
 
-/* In the first pass: what a chunk says of the records as a whole. 0, -EBADMSG, -ENOMEM. */
-int ct_slices_note(struct ct_model *m, struct ct_switches_decoder *d, struct ct_span payload,
-		   const struct ct_chunk_header *h);
+/* In the first pass: what a chunk's header says, and what its gaps are. 0, -EBADMSG, -ENOMEM. */
+void ct_slices_count(struct ct_model *m, const struct ct_chunk_header *h);
+int ct_slices_gaps(struct ct_model *m, struct ct_switches_decoder *d, struct ct_span payload);
+
+/* --- between model_switches.c and model_before.c --- */
+
+/* The lives as they are when the window begins: from the last slice of each thread in
+ * the chunks before it. 0, -ENOMEM, -errno. */
+int ct_slices_before(struct ct_slice_pass *p, struct ct_model *m);
+/* Forgets whose tasks' the decoder's are. */
+int ct_slices_tasks(struct ct_slice_pass *p);
+int ct_slices_take(struct ct_slice_pass *p, struct ct_model *m, const struct ct_slice *s);
 
 #endif

@@ -1,15 +1,19 @@
 /* Checks of whole columns. See columns.h. */
 #include "columns.h"
 
-/* Whether a column holds count varints and nothing else: one by one. */
-static bool sound_slowly(struct ct_span s, uint32_t count)
-{
-	uint64_t v;
+#include <emmintrin.h>
 
-	for (uint32_t i = 0; i < count; i++)
+#define NO_VARINTS UINT64_MAX
+
+/* How many varints a column holds; NO_VARINTS: something else is in it. One by one. */
+static uint64_t varints_slowly(struct ct_span s)
+{
+	uint64_t v, n = 0;
+
+	for (; s.p != s.end; n++)
 		if (ct_get_varint(&s, &v))
-			return false;
-	return s.p == s.end;
+			return NO_VARINTS;
+	return n;
 }
 
 /* Whether the bytes with a continuation bit around at are too many for a varint
@@ -31,7 +35,7 @@ static bool long_run(const struct ct_span *s, const uint8_t *at)
  * bytes and more: one has four continuation bits in one half of an aligned
  * word, or lies across the begin of the last bytes, which are no word.
  */
-static bool sound(struct ct_span s, uint32_t count)
+static uint64_t varints(struct ct_span s)
 {
 	const uint64_t more = 0x8080808080808080ull, half = 0x80808080ull;
 	const uint8_t *p = s.p;
@@ -41,29 +45,73 @@ static bool sound(struct ct_span s, uint32_t count)
 		memcpy(&w, p, sizeof(w));
 		w &= more;
 		if (((w & half) == half && long_run(&s, p)) || (w >> 32 == half && long_run(&s, p + 4)))
-			return sound_slowly(s, count);
+			return varints_slowly(s);
 		n += 8 - ((w >> 7) * 0x0101010101010101ull >> 56);
 	}
 	if (s.end - s.p < 8 || long_run(&s, p))
-		return sound_slowly(s, count);
+		return varints_slowly(s);
 	for (; p < s.end; p++)
 		n += *p < 0x80;
-	return n == count && s.end[-1] < 0x80;
+	return s.end[-1] < 0x80 ? n : NO_VARINTS;
+}
+
+/* The largest of a column's n varints. */
+static uint64_t largest(struct ct_span s, uint64_t n, const uint8_t *limit)
+{
+	const uint8_t *p = s.p;
+	uint64_t max = 0;
+
+	if ((uint64_t)(s.end - s.p) == n) {
+		/* Each is a byte. */
+		__m128i most = _mm_setzero_si128();
+		uint8_t byte[sizeof(most)];
+
+		for (; s.end - p >= (ptrdiff_t)sizeof(most); p += sizeof(most))
+			most = _mm_max_epu8(most, _mm_loadu_si128((const __m128i *)p));
+		_mm_storeu_si128((__m128i *)byte, most);
+		for (size_t i = 0; i < sizeof(byte); i++)
+			max = byte[i] > max ? byte[i] : max;
+		for (; p < s.end; p++)
+			max = *p > max ? *p : max;
+		return max;
+	}
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t v = ct_column_next(&s, limit);
+
+		max = v > max ? v : max;
+	}
+	return max;
 }
 
 bool ct_columns_sound(const struct ct_events_decoder *d)
 {
-	const uint8_t *limit = d->columns[CT_COLUMN_RESULT].end;
-	struct ct_span site = d->columns[CT_COLUMN_SITE];
-	uint64_t largest = 0;
-
 	for (int i = 0; i < CT_COLUMNS; i++)
-		if (!sound(d->columns[i], d->count))
+		if (varints(d->columns[i]) != d->count)
 			return false;
-	for (uint32_t i = 0; i < d->count; i++) {
-		uint64_t v = ct_column_next(&site, limit);
+	return !d->count ||
+	       largest(d->columns[CT_COLUMN_SITE], d->count, d->columns[CT_COLUMN_RESULT].end) < d->site_count;
+}
 
-		largest = v > largest ? v : largest;
+bool ct_slices_sound(const struct ct_switches_decoder *d, uint64_t *ret_count)
+{
+	const struct ct_span *c = d->first;
+	const uint8_t *limit = c[CT_SLICES_WAKER].end;
+	uint64_t n = varints(c[CT_SLICES_TASK]), woken = 0, max = 0;
+	struct ct_span how = c[CT_SLICES_HOW];
+
+	*ret_count = n;
+	for (int i = CT_SLICES_CPU; i <= CT_SLICES_DURATION; i++)
+		if (varints(c[i]) != n)
+			return false;
+	if (n == NO_VARINTS || (n && (largest(c[CT_SLICES_TASK], n, limit) >= d->task_count ||
+				      largest(c[CT_SLICES_CPU], n, limit) >= d->cpu_count)))
+		return false;
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t v = ct_column_next(&how, limit);
+
+		woken += v >> CT_SLICE_FLAG_SHIFT & CT_SL_WOKEN;
+		max |= v;
 	}
-	return !d->count || largest < d->site_count;
+	return max <= UINT32_MAX && varints(c[CT_SLICES_DELAY]) == woken && varints(c[CT_SLICES_WAKER]) == woken &&
+	       (!woken || largest(c[CT_SLICES_WAKER], woken, limit) < d->task_count);
 }

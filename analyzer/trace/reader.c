@@ -1,8 +1,9 @@
 /* Chunks of a trace file. See reader.h and docs/trace-format.md. */
-#include "reader.h"
+#include "reader_ahead.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -126,6 +127,16 @@ int ct_reader_dup(struct ct_reader *ret, const struct ct_reader *r)
 		close(d.fd);
 		return -ENOMEM;
 	}
+	if (r->entry) {
+		d.entry = malloc((r->entry_count + 1u) * sizeof(*d.entry));
+		if (!d.entry) {
+			close(d.fd);
+			ZSTD_freeDCtx(d.zstd);
+			return -ENOMEM;
+		}
+		memcpy(d.entry, r->entry, r->entry_count * sizeof(*d.entry));
+		d.entry_count = r->entry_count;
+	}
 	ct_reader_rewind(&d);
 	*ret = d;
 	return 0;
@@ -133,22 +144,31 @@ int ct_reader_dup(struct ct_reader *ret, const struct ct_reader *r)
 
 void ct_reader_close(struct ct_reader *r)
 {
+	ct_ahead_stop(r);
 	if (r->fd >= 0)
 		close(r->fd);
 	r->fd = -1;
 	ct_buf_free(&r->stored);
 	ct_buf_free(&r->raw);
+	free(r->entry);
+	r->entry = NULL;
 	ZSTD_freeDCtx(r->zstd);
 	r->zstd = NULL;
 }
 
 void ct_reader_rewind(struct ct_reader *r)
 {
+	ct_ahead_stop(r);
 	r->offset = r->header.header_bytes;
+	r->entry_at = 0;
 }
 
 void ct_reader_seek(struct ct_reader *r, uint64_t offset)
 {
+	ct_ahead_stop(r);
+	/* From there on by the chunks themselves. */
+	free(r->entry);
+	r->entry = NULL;
 	r->offset = offset;
 }
 
@@ -216,10 +236,95 @@ static int search(const struct ct_reader *r, uint64_t offset, struct ct_chunk *r
 	return 0;
 }
 
+int ct_reader_at(struct ct_reader *r, uint64_t offset, struct ct_chunk *ret)
+{
+	return chunk_at(r, offset, ret);
+}
+
+/* --- by the index --- */
+
+static int next_entry(struct ct_reader *r, struct ct_chunk *ret)
+{
+	if (r->entry_at < r->entry_count) {
+		const struct ct_index_entry *e = &r->entry[r->entry_at++];
+
+		*ret = (struct ct_chunk){ .offset = e->offset, .header = {
+			.magic = CT_CHUNK_MAGIC, .kind = e->kind, .process = e->process, .count = e->count,
+			.raw_bytes = e->raw_bytes, .first_ns = e->first_ns, .last_ns = e->last_ns } };
+		return 1;
+	}
+	if (r->entry_at++ > r->entry_count)
+		return 0;
+	int found = chunk_at(r, r->index_offset, ret);
+
+	r->offset = r->limit;
+	return found;
+}
+
+static bool same_chunk(const struct ct_chunk_header *a, const struct ct_chunk_header *b)
+{
+	return a->kind == b->kind && a->process == b->process && a->count == b->count &&
+	       a->raw_bytes == b->raw_bytes && a->first_ns == b->first_ns && a->last_ns == b->last_ns;
+}
+
+/* Whether the entries can be those of chunks: apart, in order, and before the index. */
+static bool is_index(const struct ct_reader *r, const struct ct_index_entry *e, uint32_t count)
+{
+	uint64_t from = r->header.header_bytes;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (e[i].offset < from || e[i].offset >= r->index_offset || e[i].kind == CT_CHUNK_INDEX ||
+		    r->index_offset - e[i].offset < sizeof(struct ct_chunk_header))
+			return false;
+		from = e[i].offset + sizeof(struct ct_chunk_header);
+	}
+	return count > 0;
+}
+
+int ct_reader_use_index(struct ct_reader *r)
+{
+	struct ct_chunk c;
+	struct ct_span payload;
+	uint64_t damaged = r->damaged;
+
+	if (!r->has_trailer || r->entry || r->ahead)
+		return 0;
+	int error = chunk_at(r, r->index_offset, &c);
+
+	if (error <= 0 || c.header.kind != CT_CHUNK_INDEX)
+		return error < 0 ? error : 0;
+	error = ct_reader_payload(r, &c, &payload);
+	r->damaged = damaged; /* the walk over the chunks will meet it */
+	if (error)
+		return error == -EBADMSG || error == -ENOTSUP ? 0 : error;
+	size_t bytes = (size_t)(payload.end - payload.p);
+	struct ct_index_entry *e = bytes == c.header.count * sizeof(*e) ? malloc(bytes + 1) : NULL;
+
+	if (!e)
+		return bytes == c.header.count * sizeof(*e) ? -ENOMEM : 0;
+	memcpy(e, payload.p, bytes);
+	if (!is_index(r, e, c.header.count)) {
+		free(e);
+		return 0;
+	}
+	r->entry = e;
+	r->entry_count = c.header.count;
+	r->entry_at = 0;
+	/* What is read is far apart. */
+	posix_fadvise(r->fd, 0, 0, POSIX_FADV_RANDOM);
+	return 0;
+}
+
+/* --- one after the other --- */
+
 int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret)
 {
 	struct ct_chunk c;
 
+	if (r->ahead)
+		return ct_ahead_next(r, ret);
+	if (r->entry)
+		return next_entry(r, ret);
 	if (r->offset >= r->limit) {
 		/* A header that says to begin beyond the end. */
 		if (r->offset > r->limit && r->walked <= r->limit)
@@ -249,33 +354,46 @@ int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret)
 int ct_reader_payload(struct ct_reader *r, const struct ct_chunk *c, struct ct_span *ret)
 {
 	const struct ct_chunk_header *h = &c->header;
+	struct ct_chunk real;
+	int error;
 
+	if (r->ahead && ct_ahead_payload(r, c, ret, &error))
+		return error;
+	r->sound = false;
+	if (r->entry) {
+		error = chunk_at(r, c->offset, &real);
+		if (error < 0)
+			return error;
+		if (!error || !same_chunk(&real.header, h)) {
+			ct_reader_damage(r, c->offset, "the index is not what the chunks say");
+			return -EBADMSG;
+		}
+		h = &real.header;
+	}
 	if (h->codec != CT_CODEC_RAW && h->codec != CT_CODEC_ZSTD)
 		return -ENOTSUP;
 	ct_buf_clear(&r->stored);
 	ct_buf_clear(&r->raw);
-	/* One byte more: an empty payload has an address too. */
-	if (!ct_buf_reserve(&r->stored, h->stored_bytes + 1u) || !ct_buf_reserve(&r->raw, h->raw_bytes + 1u))
-		return -ENOMEM;
-	int error = read_at(r->fd, c->offset + sizeof(*h), r->stored.data, h->stored_bytes);
+	/* The payload ends up in raw. One byte more: an empty one has an address too. */
+	struct ct_buf *from = h->codec == CT_CODEC_ZSTD ? &r->stored : &r->raw;
 
+	if (!ct_buf_reserve(from, h->stored_bytes + 1u) || !ct_buf_reserve(&r->raw, h->raw_bytes + 1u))
+		return -ENOMEM;
+	error = read_at(r->fd, c->offset + sizeof(*h), from->data, h->stored_bytes);
 	if (error && error != -EBADMSG)
 		return error;
-	if (error || ct_crc32c(r->stored.data, h->stored_bytes) != h->stored_crc) {
+	if (error || ct_crc32c(from->data, h->stored_bytes) != h->stored_crc) {
 		ct_reader_damage(r, c->offset, "a chunk's checksum is wrong");
 		return -EBADMSG;
 	}
-	const struct ct_buf *from = &r->stored;
 	size_t n = h->stored_bytes;
 
-	if (h->codec == CT_CODEC_ZSTD) {
-		from = &r->raw;
+	if (h->codec == CT_CODEC_ZSTD)
 		n = ZSTD_decompressDCtx(r->zstd, r->raw.data, h->raw_bytes, r->stored.data, h->stored_bytes);
-	}
 	if (n != h->raw_bytes) {
 		ct_reader_damage(r, c->offset, "a chunk does not decompress to its size");
 		return -EBADMSG;
 	}
-	*ret = (struct ct_span){ from->data, from->data + n };
+	*ret = (struct ct_span){ r->raw.data, r->raw.data + n };
 	return 0;
 }

@@ -184,6 +184,7 @@ int ct_cmd_check(struct ct_context *c)
 	uint64_t payloads = 0;
 	int found, error = 0;
 
+	ct_reader_ahead(&c->reader, &(struct ct_want){ .kinds = UINT32_MAX });
 	while (!error && (found = ct_reader_next(&c->reader, &chunk)) > 0) {
 		uint64_t before = c->reader.damaged;
 

@@ -395,10 +395,13 @@ static int walk(struct dump *d)
 	struct ct_reader *r = &d->c->reader;
 	struct ct_chunk chunk;
 	struct ct_span payload;
+	struct ct_want want = { .kinds = CT_WANT(CT_CHUNK_RECORDS) | CT_WANT(CT_CHUNK_EVENTS) |
+					 CT_WANT(CT_CHUNK_SWITCHES) };
 	uint64_t seen = r->damaged; /* damage that the first pass has counted */
 	int found, error = 0;
 
 	ct_reader_rewind(r);
+	ct_reader_ahead(r, &want);
 	while (!error && !ct_command_stop(d->c) && (found = ct_reader_next(r, &chunk)) > 0) {
 		if (chunk.header.kind != CT_CHUNK_RECORDS && chunk.header.kind != CT_CHUNK_EVENTS &&
 		    chunk.header.kind != CT_CHUNK_SWITCHES)

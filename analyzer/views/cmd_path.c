@@ -149,6 +149,16 @@ static void print_rows(const struct ct_out *o, struct ct_path *p, const struct c
 		ct_print(o, CT_FAINT, "  and %u more: --top 0 shows all\n", count - top);
 }
 
+void ct_print_shortened(const struct ct_context *c, const struct ct_model *m, uint64_t bytes)
+{
+	char a[CT_FORMAT];
+
+	if (bytes)
+		ct_print(&c->out, CT_WARN, "  note      only the last %s: all of it would take %.0f GB of memory;\n"
+			 "            --from and --to ask for another part\n",
+			 ct_format_ns(a, (m->to_ns < m->end_ns ? m->to_ns : m->end_ns) - m->from_ns), (double)bytes / 1e9);
+}
+
 static void print_report(const struct ct_context *c, struct ct_path *p)
 {
 	const struct ct_out *o = &c->out;
@@ -240,7 +250,7 @@ static json_t *locks_json(struct ct_path *p)
 
 /*
  * {"trace": as everywhere,
- *  "path": {"from_ns", "to_ns": after the trace's begin, "running_ns", "ready_ns", "blocked_ns", "resuming_ns",
+ *  "path": {"from_ns", "to_ns": after the trace's begin (only the last part where all would take too much memory), "running_ns", "ready_ns", "blocked_ns", "resuming_ns",
  *           "unknown_ns": these five add up to it, "jumps", "ends_in": {thread}},
  *  "parallel": {"running": average, "able": average, "serial_fraction": share of the time with at most one
  *               thread able to run, "running_by_count_ns": [time with 0, 1, ... threads], "over_time": [40 averages]},
@@ -300,6 +310,7 @@ int ct_cmd_path(struct ct_context *c)
 	struct ct_model m;
 	struct ct_path p = { 0 };
 	int error = ct_command_load(c, &m, NULL);
+	uint64_t bytes = error ? 0 : ct_lives_fit(&m);
 
 	if (!error)
 		error = ct_path_make(&p, &m, &c->reader, true);
@@ -307,6 +318,7 @@ int ct_cmd_path(struct ct_context *c)
 		error = print_json(c, &p);
 	} else if (!error) {
 		ct_print_header(c, &m);
+		ct_print_shortened(c, &m, bytes);
 		if (!ct_print_nothing(c, &m))
 			print_report(c, &p);
 	}

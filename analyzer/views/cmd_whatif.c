@@ -19,6 +19,7 @@ struct question {
 	bool *lock, *site, *stack, *thread;
 	uint32_t locks, sites, stacks, threads; /* that match */
 	struct ct_prediction as_is;
+	uint64_t shortened;              /* see ct_lives_fit */
 };
 
 /* An answer. */
@@ -280,6 +281,7 @@ static void print_answers(const struct ct_context *c, const struct question *q, 
 	uint64_t whole_ns = q->path.to_ns - q->path.from_ns;
 
 	ct_print_header(c, q->path.m);
+	ct_print_shortened(c, q->path.m, q->shortened);
 	ct_print(o, CT_TITLE, "\nWhat if\n");
 	fprintf(o->file, "  as it was         %9s", ct_format_ns(a, whole_ns));
 	ct_print(o, CT_FAINT, "  (the replay of it takes %s)\n", ct_format_ns(b, q->as_is.wall_ns));
@@ -365,6 +367,7 @@ int ct_cmd_whatif(struct ct_context *c)
 	struct question q = { 0 };
 	int error = ct_command_load(c, &m, NULL);
 
+	q.shortened = error ? 0 : ct_lives_fit(&m);
 	if (!error)
 		error = open_question(&q, &m, &c->reader);
 	if (!error && q.path.end != CT_NO) {
