@@ -189,7 +189,7 @@ static uint64_t predicted(const struct question *q, const struct ct_prediction *
 {
 	double whole = (double)(q->path.to_ns - q->path.from_ns);
 
-	return q->as_is.wall_ns ? (uint64_t)(whole * (double)p->wall_ns / (double)q->as_is.wall_ns) : 0;
+	return q->as_is.wall_ns ? ct_whole_ns(whole * (double)p->wall_ns / (double)q->as_is.wall_ns) : 0;
 }
 
 static double speed_up(const struct question *q, const struct ct_prediction *p)
