@@ -29,6 +29,9 @@ uint32_t fuzz_count(void);
  * with line UINT32_MAX - 1. What is found ends the program: a sanitizer's report. */
 void fuzz_run(const uint8_t *data, size_t size, uint32_t line);
 
+/* The decoders alone, on an input that is a payload behind a byte: 0 a text, 1 records, 2 events, 3 slices. */
+void fuzz_codec(const uint8_t *data, size_t size);
+
 /* Makes a trace of an input, in a buffer that is valid until the next call. */
 const uint8_t *fuzz_repair(const uint8_t *data, size_t size, size_t *ret_size);
 

@@ -1,9 +1,11 @@
 /*
- * What libFuzzer calls; built by scripts/fuzz. CTRACE_FUZZ names the command to run.
+ * What libFuzzer calls; built by scripts/fuzz. CTRACE_FUZZ names the command to run; codec: the
+ * decoders alone.
  *
  * Beside libFuzzer's own changes there are those that know chunks: one is changed alone,
  * is doubled, moved or dropped, and a varint becomes an odd number.
  */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,16 +18,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
 
+static bool codec;
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+	const char *only = getenv("CTRACE_FUZZ");
+
 	(void)argc, (void)argv;
-	fuzz_open(getenv("CTRACE_FUZZ"));
+	codec = only && !strcmp(only, "codec");
+	if (!codec)
+		fuzz_open(only);
 	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	fuzz_run(data, size, UINT32_MAX - 1);
+	if (codec)
+		fuzz_codec(data, size);
+	else
+		fuzz_run(data, size, UINT32_MAX - 1);
 	return 0;
 }
 
@@ -127,7 +138,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 {
 	uint32_t state = seed * 2654435761u + 1;
 	size_t at[CHUNKS], n = 0;
-	uint32_t chunks = find_chunks(data, size, at), what = next_random(&state) % 16;
+	uint32_t chunks = codec ? 0 : find_chunks(data, size, at), what = next_random(&state) % 16;
 
 	if (chunks && what < 12) {
 		uint32_t i = next_random(&state) % chunks, to = next_random(&state) % chunks;

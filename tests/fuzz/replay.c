@@ -33,7 +33,11 @@ static void replay_file(const char *path)
 		memcpy(copy, data, n);
 		if (getenv("CTRACE_FUZZ_VERBOSE"))
 			fprintf(stderr, "%s\n", path);
-		fuzz_run(copy, n, UINT32_MAX);
+		/* Payloads have a folder of their own. */
+		if (strstr(path, "/payloads/"))
+			fuzz_codec(copy, n);
+		else
+			fuzz_run(copy, n, UINT32_MAX);
 		free(copy);
 		replayed++;
 	}
