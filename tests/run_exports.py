@@ -6,6 +6,7 @@ usage: run_exports.py BUILD [NAME...]
 """
 import collections
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -278,6 +279,20 @@ def woken_stacks(where):
     must(right and all(s[:s.index("--")][-2:] == ("queue_up", "mutex") for s in right), f"stacks: {list(woken)[:4]}")
 
 
+def flamegraph_pl(where):
+    """The flamegraph.pl that Debian has, with NYTProf."""
+    script = "/usr/share/perl5/Devel/NYTProf/flamegraph.pl"
+    must(os.path.exists(script), f"no {script}: scripts/setup test installs it")
+    trace = convoy(where)
+    analyze("export", "--format", "folded", "-o", where / "x.folded", trace)
+    drawn = run(["perl", script, "--countname=ns", where / "x.folded"])
+    must(drawn.status == 0, str(drawn))
+    for function in ("queue_up", "mutex"):
+        said = sum(int(n.replace(",", "")) for n in re.findall(rf"<title>{function} \(([\d,]+) ns", drawn.out))
+        expected = sum(c["total_ns"] for c in report(trace)["causes"] if c["cause"] == "mutex")
+        must(said == expected, f"{function}: flamegraph.pl draws {said} ns, blocks says {expected}")
+
+
 def filters(where):
     """The filters select the same as for blocks."""
     trace = python(where)
@@ -289,6 +304,9 @@ def filters(where):
         must(got == expected, f"{options}: pprof {got}, blocks {expected}")
         got = sum(folded(trace, *options).values())
         must(got == expected, f"{options}: folded {got}, blocks {expected}")
+    analyze("flame", "--thread", "nobody", "-o", where / "none.svg", trace)
+    must(len(frames_of(where / "none.svg")) == 1, "a graph of no thread has more than its root")
+    must(Profile(pprof_of(where, trace, "all", "--thread", "nobody")).total() == (0, 0), "a profile of no thread")
 
 
 def damaged(where):
@@ -420,7 +438,7 @@ for name, test in [
         ("pprof, sums, convoy", sums(convoy)), ("pprof, sums, python3", sums(python)),
         ("pprof, stacks, convoy", same_stacks(convoy)), ("pprof, stacks, python3", same_stacks(python)),
         ("pprof, symbolised elsewhere", symbolised_elsewhere), ("pprof, commands", commands), ("pprof, size", large),
-        ("folded, convoy", folds(convoy)), ("folded, python3", folds(python)), ("folded, by waker", woken_stacks),
+        ("folded, convoy", folds(convoy)), ("folded, python3", folds(python)), ("folded, by waker", woken_stacks), ("folded, flamegraph.pl", flamegraph_pl),
         ("filters", filters), ("damage", damaged), ("usage", usage), ("flame", flame), ("flame in Chromium", driven)]:
     tests.run(name, test)
 tests.finish()

@@ -177,13 +177,14 @@ static void put_legend(FILE *file, const struct ct_flame_tree *t)
 static void put_node(FILE *file, const struct ct_flame_tree *t, const struct ct_flame_node *n, uint32_t height)
 {
 	double scale = t->node[0].ns ? (WIDTH - 2 * MARGIN) / (double)t->node[0].ns : 0;
-	double x = MARGIN + (double)n->from_ns * scale, width = (double)n->ns * scale;
+	double x = MARGIN + (double)n->from_ns * scale;
+	double width = n->depth ? (double)n->ns * scale : WIDTH - 2 * MARGIN;
 	uint32_t y = height - FOOT - (n->depth + 1) * ROW;
 	char time[CT_FORMAT], count[CT_FORMAT];
 	uint32_t look = look_of(t, n->cause);
 	bool cut;
 
-	if (width < NARROW && n->depth)
+	if (width < NARROW)
 		return;
 	if (n->is_cause)
 		fprintf(file, "<g class=\"f c%u\"><title>", look);
