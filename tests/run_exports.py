@@ -337,6 +337,8 @@ def usage(where):
             (["--format", "pprof", "-o", "/dev/full"], "space")]:
         ended = run([ANALYZE, "export", *arguments, trace])
         must(ended.status == 2 and words in ended.err and len(ended.err.splitlines()) == 1, f"{ended}; expected {words}")
+    ended = run([ANALYZE, "export", "--format", "folded", "--cause", "nonsense", "-o", where / "left", trace])
+    must(ended.status == 2 and not (where / "left").exists(), f"{ended}; a file is left behind")
     must(trace.stat().st_size == size, "the trace was written to")
     # Without -o to standard output.
     ended = run([ANALYZE, "export", "--format", "pprof", trace])

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "export.h"
 
@@ -48,6 +49,15 @@ static bool is_trace(const struct ct_context *c, const char *path)
 	       file.st_ino == trace.st_ino;
 }
 
+/* A file that was not written to its end misleads; a device stays. */
+static void drop(const char *path)
+{
+	struct stat st;
+
+	if (path && !lstat(path, &st) && S_ISREG(st.st_mode))
+		unlink(path);
+}
+
 int ct_export_run(struct ct_export *e, int (*write)(struct ct_export *e), bool own_file)
 {
 	struct ct_context *c = e->context;
@@ -76,6 +86,8 @@ int ct_export_run(struct ct_export *e, int (*write)(struct ct_export *e), bool o
 			error = -EINVAL;
 		}
 	}
+	if (error && e->file)
+		drop(e->path);
 	return error;
 }
 
