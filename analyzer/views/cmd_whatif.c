@@ -321,7 +321,7 @@ static int print_json(const struct ct_context *c, const struct question *q, cons
 		ct_json_text(x, "what", answers[i].what);
 		ct_json_number(x, "predicted_ns", predicted(q, &answers[i].prediction));
 		ct_json_number(x, "replay_ns", answers[i].prediction.wall_ns);
-		ct_json_set(x, "speed_up", json_real(speed_up(q, &answers[i].prediction)));
+		ct_json_real(x, "speed_up", speed_up(q, &answers[i].prediction));
 		ct_json_set(x, "complete", json_boolean(answers[i].prediction.complete));
 		ct_json_number(x, "broken", answers[i].prediction.broken);
 		ct_json_append(array, x);

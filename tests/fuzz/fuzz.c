@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "commands.h"
+#include "fuzz_parts.h"
 #include "trace.h"
 
 const char *const fuzz_lines[] = {
@@ -19,11 +19,11 @@ const char *const fuzz_lines[] = {
 	"sched", "sched --json", "sched --from 10% --to 60%",
 	"wakers", "wakers --json", "wakers --csv",
 	"path", "path --json", "path --from 20% --to 80%", "path --thread 1*",
-	"whatif", "whatif --cause mutex,file --scale 0.5", "whatif --lock g_lock --split 4",
+	"whatif", "whatif --json", "whatif --cause mutex,file --scale 0.5", "whatif --lock g_lock --split 4",
 	"deadlocks", "deadlocks --json",
 	"stats", "stats --json",
 	"dump", "dump --json --min 1us",
-	"check",
+	"check", "serve",
 	"export --format pprof", "export --format pprof --profile sched", "export --format pprof --profile sync --from 30%",
 	"export --format folded", "export --format folded --by off-cpu", "export --format folded --by waker --min 1us",
 	"flame", "flame --by off-cpu --to 60%", "flame --by waker",
@@ -96,14 +96,21 @@ static bool is_wanted(const char *text, const char *only)
 	return !format || strstr(text, format + 1);
 }
 
+static void remove_trace(void)
+{
+	unlink(trace_path);
+}
+
 void fuzz_open(const char *only)
 {
 	cookie_io_functions_t functions = { .write = write_nowhere };
 
-	trace_fd = memfd_create("ctrace-fuzz", MFD_CLOEXEC);
+	/* With a path: serve opens it again. */
+	snprintf(trace_path, sizeof(trace_path), "/dev/shm/ctrace-fuzz-%d.bin", getpid());
+	trace_fd = open(trace_path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (trace_fd < 0)
-		stop("memfd_create");
-	snprintf(trace_path, sizeof(trace_path), "/proc/self/fd/%d", trace_fd);
+		stop(trace_path);
+	atexit(remove_trace);
 	snprintf(scratch_path, sizeof(scratch_path), "/dev/shm/ctrace-fuzz-%d", getpid());
 	nowhere = fopencookie(NULL, "w", functions);
 	if (!nowhere)
@@ -133,7 +140,7 @@ static void run_line(const struct line *l)
 
 	if (ct_reader_open(&c.reader, trace_path))
 		return;
-	int error = l->command->run(&c);
+	int error = l->command->run == ct_cmd_serve ? fuzz_serve(&c) : l->command->run(&c);
 
 	ct_reader_close(&c.reader);
 	/* Damage is no error; no input is a reason to run out of memory. */
