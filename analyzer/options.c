@@ -238,6 +238,12 @@ static int take_port(struct ct_options *o, const char *value)
 	return error;
 }
 
+static int take_by(struct ct_options *o, const char *value)
+{
+	o->by = value;
+	return !strcmp(value, "blocked") || !strcmp(value, "off-cpu") || !strcmp(value, "waker") ? 0 : -EINVAL;
+}
+
 static int take_color(struct ct_options *o, const char *value)
 {
 	return parse_color(value, &o->color);
@@ -261,7 +267,8 @@ const struct ct_option ct_options_table[] = {
 	{ "split", "N", "as if the lock were N locks", take_split, "whatif" },
 	{ "format", "FORMAT", "what to write; see below", take_format, "export" },
 	{ "profile", "PROFILE", "all, or only one part: io, sync, syscall, sched, malloc", take_profile, "export" },
-	{ "output", "FILE", "where to (-: standard output)", take_output, "export report" },
+	{ "by", "WHAT", "blocked (default), off-cpu, or waker", take_by, "export flame" },
+	{ "output", "FILE", "where to (-: standard output)", take_output, "export flame report" },
 	{ "port", "PORT", "of the server (default: any that is free)", take_port, "serve" },
 	{ "host", "ADDRESS", "to listen on (default 127.0.0.1: nobody but you)", take_host, "serve" },
 	{ "no-open", NULL, "do not open the browser", take_no_open, "serve" },

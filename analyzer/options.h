@@ -49,6 +49,7 @@ struct ct_options {
 	const char *host;       /* NULL: loopback */
 	uint16_t port;          /* 0: any that is free */
 	bool no_open;
+	const char *by;         /* folded stacks, flame: blocked, off-cpu, waker; NULL: not given */
 	char *causes;         /* owned */
 };
 

@@ -106,7 +106,7 @@ static double sweep(struct ct_path *p, struct edges *e, uint64_t *time_ns, bool 
 		if (i < e->edge_count)
 			n += (uint32_t)e->edge[i].by;
 	}
-	return sum / (double)(p->to_ns - p->from_ns);
+	return p->to_ns > p->from_ns ? sum / (double)(p->to_ns - p->from_ns) : 0;
 }
 
 int ct_path_parallel(struct ct_path *p)

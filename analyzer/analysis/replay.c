@@ -293,7 +293,7 @@ static int play(struct machine *m, struct ct_prediction *p)
 		error = go_on(m, pop(run ? &m->runs : &m->times).thread);
 	}
 	p->complete = m->actor[m->r->end].status == DONE;
-	p->wall_ns = (uint64_t)(p->complete ? m->actor[m->r->end].end : m->now);
+	p->wall_ns = ct_whole_ns(p->complete ? m->actor[m->r->end].end : m->now);
 	p->steps = m->steps;
 	return error;
 }

@@ -260,7 +260,7 @@ static int put_active(struct ct_replay *r, const struct ct_change *c, uint32_t t
 	double ns = cost(r, thread, from_ns, to_ns);
 	double part = changed_part(r, c, thread, from_ns, to_ns, true);
 
-	return add_step(&r->thread[thread], CT_STEP_RUN, (uint64_t)(ns - (1 - c->scale) * part), 0, 0);
+	return add_step(&r->thread[thread], CT_STEP_RUN, ct_whole_ns(ns - (1 - c->scale) * part), 0, 0);
 }
 
 static int put_stop(struct ct_replay *r, const struct ct_change *c, uint32_t thread, const struct ct_stop *s,
@@ -287,7 +287,7 @@ static int put_stop(struct ct_replay *r, const struct ct_change *c, uint32_t thr
 	/* Who does not sleep at all need not come back either. */
 	if (c->scale == 0 && part >= ns)
 		return 0;
-	return add_step(t, CT_STEP_SLEEP, (uint64_t)(ns - (1 - c->scale) * part) + delay_ns, 0, 0);
+	return add_step(t, CT_STEP_SLEEP, ct_whole_ns(ns - (1 - c->scale) * part) + delay_ns, 0, 0);
 }
 
 static int put_thread(struct ct_replay *r, const struct ct_change *c, uint32_t thread, uint32_t *point)

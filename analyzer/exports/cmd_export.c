@@ -2,12 +2,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "export.h"
 
 const struct ct_export_format ct_export_formats[] = {
 	{ "chrome", "waits and wakers as JSON for speedscope, ui.perfetto.dev and others", false, false, ct_export_chrome },
 	{ "perfetto", "waits, wakers, CPUs for ui.perfetto.dev and trace_processor", false, false, ct_export_perfetto },
+	{ "pprof", "waits by call stack, for go tool pprof, Pyroscope, Parca (gzip)", false, true, ct_export_pprof },
+	{ "folded", "folded stacks for flame graphs, in ns: flamegraph.pl, speedscope; see --by", false, false,
+	  ct_export_folded },
 	{ NULL, NULL, false, false, NULL },
 };
 
@@ -35,6 +40,57 @@ static int refuse(struct ct_context *c, const char *what, const char *which)
 	return -EINVAL;
 }
 
+/* Opening it for writing would empty it. */
+static bool is_trace(const struct ct_context *c, const char *path)
+{
+	struct stat file, trace;
+
+	return !stat(path, &file) && !fstat(c->reader.fd, &trace) && file.st_dev == trace.st_dev &&
+	       file.st_ino == trace.st_ino;
+}
+
+/* A file that was not written to its end misleads; a device stays. */
+static void drop(const char *path)
+{
+	struct stat st;
+
+	if (path && !lstat(path, &st) && S_ISREG(st.st_mode))
+		unlink(path);
+}
+
+int ct_export_run(struct ct_export *e, int (*write)(struct ct_export *e), bool own_file)
+{
+	struct ct_context *c = e->context;
+
+	if (e->path && !strcmp(e->path, "-"))
+		e->path = NULL;
+	if (e->path && is_trace(c, e->path)) {
+		snprintf(c->usage, sizeof(c->usage), "%.80s: is the trace itself", e->path);
+		return -EINVAL;
+	}
+	if (!e->path)
+		e->file = c->out.file;
+	else if (!own_file)
+		e->file = fopen(e->path, "we");
+	if (!e->file && !own_file) {
+		snprintf(c->usage, sizeof(c->usage), "%.80s: %s", e->path, strerror(errno));
+		return -EINVAL;
+	}
+	int error = write(e);
+
+	if (e->path && e->file) {
+		bool failed = ferror(e->file);
+
+		if ((fclose(e->file) || failed) && !error) {
+			snprintf(c->usage, sizeof(c->usage), "%.80s: %s", e->path, strerror(errno ? errno : EIO));
+			error = -EINVAL;
+		}
+	}
+	if (error && e->file)
+		drop(e->path);
+	return error;
+}
+
 int ct_cmd_export(struct ct_context *c)
 {
 	const struct ct_options *o = c->options;
@@ -49,29 +105,9 @@ int ct_cmd_export(struct ct_context *c)
 		return refuse(c, "no --profile in the format ", f->name);
 	if (!is_profile(e.profile))
 		return refuse(c, "unknown profile ", e.profile);
-	if (e.path && !strcmp(e.path, "-"))
-		e.path = NULL;
-	if (f->own_file && !e.path)
+	if (o->by && f->write != ct_export_folded)
+		return refuse(c, "no --by in the format ", f->name);
+	if (f->own_file && (!e.path || !strcmp(e.path, "-")))
 		return refuse(c, "needs --output FILE: the format ", f->name);
-	if (!e.path)
-		e.file = c->out.file;
-	else if (!f->own_file)
-		e.file = fopen(e.path, "we");
-	if (!e.file && !f->own_file) {
-		int error = errno;
-
-		snprintf(c->usage, sizeof(c->usage), "%.80s: %s", e.path, strerror(error));
-		return -EINVAL;
-	}
-	int error = f->write(&e);
-
-	if (e.path && e.file) {
-		bool failed = ferror(e.file);
-
-		if ((fclose(e.file) || failed) && !error) {
-			snprintf(c->usage, sizeof(c->usage), "%.80s: %s", e.path, strerror(errno ? errno : EIO));
-			error = -EINVAL;
-		}
-	}
-	return error;
+	return ct_export_run(&e, f->write, f->own_file);
 }

@@ -29,4 +29,10 @@ int ct_export_perfetto(struct ct_export *e);
 
 extern const struct ct_export_format ct_export_formats[]; /* up to one without a name */
 
+/* Opens the file, unless the format does that itself, writes, and closes it. As write. */
+int ct_export_run(struct ct_export *e, int (*write)(struct ct_export *e), bool own_file);
+
+int ct_export_pprof(struct ct_export *e);
+int ct_export_folded(struct ct_export *e);
+
 #endif

@@ -75,7 +75,7 @@ static uint64_t moment_ns(const struct ct_model *m, const struct ct_moment *mome
 	uint64_t after_ns = moment->ns;
 
 	if (moment->is_share)
-		after_ns = (uint64_t)((double)(m->end_ns - m->start_ns) * moment->share);
+		after_ns = ct_whole_ns((double)(m->end_ns - m->start_ns) * moment->share);
 	return m->start_ns + after_ns;
 }
 

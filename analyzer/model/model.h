@@ -274,6 +274,12 @@ const char *ct_model_meta(const struct ct_model *m, const char *key);
 /* Events lost, of every kind. */
 uint64_t ct_model_lost_events(const struct ct_model *m);
 
+/* A computed time as an integer; the times of a damaged trace can be beyond all. */
+static inline uint64_t ct_whole_ns(double ns)
+{
+	return !(ns > 0) ? 0 : ns >= 9e18 ? INT64_MAX : (uint64_t)ns;
+}
+
 /* Flags of a site that say that its events have no known duration. */
 #define CT_EV_NO_TIME (CT_EV_NO_START | CT_EV_ABANDONED)
 

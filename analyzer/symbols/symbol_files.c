@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -196,6 +197,17 @@ static Dwfl *begin(struct ct_symbols *s)
 	return dwfl;
 }
 
+/* Why a path of the trace cannot be opened, or NULL. Opening a pipe would wait for its
+ * other end, and a device can do anything. */
+static const char *refusal(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) || access(path, R_OK))
+		return strerror(errno);
+	return S_ISREG(st.st_mode) ? NULL : "not a regular file";
+}
+
 /* Opens path, or fd, as the file. *ret_why says why not. */
 static bool open_as(struct ct_symbols *s, uint32_t index, const char *path, int fd, const char **ret_why)
 {
@@ -203,10 +215,9 @@ static bool open_as(struct ct_symbols *s, uint32_t index, const char *path, int 
 	const struct ct_file_info *f = &s->model->file[index];
 	GElf_Addr bias;
 
-	if (fd < 0 && access(path, R_OK)) {
-		*ret_why = strerror(errno);
+	*ret_why = fd < 0 ? refusal(path) : NULL;
+	if (*ret_why)
 		return false;
-	}
 	file->dwfl = begin(s);
 	/* With a base of 0 its addresses are those in the file. */
 	file->module = file->dwfl ? dwfl_report_elf(file->dwfl, path, path, fd, 0, true) : NULL;

@@ -205,3 +205,25 @@ char *ct_symbols_variable(struct ct_symbols *s, uint32_t index, uint64_t address
 
 	return n < 0 ? NULL : text;
 }
+
+bool ct_symbols_segment(struct ct_symbols *s, uint32_t file, struct ct_segment *ret)
+{
+	Dwfl_Module *module = ct_symbol_file(s, file)->module;
+	GElf_Addr bias;
+	Elf *elf = module ? dwfl_module_getelf(module, &bias) : NULL;
+	const uint64_t page = 4095;
+	size_t n;
+
+	if (!elf || elf_getphdrnum(elf, &n))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		GElf_Phdr p;
+
+		if (!gelf_getphdr(elf, (int)i, &p) || p.p_type != PT_LOAD || !(p.p_flags & PF_X))
+			continue;
+		*ret = (struct ct_segment){ p.p_vaddr & ~page, (p.p_vaddr + p.p_memsz + page) & ~page,
+					    p.p_offset & ~page };
+		return true;
+	}
+	return false;
+}

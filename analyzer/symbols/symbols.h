@@ -65,6 +65,12 @@ const struct ct_frames *ct_symbols_frames(struct ct_symbols *s, uint32_t file, u
 char *ct_symbols_variable(struct ct_symbols *s, uint32_t file, uint64_t address);
 /* Opens the file if it is not open yet, without asking servers for it. */
 enum ct_symbol_source ct_symbols_source(struct ct_symbols *s, uint32_t file);
+/* Where a file's code is: addresses in the file, whole pages of them, and the offset. */
+struct ct_segment {
+	uint64_t start, end, offset;
+};
+/* False: the file is not there, or another one by now. */
+bool ct_symbols_segment(struct ct_symbols *s, uint32_t file, struct ct_segment *ret);
 /* The last part of a path. */
 const char *ct_base_name(const char *path);
 

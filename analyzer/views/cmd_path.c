@@ -283,10 +283,10 @@ static int print_json(const struct ct_context *c, struct ct_path *p)
 		ct_json_set(path, "legs", legs_json(p));
 	ct_json_set(path, "ends_in", end);
 	ct_json_set(o, "path", path);
-	ct_json_set(parallel, "running", json_real(p->running));
-	ct_json_set(parallel, "able", json_real(p->active));
-	ct_json_set(parallel, "serial_fraction", json_real(p->to_ns > p->from_ns ?
-		(double)p->alone_ns / (double)(p->to_ns - p->from_ns) : 0));
+	ct_json_real(parallel, "running", p->running);
+	ct_json_real(parallel, "able", p->active);
+	ct_json_real(parallel, "serial_fraction", p->to_ns > p->from_ns ?
+		     (double)p->alone_ns / (double)(p->to_ns - p->from_ns) : 0);
 	for (uint32_t i = 0; i < CT_PATH_THREADS; i++)
 		last = p->running_ns[i] ? i + 1 : last;
 	for (uint32_t i = 0; i < last; i++)

@@ -190,7 +190,7 @@ static uint64_t predicted(const struct question *q, const struct ct_prediction *
 {
 	double whole = (double)(q->path.to_ns - q->path.from_ns);
 
-	return q->as_is.wall_ns ? (uint64_t)(whole * (double)p->wall_ns / (double)q->as_is.wall_ns) : 0;
+	return q->as_is.wall_ns ? ct_whole_ns(whole * (double)p->wall_ns / (double)q->as_is.wall_ns) : 0;
 }
 
 static double speed_up(const struct question *q, const struct ct_prediction *p)
@@ -323,7 +323,7 @@ static int print_json(const struct ct_context *c, const struct question *q, cons
 		ct_json_text(x, "what", answers[i].what);
 		ct_json_number(x, "predicted_ns", predicted(q, &answers[i].prediction));
 		ct_json_number(x, "replay_ns", answers[i].prediction.wall_ns);
-		ct_json_set(x, "speed_up", json_real(speed_up(q, &answers[i].prediction)));
+		ct_json_real(x, "speed_up", speed_up(q, &answers[i].prediction));
 		ct_json_set(x, "complete", json_boolean(answers[i].prediction.complete));
 		ct_json_number(x, "broken", answers[i].prediction.broken);
 		ct_json_append(array, x);

@@ -1,6 +1,8 @@
 /* Building JSON. See json_parts.h. */
 #include "json_parts.h"
 
+#include <math.h>
+
 static bool failed;
 
 void ct_json_begin(void)
@@ -26,6 +28,11 @@ void ct_json_set(json_t *object, const char *key, json_t *value)
 void ct_json_number(json_t *object, const char *key, uint64_t v)
 {
 	ct_json_set(object, key, json_integer(v > INT64_MAX ? INT64_MAX : (json_int_t)v));
+}
+
+void ct_json_real(json_t *object, const char *key, double v)
+{
+	ct_json_set(object, key, isfinite(v) ? json_real(v) : json_null());
 }
 
 void ct_json_text(json_t *object, const char *key, const char *v)

@@ -15,6 +15,8 @@ void ct_json_fail(void);
 
 void ct_json_set(json_t *object, const char *key, json_t *value);
 void ct_json_number(json_t *object, const char *key, uint64_t v);
+/* null where it is no number. */
+void ct_json_real(json_t *object, const char *key, double v);
 void ct_json_text(json_t *object, const char *key, const char *v);
 void ct_json_append(json_t *array, json_t *value);
 
