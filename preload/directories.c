@@ -1,4 +1,5 @@
 /* Reading directories. Object: the directory's descriptor. */
+#include "fdwakes.h"
 #include "wrap.h"
 
 #include <dirent.h>
@@ -17,7 +18,22 @@ DIRECTORY(struct dirent *, readdir, readdir, FOUND, (DIR *d), d)
 DIRECTORY(struct dirent64 *, readdir64, readdir, FOUND, (DIR *d), d)
 DIRECTORY(int, readdir_r, readdir, -r, (DIR *d, struct dirent *e, struct dirent **found), d, e, found)
 DIRECTORY(int, readdir64_r, readdir, -r, (DIR *d, struct dirent64 *e, struct dirent64 **found), d, e, found)
-DIRECTORY(int, closedir, closedir, CT_RESULT(r), (DIR *d), d)
+
+CT_EXPORT int closedir(DIR *d)
+{
+	int fd = ct_given(d) ? dirfd(d) : -1;
+	struct ct_interval v;
+
+	ct_begin(&v, CT_CALL_closedir, CT_CAUSE_FILE, CT_OBJECT_FD, (uint32_t)fd);
+	/* The number may be a socket's next. */
+	if (v.slot)
+		ct_fd_forget(fd);
+	int r = ct_real.closedir(d);
+
+	ct_end(&v, CT_RESULT(r));
+	return r;
+}
+
 CT_WRAP_FD(CT_CAUSE_FILE, ssize_t, getdents64, getdents64, (int fd, void *p, size_t n), fd, p, n)
 
 /* Filter and order are the program's functions, but seldom more than a comparison. */
