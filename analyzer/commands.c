@@ -1,90 +1,121 @@
 /* The table of commands. See commands.h. */
 #include "commands.h"
 
+#include "csv_tables.h"
+#include "report_sort.h"
+
 const struct ct_command ct_commands[] = {
 	{ "summary", ct_cmd_summary, "TRACE", 1, "what to know first: the largest findings, in sentences",
-	  "The three findings that weigh most, each with its numbers, its place, who holds or\n"
-	  "wakes, and the command that shows more; then how the threads spent their time.\n"
-	  "Threads that wait for work to arrive are no finding.\n" },
+	  "The three findings that weigh most, each with its numbers, its place, who holds\n"
+	  "or wakes, and the command that shows more; then how the threads spent their\n"
+	  "time. Threads that wait for work to arrive are no finding.\n" },
 	{ "blocks", ct_cmd_blocks, "TRACE", 1, "why threads waited, where, and who made them wait",
 	  "Blocked time by cause, then the places where most of it was spent with what\n"
-	  "was waited for, who held it and the call stack, then the threads.\n" },
+	  "was waited for, who held it and the call stack, then the threads.\n",
+	  CT_SORT_SITES, CT_CSV_BLOCKS,
+	  "--cause contention --top 3 trace.bin\n"
+	  "--site 'handle|server\\.c:12' --min 10ms trace.bin\n"
+	  "--from 25% --to -1s --group-by object trace.bin\n" },
 	{ "threads", ct_cmd_threads, "TRACE", 1, "how each thread spent its life",
 	  "For each thread: lifetime, running on a CPU, ready without one, blocked time by\n"
 	  "cause, time off the CPU that no call explains, and the longest wait. Where there\n"
 	  "are more threads than --top, and with --group, those of one name and start\n"
-	  "routine together, with sums.\n" },
+	  "routine together, with sums.\n",
+	  CT_SORT_THREADS, CT_CSV_THREADS,
+	  "--sort running trace.bin\n"
+	  "--group --process 'postgres*' trace.bin\n" },
 	{ "locks", ct_cmd_locks, "TRACE", 1, "which locks were waited for, and who held them",
-	  "For each lock: waits, holders, and who waited for whom.\n" },
+	  "For each lock: waits, holders, and who waited for whom.\n",
+	  CT_SORT_LOCKS, CT_CSV_LOCKS,
+	  "--object 'cache_lock' trace.bin\n"
+	  "--csv --sort longest trace.bin >locks.csv\n" },
 	{ "io", ct_cmd_io, "TRACE", 1, "what input and output goes to, and how long it takes",
-	  "By file, pipe and peer: calls, bytes, blocked time and lengths of calls, then the\n"
-	  "threads and places; connections to one server, or from one host to a listening\n"
-	  "socket, count together. Calls, bytes and lengths are of the calls that were\n"
-	  "recorded: that left the CPU or took long enough. All others are counted by call.\n" },
+	  "By file, pipe and peer: calls, bytes, blocked time and lengths of calls, then\n"
+	  "the threads and places; connections to one server, or from one host to a\n"
+	  "listening socket, count together. Calls, bytes and lengths are of the calls\n"
+	  "that were recorded: that left the CPU or took long enough. All others are\n"
+	  "counted by call.\n" },
 	{ "malloc", ct_cmd_malloc, "TRACE", 1, "what the memory allocator and the address space cost",
 	  "Calls of the allocator and of those that change the address space: how many, how\n"
 	  "long, how many waited; whether other threads ended the waits, as they do for the\n"
 	  "lock of an arena; then the places.\n" },
 	{ "latency", ct_cmd_latency, "TRACE", 1, "how long calls took, as a histogram",
-	  "From call to return. What is chosen by --call, --cause and other filters is shown\n"
-	  "as bars with its percentiles; without a choice there is a small histogram of each\n"
-	  "cause. Calls too short to be recorded are in that of --call alone.\n" },
+	  "From call to return. What is chosen by --call, --cause and other filters is\n"
+	  "shown as bars with its percentiles; without a choice there is a small histogram\n"
+	  "of each cause. Calls too short to be recorded are in that of --call alone.\n" },
 	{ "sched", ct_cmd_sched, "TRACE", 1, "how long threads that were ready waited for a CPU",
 	  "Use of the CPUs; then the delays between being ready and running, in all, by\n"
-	  "thread, by who woke, and by where the thread had waited.\n" },
+	  "thread, by who woke, and by where the thread had waited.\n",
+	  CT_SORT_SCHED, CT_CSV_SCHED,
+	  "--thread 'worker*' --sort longest trace.bin\n" },
 	{ "wakers", ct_cmd_wakers, "TRACE", 1, "who unblocked whom, and because of whom others waited",
-	  "For each wait the thread that ended it, where it is known: who unblocked whom, how\n"
-	  "often, after how long, and where; then for how long others waited because of each\n"
-	  "thread, and because of what is done at each site.\n" },
+	  "For each wait the thread that ended it, where it is known: who unblocked whom,\n"
+	  "how often, after how long, and where; then for how long others waited because of\n"
+	  "each thread, and because of what is done at each site. --thread selects waits of\n"
+	  "a thread and those that it ended, --site such a place of either.\n",
+	  CT_SORT_WAKERS, CT_CSV_WAKERS,
+	  "--thread main trace.bin\n"
+	  "--cause cond,semaphore --sort count trace.bin\n" },
 	{ "deadlocks", ct_cmd_deadlocks, "TRACE", 1, "who waits for whom in a program that hangs",
 	  "Cycles of threads that wait for each other, then waits that nobody is left to\n"
 	  "end, then the others that have not ended. Of a program that was killed, or that\n"
-	  "still runs: waits of a second or more are in the file while they last.\n" },
+	  "still runs: waits of a second or more are in the file while they last.\n",
+	  .examples = "trace.bin\n" },
 	{ "path", ct_cmd_path, "TRACE", 1, "the critical path: what ran one after the other",
-	  "Walks back from the end (of the trace, of --to, of --thread) through waits to the\n"
-	  "threads that ended them: the path's time by state, thread and place, the locks by\n"
-	  "their time on it, and how many threads ran at once.\n" },
+	  "Walks back from the end (of the trace, of --to, of --thread) through waits to\n"
+	  "the threads that ended them: the path's time by state, thread and place, the\n"
+	  "locks by their time on it, and how many threads ran at once.\n",
+	  CT_SORT_PATH, CT_CSV_PATH,
+	  "--from 2s --to 3s trace.bin\n"
+	  "--thread main trace.bin\n" },
 	{ "whatif", ct_cmd_whatif, "TRACE", 1, "how long it would have taken if something took less time",
 	  "Replays the threads with one thing changed, and predicts the time that it takes:\n"
 	  "  --lock NAME     the critical sections of a lock (as locks names it)\n"
-	  "  --site FUNCTION waits in that function that no thread ends (I/O, sleep), and\n"
-	  "                  critical sections that end in it\n"
+	  "  --site REGEX    waits with such a function or FILE:LINE in the stack that no\n"
+	  "                  thread ends (I/O, sleep), and critical sections that end in it\n"
 	  "  --cause CAUSE   such waits of a cause; critical sections of all its locks\n"
 	  "  --thread NAME   the running time of threads\n"
 	  "take --scale X times as long (default 0: gone). With --split N a lock is\n"
-	  "N locks instead. Without any of them: each lock and each cause of waits in turn.\n" },
+	  "N locks instead. Without any of them: each lock and each cause of waits in turn.\n",
+	  .examples = "trace.bin\n"
+	  "--lock cache_lock --scale 0.5 trace.bin\n"
+	  "--site '^fdatasync_log$' trace.bin\n" },
 	{ "stats", ct_cmd_stats, "TRACE", 1, "the trace itself, and how often which call was made",
-	  "Size, losses, clock, cost of the collector, what is known of the scheduler, a table\n"
-	  "of the wrapped calls, and the files of frames with what is known of their symbols.\n"
-	  "Always of the whole trace.\n" },
+	  "Size, losses, clock, cost of the collector, what is known of the scheduler, a\n"
+	  "table of the wrapped calls, and the files of frames with what is known of their\n"
+	  "symbols. Always of the whole trace.\n",
+	  CT_SORT_CALLS, CT_CSV_CALLS,
+	  "--sort blocked --top 0 trace.bin\n" },
 	{ "dump", ct_cmd_dump, "TRACE", 1, "every record and event, a line each",
-	  "Plain text, or with --json an object a line. Only --thread, --process, --cause,\n"
-	  "--min, --from and --to select; they select events.\n" },
+	  "Plain text, or with --json an object a line. What selects waits selects events;\n"
+	  "records and slices are shown only where nothing is selected.\n",
+	  .examples = "--json --thread main --min 1ms trace.bin\n" },
 	{ "diff", ct_cmd_diff, "A[,A2...] B[,B2...]", 2, "what got worse and better between two traces",
-	  "By cause, place, lock and group of threads, a second of the trace. Places are the\n"
-	  "same where function and file are. With several traces a side, names with commas\n"
-	  "between, medians are compared, and what differs by no more than the runs of one\n"
-	  "side do is marked as noise.\n",
+	  "By cause, place, lock and group of threads, a second of the trace. Places are\n"
+	  "the same where function and file are. With several traces a side, names with\n"
+	  "commas between, medians are compared, and what differs by no more than the runs\n"
+	  "of one side do is marked as noise.\n",
 	  .opens = true },
 	{ "explain", ct_cmd_explain, "CAUSE [TRACE]", 2, "what a cause means, and what to look at next",
 	  "CAUSE is a cause (mutex, file, poll...), a state (running, runnable, blocked,\n"
-	  "unexplained, unknown, excluded) or a category (contention, io, idle, runtime, cpu).\n"
-	  "With a trace also its numbers there.\n",
+	  "unexplained, unknown, excluded) or a category (contention, io, idle, runtime,\n"
+	  "cpu). With a trace also its numbers there.\n",
 	  .opens = true },
 	{ "check", ct_cmd_check, "TRACE", 1, "whether the trace keeps the rules of its format",
-	  "Prints OK, or each violation; then the exit status is 1.\n" },
+	  "Prints OK, or each violation; then the exit status is 1.\n",
+	  .examples = "trace.bin\n" },
 	{ "flame", ct_cmd_flame, "TRACE", 1, "blocked time as a flame graph",
 	  "Writes an SVG that any browser shows: stacks from the threads upwards, as wide as\n"
 	  "their time. A click zooms, / searches, and the pointer shows time and share.\n" },
 	{ "export", ct_cmd_export, "TRACE", 1, "the trace for other tools",
-	  "Writes the trace, or what the options select of it, in the format of another tool:\n"
-	  "see the formats below. The file is given by --output.\n" },
+	  "Writes the trace, or what the options select of it, in the format of another\n"
+	  "tool: see the formats below. The file is given by --output.\n" },
 	{ "serve", ct_cmd_serve, "TRACE", 1, "the trace in a browser: a timeline, and all views",
-	  "Starts a web server for this machine's browser, prints its address, and serves the\n"
-	  "trace until it is interrupted. The address has a token: who does not know it gets\n"
-	  "nothing.\n" },
+	  "Starts a web server for this machine's browser, prints its address, and serves\n"
+	  "the trace until it is interrupted. The address has a token: who does not know it\n"
+	  "gets nothing.\n" },
 	{ "report", ct_cmd_report, "TRACE", 1, "the same as one file, to mail or to keep",
 	  "Writes a page that needs neither network nor server, with a picture of the whole\n"
 	  "trace and all views of it.\n" },
-	{ NULL, NULL, NULL, 0, NULL, NULL, false },
+	{ NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL },
 };

@@ -47,6 +47,9 @@ struct ct_command {
 	uint32_t argument_count; /* at most; the first is the trace */
 	const char *summary;     /* part of a line */
 	const char *help;        /* some lines */
+	const char *sort_keys;   /* of --sort, with spaces between; the first is the default; NULL: none */
+	const char *columns;     /* of --csv, as ct_csv_header has them; NULL: none */
+	const char *examples;    /* what follows the command's name, a line each; NULL: none */
 	bool opens;              /* opens its traces by itself, by ct_command_open */
 };
 extern const struct ct_command ct_commands[]; /* up to one without a name */
@@ -55,6 +58,14 @@ extern const struct ct_command ct_commands[]; /* up to one without a name */
 const char *ct_open_error(const struct ct_reader *r, int error, char *to, size_t bytes);
 /* Opens c->reader for a command that does so by itself. 0, or -EINVAL with c->usage. */
 int ct_command_open(struct ct_context *c, const char *file);
+
+const struct ct_command *ct_command_find(const char *name); /* or NULL */
+/* Looks at what only a command can say of its options: their sort key. 0, or -EINVAL with one
+ * line in error. */
+int ct_command_check(const struct ct_command *command, struct ct_options *o, char *error, size_t bytes);
+/* One line that says that there is no such command. */
+void ct_command_unknown(const char *name, char *error, size_t bytes);
+
 /* Turns -EINVAL of the model's functions into c->usage; returns error. */
 int ct_command_usage(struct ct_context *c, const struct ct_model *m, int error);
 /* Loads the model and makes the report for a command. Both are to be freed in
@@ -67,7 +78,9 @@ bool ct_command_stop(const struct ct_context *c);
 void ct_print_header(const struct ct_context *c, const struct ct_model *m);
 /* One line if what is shown is only the last part of the time: see ct_lives_fit. */
 void ct_print_shortened(const struct ct_context *c, const struct ct_model *m, uint64_t bytes);
-/* One line if the filters leave no thread: whether there is nothing else to say. */
+/* Which filters are applied; part of the header. */
+void ct_print_filters(const struct ct_context *c, const struct ct_model *m);
+/* One line if the filters leave no thread, or no wait: whether there is nothing else to say. */
 bool ct_print_nothing(const struct ct_context *c, const struct ct_model *m);
 /* The frames of a call stack, a line each. 0 or -ENOMEM. */
 int ct_print_stack(const struct ct_context *c, struct ct_report *r, uint32_t callstack);

@@ -1,68 +1,23 @@
 /* ctrace-analyze: reads a trace and reports. The only file that ends the program. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "commands.h"
-#include "export.h"
+#include "help.h"
+#include "pager.h"
+#include "progress.h"
+#include "spool.h"
 
 #define EXIT_DONE   0
 #define EXIT_DAMAGE 1
 #define EXIT_USAGE  2
-
-#define HELP_COLUMN 22
-
-static void print_options(const struct ct_command *command)
-{
-	puts("Options:");
-	for (const struct ct_option *o = ct_options_table; o->name; o++) {
-		if (command ? !ct_option_is_for(o, command->name) : !!o->commands)
-			continue;
-		int n = printf("  --%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-
-		printf("%*s%s\n", n < HELP_COLUMN ? HELP_COLUMN - n : 1, "", o->help);
-	}
-}
-
-static void print_formats(void)
-{
-	puts("\nFormats:");
-	for (const struct ct_export_format *f = ct_export_formats; f->name; f++)
-		printf("  %-10s %s\n", f->name, f->help);
-}
-
-static void print_help(const struct ct_command *command)
-{
-	if (command) {
-		printf("Usage: ctrace-analyze %s [OPTION...] %s\n\n%s\n", command->name, command->arguments,
-		       command->help);
-	} else {
-		puts("Usage: ctrace-analyze COMMAND [OPTION...] TRACE\n\n"
-		     "Says from a trace of ctrace what the threads of a program waited for.\n\n"
-		     "Commands:");
-		for (const struct ct_command *c = ct_commands; c->name; c++)
-			printf("  %-9s %s\n", c->name, c->summary);
-		puts("");
-	}
-	print_options(command);
-	if (command && command->run == ct_cmd_export)
-		print_formats();
-	if (!command)
-		puts("\nExit status: 0 done, 1 the trace is damaged (what can be read is reported),\n"
-		     "2 wrong usage or no trace.");
-}
-
-static const struct ct_command *find_command(const char *name)
-{
-	for (const struct ct_command *c = ct_commands; c->name; c++)
-		if (!strcmp(c->name, name))
-			return c;
-	return NULL;
-}
 
 static void open_out(struct ct_out *o, enum ct_color color)
 {
@@ -81,21 +36,53 @@ static void open_out(struct ct_out *o, enum ct_color color)
 
 static int fail(const char *what)
 {
+	ct_progress_end();
 	fprintf(stderr, "ctrace-analyze: %s\n", what);
 	return EXIT_USAGE;
 }
 
 static int fail_file(const char *file, const char *what)
 {
+	ct_progress_end();
 	fprintf(stderr, "ctrace-analyze: %s: %s\n", file, what);
 	return EXIT_USAGE;
+}
+
+/* A pipe that is ours already: standard input, or what the shell made of <(...). */
+static bool is_passed_on(const char *file)
+{
+	return !strncmp(file, "/dev/fd/", 8) || !strncmp(file, "/proc/self/fd/", 14) || !strcmp(file, "/dev/stdin");
+}
+
+/* What comes through a pipe is kept in a file while it is read. 0, -errno, enum ct_reader_error. */
+static int open_reader(struct ct_reader *r, const char *file)
+{
+	bool is_stdin = !strcmp(file, "-");
+	struct stat st;
+	int fd = open(is_stdin ? "/dev/stdin" : file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 && is_stdin) /* a socket, which cannot be opened by name */
+		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return -errno;
+	if ((is_stdin || is_passed_on(file)) && !fstat(fd, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+		int copy = isatty(fd) ? -EISCONN : ct_spool(fd);
+
+		close(fd);
+		if (copy < 0)
+			return copy == -EISCONN ? CT_READER_KIND : copy;
+		fd = copy;
+	}
+	return ct_reader_open_fd(r, fd);
 }
 
 static int open_trace(struct ct_reader *r, const char *file)
 {
 	char text[160];
-	int error = ct_reader_open(r, file);
+	int error = open_reader(r, file);
 
+	if (!strcmp(file, "-"))
+		file = "standard input";
 	return error ? fail_file(file, ct_open_error(r, error, text, sizeof(text))) : 0;
 }
 
@@ -125,18 +112,33 @@ static int close_out(int status)
 static int run(const struct ct_command *command, const struct ct_options *o)
 {
 	struct ct_context c = { .options = o, .reader = { .fd = -1 } };
+	/* What these print is no text to read at leisure. */
+	bool own_output = command->run == ct_cmd_export || command->run == ct_cmd_serve || command->run == ct_cmd_report ||
+			  command->run == ct_cmd_flame;
+	const char *name = strcmp(o->file, "-") ? o->file : "standard input";
+
+	/* On a terminal dump's own lines show that it works. */
+	if ((command->run != ct_cmd_dump && command->run != ct_cmd_export) || !isatty(STDOUT_FILENO))
+		ct_progress_begin();
 	int error = command->opens ? 0 : open_trace(&c.reader, o->file);
 
-	if (error)
+	if (error) {
+		ct_progress_end();
 		return error;
+	}
 	open_out(&c.out, o->color);
+	if (!o->json && !o->csv && !own_output)
+		ct_pager_begin();
 	error = command->run(&c);
+	ct_progress_end();
 	int status = close_out(EXIT_DONE);
 
+	ct_pager_end();
+
 	if (error)
-		status = error == -EINVAL && *c.usage ? fail(c.usage) : fail_file(o->file, strerror(-error));
+		status = error == -EINVAL && *c.usage ? fail(c.usage) : fail_file(name, strerror(-error));
 	else if (!status && (c.reader.damaged || (!c.reader.has_trailer && !c.unfinished))) {
-		warn_damage(&c.reader, o->file);
+		warn_damage(&c.reader, name);
 		status = EXIT_DAMAGE;
 	} else if (!status && c.violations)
 		status = EXIT_DAMAGE;
@@ -155,13 +157,13 @@ int main(int argc, char **argv)
 		ct_options_free(&o);
 		return fail(error);
 	}
-	const struct ct_command *command = o.command ? find_command(o.command) : NULL;
+	const struct ct_command *command = o.command ? ct_command_find(o.command) : NULL;
 
 	if (o.command && !command) {
-		snprintf(error, sizeof(error), "unknown command '%.100s'; see ctrace-analyze --help", o.command);
+		ct_command_unknown(o.command, error, sizeof(error));
 		fail(error);
 	} else if (o.help) {
-		print_help(command);
+		ct_help_print(stdout, command);
 		status = close_out(EXIT_DONE);
 	} else if (o.version) {
 		puts("ctrace-analyze " CTRACE_VERSION);
@@ -173,6 +175,8 @@ int main(int argc, char **argv)
 		fail(error);
 	} else if (o.argument_count > command->argument_count) {
 		snprintf(error, sizeof(error), "unexpected argument '%.100s'", o.argument[command->argument_count]);
+		fail(error);
+	} else if (ct_command_check(command, &o, error, sizeof(error))) {
 		fail(error);
 	} else {
 		status = run(command, &o);

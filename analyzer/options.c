@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <regex.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "suggest.h"
 
 struct complaint {
 	char *text;
@@ -21,74 +24,6 @@ __attribute__((format(printf, 2, 3))) static int complain(struct complaint c, co
 	vsnprintf(c.text, (size_t)c.bytes, format, args);
 	va_end(args);
 	return -EINVAL;
-}
-
-int ct_parse_duration(const char *text, uint64_t unit_ns, uint64_t *ret_ns)
-{
-	static const struct {
-		const char *name;
-		uint64_t ns;
-	} units[] = {
-		{ "ns", 1 },	       { "us", 1000 },	       { "\xc2\xb5s", 1000 }, { "\xce\xbcs", 1000 },
-		{ "ms", 1000000 },     { "s", 1000000000 },    { "m", 60000000000 },  { "min", 60000000000 },
-		{ "h", 3600000000000 },
-	};
-	char *end;
-
-	/* strtod would also read "inf" and "0x1p3". */
-	if (strspn(text, "0123456789.") == 0)
-		return -EINVAL;
-	double value = strtod(text, &end);
-
-	if (end == text || strpbrk(text, "xXpP"))
-		return -EINVAL;
-	if (*end) {
-		unit_ns = 0;
-		for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-			if (!strcmp(end, units[i].name))
-				unit_ns = units[i].ns;
-		if (!unit_ns)
-			return -EINVAL;
-	}
-	value *= (double)unit_ns;
-	if (!(value >= 0 && value < 9e18))
-		return -EINVAL;
-	*ret_ns = (uint64_t)(value + 0.5);
-	return 0;
-}
-
-static int parse_moment(const char *text, struct ct_moment *ret)
-{
-	size_t n = strlen(text);
-	struct ct_moment m = { .given = true };
-
-	if (n && text[n - 1] == '%') {
-		char *end;
-
-		m.is_share = true;
-		m.share = strtod(text, &end) / 100;
-		if (end != text + n - 1 || !(m.share >= 0 && m.share <= 1))
-			return -EINVAL;
-	} else if (ct_parse_duration(text, 1000000000, &m.ns)) {
-		return -EINVAL;
-	}
-	*ret = m;
-	return 0;
-}
-
-static int parse_number(const char *text, uint64_t max, uint64_t *ret)
-{
-	char *end;
-
-	errno = 0;
-	if (*text < '0' || *text > '9')
-		return -EINVAL;
-	unsigned long long v = strtoull(text, &end, 10);
-
-	if (*end || errno || v > max)
-		return -EINVAL;
-	*ret = v;
-	return 0;
 }
 
 static int parse_scale(const char *text, double *ret)
@@ -172,8 +107,9 @@ FLAG(help)
 FLAG(version)
 TEXT(thread)
 TEXT(lock)
-TEXT(site)
 TEXT(call)
+TEXT(process)
+TEXT(sort)
 TEXT(output)
 TEXT(format)
 TEXT(profile)
@@ -184,33 +120,69 @@ FLAG(no_open)
 static int take_top(struct ct_options *o, const char *value)
 {
 	uint64_t n;
-	int error = parse_number(value, UINT32_MAX, &n);
+	int error = ct_parse_number(value, UINT32_MAX, &n);
 
-	if (!error)
-		o->top = (uint32_t)n;
-	return error;
+	if (error)
+		return error;
+	o->top = (uint32_t)n;
+	o->top_given = true;
+	return 0;
 }
 
 static int take_from(struct ct_options *o, const char *value)
 {
-	return parse_moment(value, &o->from);
+	return ct_parse_moment(value, &o->from);
 }
 
 static int take_to(struct ct_options *o, const char *value)
 {
-	return parse_moment(value, &o->to);
+	return ct_parse_moment(value, &o->to);
 }
 
-static int take_process(struct ct_options *o, const char *value)
+static int take_regex(const char **to, const char *value)
 {
-	int error = parse_number(value, UINT32_MAX, &o->process);
+	regex_t compiled;
 
-	return error ? error : o->process ? 0 : -EINVAL;
+	if (!*value || regcomp(&compiled, value, REG_EXTENDED | REG_NOSUB))
+		return -EINVAL;
+	regfree(&compiled);
+	*to = value;
+	return 0;
+}
+
+static int take_object(struct ct_options *o, const char *value)
+{
+	return take_regex(&o->object, value);
+}
+
+static int take_site(struct ct_options *o, const char *value)
+{
+	return take_regex(&o->site, value);
+}
+
+static const char *const group_names[] = {
+	[CT_GROUP_THREAD] = "thread", [CT_GROUP_ROUTINE] = "start-routine", [CT_GROUP_SITE] = "site",
+	[CT_GROUP_OBJECT] = "object", [CT_GROUP_PROCESS] = "process",	    [CT_GROUP_CAUSE] = "cause",
+};
+
+const char *ct_group_by_name(enum ct_group_by by)
+{
+	return group_names[by] ? group_names[by] : "";
+}
+
+static int take_group_by(struct ct_options *o, const char *value)
+{
+	for (enum ct_group_by i = CT_GROUP_THREAD; i <= CT_GROUP_CAUSE; i++)
+		if (!strcmp(value, group_names[i])) {
+			o->group_by = i;
+			return 0;
+		}
+	return -EINVAL;
 }
 
 static int take_min(struct ct_options *o, const char *value)
 {
-	return ct_parse_duration(value, 1000000000, &o->min_ns);
+	return ct_parse_duration(value, 0, &o->min_ns);
 }
 
 static int take_scale(struct ct_options *o, const char *value)
@@ -221,7 +193,7 @@ static int take_scale(struct ct_options *o, const char *value)
 static int take_split(struct ct_options *o, const char *value)
 {
 	uint64_t n;
-	int error = parse_number(value, 1024, &n);
+	int error = ct_parse_number(value, 1024, &n);
 
 	if (!error)
 		o->split = (uint32_t)n;
@@ -231,7 +203,7 @@ static int take_split(struct ct_options *o, const char *value)
 static int take_port(struct ct_options *o, const char *value)
 {
 	uint64_t n;
-	int error = parse_number(value, UINT16_MAX, &n);
+	int error = ct_parse_number(value, UINT16_MAX, &n);
 
 	if (!error)
 		o->port = (uint16_t)n;
@@ -249,22 +221,34 @@ static int take_color(struct ct_options *o, const char *value)
 	return parse_color(value, &o->color);
 }
 
+#define MOMENTS "1.5s after the begin, -2s before the end, 25%, @12:34:56 or =NANOSECONDS of the clock"
+#define REGEX   "an extended regular expression"
+/* What has no waits to choose from. */
+#define WHOLE   "!stats check explain"
+#define NO_WAITS WHOLE " path whatif"
+
 const struct ct_option ct_options_table[] = {
-	{ "json", NULL, "one JSON object, times in nanoseconds", take_json, NULL },
-	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "diff io latency locks malloc summary threads wakers" },
-	{ "top", "N", "rows of each list (default 10; 0: all)", take_top, NULL },
-	{ "from", "T", "only from then on: 1.5s, 200ms (after the begin) or 25%", take_from, NULL },
-	{ "to", "T", "only up to then", take_to, NULL },
-	{ "thread", "NAME|TID", "only threads of that name (a pattern such as 'worker*')", take_thread, NULL },
-	{ "process", "PID", "only threads of that process", take_process, NULL },
-	{ "cause", "CAUSE,...", "only those causes, such as mutex,poll", add_causes, NULL },
-	{ "min", "DURATION", "only waits of at least that long, such as 10ms", take_min, NULL },
+	{ "json", NULL, "one JSON object, times in nanoseconds", take_json, "!export flame serve report" },
+	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "blocks diff io latency locks malloc path sched stats summary threads wakers" },
+	{ "top", "N", "rows of each list (default 10; 0: all)", take_top, "!dump check export flame serve report sql explain", "a number" },
+	{ "sort", "KEY", "rows in the order of a column; see below", take_sort, "blocks threads locks sched wakers path stats" },
+	{ "group-by", "GROUP", "waits together by thread, start-routine, site, object,\n"
+	  "process or cause", take_group_by, "blocks", "thread, start-routine, site, object, process or cause" },
+	{ "from", "T", "only from then on; see below", take_from, WHOLE " deadlocks", MOMENTS },
+	{ "to", "T", "only up to then", take_to, WHOLE " deadlocks", MOMENTS },
+	{ "thread", "NAME|TID", "only threads of that name (a pattern such as 'worker*')", take_thread, WHOLE },
+	{ "process", "NAME|PID", "only threads of such processes", take_process, WHOLE },
+	{ "cause", "CAUSE,...", "only those causes or categories: mutex,poll or io", add_causes, WHOLE " path" },
+	{ "object", "REGEX", "only waits for such objects, as reports name them", take_object, NO_WAITS, REGEX },
+	{ "site", "REGEX", "only waits with such a function, or FILE:LINE, in the\n"
+	  "stack", take_site, WHOLE " path", REGEX },
+	{ "min", "DURATION", "only waits of at least that long, such as 10ms", take_min, NO_WAITS,
+	  "a duration with its unit, such as 10ms" },
 	{ "call", "NAME", "only that call, such as fdatasync", take_call, "latency" },
 	{ "group", NULL, "only groups of threads", take_group, "threads" },
 	{ "lock", "NAME", "the critical sections of that lock", take_lock, "whatif" },
-	{ "site", "FUNCTION", "waits and critical sections in that function", take_site, "whatif" },
-	{ "scale", "X", "so many times as long (default 0: gone)", take_scale, "whatif" },
-	{ "split", "N", "as if the lock were N locks", take_split, "whatif" },
+	{ "scale", "X", "so many times as long (default 0: gone)", take_scale, "whatif", "a number from 0 to 1000" },
+	{ "split", "N", "as if the lock were N locks", take_split, "whatif", "a number from 1 to 1024" },
 	{ "format", "FORMAT", "what to write; see below", take_format, "export" },
 	{ "profile", "PROFILE", "all, or only one part: io, sync, syscall, sched, malloc", take_profile, "export" },
 	{ "by", "WHAT", "blocked (default), off-cpu, or waker", take_by, "export flame" },
@@ -273,20 +257,18 @@ const struct ct_option ct_options_table[] = {
 	{ "host", "ADDRESS", "to listen on (default 127.0.0.1: nobody but you)", take_host, "serve" },
 	{ "no-open", NULL, "do not open the browser", take_no_open, "serve" },
 	{ "symbols", "DIR", "where to look for the program's files and debug files, too", take_symbols, NULL },
-	{ "color", "WHEN", "auto, always or never (NO_COLOR is respected)", take_color, NULL },
+	{ "color", "WHEN", "auto, always or never (NO_COLOR is respected)", take_color, NULL, "auto, always or never" },
 	{ "help", NULL, "this text", take_help, NULL },
 	{ "version", NULL, "the version", take_version, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },
 };
 
-bool ct_option_is_for(const struct ct_option *option, const char *command)
+static bool is_word_of(const char *word, const char *words)
 {
-	const char *at = option->commands, *end;
+	const char *at = words, *end;
 
-	if (!at)
-		return true;
-	for (size_t n = strlen(command); (end = strchrnul(at, ' ')); at = end + 1) {
-		if ((size_t)(end - at) == n && !strncmp(at, command, n))
+	for (size_t n = strlen(word); (end = strchrnul(at, ' ')); at = end + 1) {
+		if ((size_t)(end - at) == n && !strncmp(at, word, n))
 			return true;
 		if (!*end)
 			break;
@@ -294,13 +276,60 @@ bool ct_option_is_for(const struct ct_option *option, const char *command)
 	return false;
 }
 
+bool ct_option_is_for(const struct ct_option *option, const char *command)
+{
+	const char *words = option->commands;
+
+	if (!words)
+		return true;
+	return *words == '!' ? !is_word_of(command, words + 1) : is_word_of(command, words);
+}
+
 #define OPTIONS (sizeof(ct_options_table) / sizeof(ct_options_table[0]))
+
+static const char *end_of_complaint(const struct ct_option *option, char *to, size_t bytes)
+{
+	*to = 0;
+	if (option->wants)
+		snprintf(to, bytes, ": it takes %s", option->wants);
+	return to;
+}
+
+static int complain_unknown(struct complaint c, const char *option)
+{
+	char name[64];
+	struct ct_suggestion s = { .typed = name };
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(option + 2, "="), option + 2);
+	for (size_t i = 0; ct_options_table[i].name && !strncmp(option, "--", 2); i++)
+		ct_suggest(&s, ct_options_table[i].name);
+	if (s.best)
+		return complain(c, "unknown option '%s'; did you mean --%s?", option, s.best);
+	return complain(c, "unknown option '%s'", option);
+}
+
+/* Moments of one kind are compared here already. */
+static bool is_reversed(const struct ct_moment *from, const struct ct_moment *to)
+{
+	if (!from->given || !to->given || from->kind != to->kind)
+		return false;
+	if (from->kind == CT_MOMENT_SHARE)
+		return from->share > to->share;
+	return from->kind == CT_MOMENT_BEFORE ? from->ns < to->ns : from->ns > to->ns;
+}
+
+bool ct_options_select(const struct ct_options *o)
+{
+	return o->from.given || o->to.given || o->thread || o->process || o->cause_count || o->object || o->site ||
+	       o->min_ns;
+}
 
 int ct_options_parse(struct ct_options *o, int argc, char **argv, char *error, int error_bytes)
 {
 	struct option options[OPTIONS] = { 0 };
 	bool given[OPTIONS] = { false };
 	struct complaint c = { error, error_bytes };
+	char wants[128];
 	int found, index = 0;
 
 	*o = (struct ct_options){ .top = 10 };
@@ -313,19 +342,21 @@ int ct_options_parse(struct ct_options *o, int argc, char **argv, char *error, i
 		if (found == ':')
 			return complain(c, "option '%s' needs a value", argv[optind - 1]);
 		if (found == '?')
-			return complain(c, "unknown option '%s'", argv[optind - 1]);
+			return complain_unknown(c, argv[optind - 1]);
 		if (found != 1)
 			for (index = 0; strcmp(ct_options_table[index].name, found == 'h' ? "help" : "output");)
 				index++;
 		given[index] = true;
 		if (ct_options_table[index].take(o, optarg))
-			return complain(c, "'%s' is no value for --%s", optarg, ct_options_table[index].name);
+			return complain(c, "'%.100s' is no value for --%s%s", optarg, ct_options_table[index].name,
+					end_of_complaint(&ct_options_table[index], wants, sizeof(wants)));
 	}
 	if (split_causes(o))
 		return complain(c, "too many or no causes for --cause");
-	if (o->from.given && o->to.given && o->from.is_share == o->to.is_share &&
-	    (o->from.is_share ? o->from.share > o->to.share : o->from.ns > o->to.ns))
+	if (is_reversed(&o->from, &o->to))
 		return complain(c, "--from is after --to");
+	if (o->json && o->csv)
+		return complain(c, "--json and --csv exclude each other");
 	if (optind < argc)
 		o->command = argv[optind++];
 	for (size_t i = 0; o->command && ct_options_table[i].name; i++)

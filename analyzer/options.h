@@ -5,14 +5,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "option_values.h"
+
 #define CT_OPTIONS_CAUSES 64
 
-/* A moment: ns after the begin of the trace, or a share of its duration. */
-struct ct_moment {
-	bool given;
-	bool is_share;
-	uint64_t ns;
-	double share; /* 0 to 1 */
+enum ct_group_by {
+	CT_GROUP_NONE,        /* as the command does it */
+	CT_GROUP_THREAD,
+	CT_GROUP_ROUTINE,     /* the threads' start routine */
+	CT_GROUP_SITE,
+	CT_GROUP_OBJECT,
+	CT_GROUP_PROCESS,
+	CT_GROUP_CAUSE,
 };
 
 enum ct_color {
@@ -31,15 +35,21 @@ struct ct_options {
 	bool group;           /* threads together that do the same */
 	enum ct_color color;
 	uint32_t top;         /* 0: all */
+	bool top_given;
+	const char *sort;     /* NULL: not given */
+	uint32_t sort_key;    /* its place among the command's keys; 0, the first, where it is not given */
+	enum ct_group_by group_by;
+	/* Filters; the model applies them. */
 	struct ct_moment from, to;
 	const char *thread;   /* glob or tid; NULL: all */
-	uint64_t process;     /* pid; 0: all */
-	const char *cause[CT_OPTIONS_CAUSES]; /* point into the copy below */
+	const char *process;  /* glob or pid; NULL: all */
+	const char *cause[CT_OPTIONS_CAUSES]; /* causes and categories; point into the copy below */
 	uint32_t cause_count; /* 0: all */
+	const char *object, *site; /* extended regular expressions; NULL: all. whatif: site is what is changed */
 	uint64_t min_ns;
 	const char *call;     /* latency: only of that call; NULL: all */
 	/* whatif. */
-	const char *lock, *site; /* NULL: none */
+	const char *lock;     /* NULL: none */
 	double scale;           /* 0 where it is not given */
 	uint32_t split;         /* 0: not given */
 	const char *symbols;    /* folders of debug files, with ':' between; NULL: none */
@@ -59,7 +69,8 @@ struct ct_option {
 	const char *value;    /* what it takes; NULL: nothing */
 	const char *help;     /* part of a line */
 	int (*take)(struct ct_options *o, const char *value); /* 0 or -EINVAL */
-	const char *commands; /* names with spaces between; NULL: all */
+	const char *commands; /* names with spaces between, after "!" all but those; NULL: all */
+	const char *wants;    /* of what the value is: the end of a complaint; NULL: that is plain */
 };
 extern const struct ct_option ct_options_table[]; /* up to one without a name */
 
@@ -70,7 +81,9 @@ bool ct_option_is_for(const struct ct_option *option, const char *command);
 int ct_options_parse(struct ct_options *o, int argc, char **argv, char *error, int error_bytes);
 void ct_options_free(struct ct_options *o);
 
-/* "1.5s", "200ms", "10us", "3" (seconds, or as unit_ns says). 0 or -EINVAL. */
-int ct_parse_duration(const char *text, uint64_t unit_ns, uint64_t *ret_ns);
+/* Whether the options select a part of a trace. */
+bool ct_options_select(const struct ct_options *o);
+/* "thread", "start-routine", ...; "" of none. */
+const char *ct_group_by_name(enum ct_group_by by);
 
 #endif

@@ -7,31 +7,54 @@
 
 #include "run.h"
 
-static const char usage[] =
-	"usage: ctrace-run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
-	"Runs PROGRAM and writes a trace of what its threads wait for.\n"
-	"\n"
-	"  -o, --output FILE        trace file (trace.%p.bin): %p is the pid, %n the program's name,\n"
-	"                           %t the time, %h the host, %% a percent sign\n"
-	"      --min DURATION       shortest wait written one by one: 500ns, 10us, 1ms (10us)\n"
-	"      --sched MODE         context switches: auto, on, off, switches (without who woke\n"
-	"                           whom, which root gets at 1 us a wake-up) (auto)\n"
-	"      --stacks MODE        call stacks: auto, fp, unwind, off (auto)\n"
-	"      --watchdog DURATION  report who waits for whom when no thread has made progress for\n"
-	"                           so long: 10s\n"
-	"  -q, --quiet              no summary at the end\n"
-	"  -h, --help               this text\n"
-	"      --version            which version this is\n"
-	"\n"
+#define COLUMN 27
+
+const struct ct_run_option ct_run_option_table[] = {
+	{ 'o', true, "output", "FILE", "trace file (trace.%p.bin): %p is the pid, %n the program's\n"
+	  "name, %t the time, %h the host, %% a percent sign", NULL },
+	{ 'm', false, "min", "DURATION", "shortest wait written one by one: 500ns, 10us, 1ms (10us)", NULL },
+	{ 's', false, "sched", "MODE", "context switches: auto, on, off, switches (without who woke\n"
+	  "whom, which root gets at 1 us a wake-up) (auto)", "auto on off switches" },
+	{ 'k', false, "stacks", "MODE", "call stacks: auto, fp, unwind, off (auto)", "auto fp unwind off" },
+	{ 'w', false, "watchdog", "DURATION", "report who waits for whom when no thread has made progress\n"
+	  "for so long: 10s", NULL },
+	{ 'q', true, "quiet", NULL, "no summary at the end", NULL },
+	{ 'h', true, "help", NULL, "this text", NULL },
+	{ 'V', false, "version", NULL, "which version this is", NULL },
+	{ 0, false, NULL, NULL, NULL, NULL },
+};
+
+#define OPTIONS (sizeof(ct_run_option_table) / sizeof(ct_run_option_table[0]))
+
+const char ct_run_exit[] =
 	"Ends as PROGRAM ends: with its exit status, or by the same signal. 125: ctrace-run\n"
 	"failed; 126: PROGRAM cannot be executed; 127: PROGRAM was not found.\n";
+
+static void print_usage(void)
+{
+	fputs("usage: ctrace-run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
+	      "Runs PROGRAM and writes a trace of what its threads wait for.\n\n", stdout);
+	for (const struct ct_run_option *o = ct_run_option_table; o->name; o++) {
+		char letter[] = { '-', o->letter, ',', ' ', 0 };
+		int n = printf("  %4s--%s%s%s", o->is_short ? letter : "", o->name, o->value ? " " : "",
+			       o->value ? o->value : "");
+
+		for (const char *at = o->help, *end;; at = end + 1, n = 0) {
+			end = strchrnul(at, '\n');
+			printf("%*s%.*s\n", COLUMN - n, "", (int)(end - at), at);
+			if (!*end)
+				break;
+		}
+	}
+	printf("\nExample: ctrace-run -o trace.bin ./app; ctrace-analyze blocks trace.bin\n\n%s", ct_run_exit);
+}
 
 static int parse_duration(const char *s, uint64_t *ret)
 {
 	static const struct {
 		const char *name;
 		uint64_t ns;
-	} units[] = { { "", 1 }, { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
+	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
 	char *end;
 
 	if (*s < '0' || *s > '9')
@@ -41,25 +64,31 @@ static int parse_duration(const char *s, uint64_t *ret)
 
 	if (errno)
 		return -EINVAL;
+	/* Of what is not 0 the unit says how much it is. */
+	if (!n && !*end) {
+		*ret = 0;
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
 		if (!strcmp(end, units[i].name))
 			return __builtin_mul_overflow(n, units[i].ns, ret) ? -EINVAL : 0;
 	return -EINVAL;
 }
 
-static bool one_of(const char *s, const char *const *words)
+static bool one_of(const char *s, const char *words)
 {
-	for (; *words; words++)
-		if (!strcmp(s, *words))
+	size_t n = strlen(s);
+
+	for (const char *at = words, *end; *at; at = *end ? end + 1 : end) {
+		end = strchrnul(at, ' ');
+		if ((size_t)(end - at) == n && !strncmp(at, s, n))
 			return true;
+	}
 	return false;
 }
 
 static int take(int option, const char *value, struct ct_run_options *o, char wrong[256])
 {
-	static const char *const sched[] = { "auto", "on", "off", "switches", NULL };
-	static const char *const stacks[] = { "auto", "fp", "unwind", "off", NULL };
-
 	switch (option) {
 	case 'o':
 		o->out = value;
@@ -75,7 +104,7 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 		return -1;
 	case 's':
 		o->sched = value;
-		if (one_of(value, sched))
+		if (one_of(value, "auto on off switches"))
 			return 0;
 		snprintf(wrong, 256, "--sched %.100s: none of auto, on, off, switches", value);
 		return -1;
@@ -86,7 +115,7 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 		return -1;
 	case 'k':
 		o->stacks = value;
-		if (one_of(value, stacks))
+		if (one_of(value, "auto fp unwind off"))
 			return 0;
 		snprintf(wrong, 256, "--stacks %.100s: none of auto, fp, unwind, off", value);
 		return -1;
@@ -94,10 +123,10 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 		o->quiet = true;
 		return 0;
 	case 'h':
-		fputs(usage, stdout);
+		print_usage();
 		exit(fflush(stdout) ? 125 : 0);
 	case 'V':
-		puts("ctrace " CTRACE_VERSION);
+		puts("ctrace-run " CTRACE_VERSION);
 		exit(fflush(stdout) ? 125 : 0);
 	}
 	return -1;
@@ -105,19 +134,13 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 
 int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_wrong[256])
 {
-	static const struct option options[] = {
-		{ "output", required_argument, NULL, 'o' },
-		{ "min", required_argument, NULL, 'm' },
-		{ "sched", required_argument, NULL, 's' },
-		{ "stacks", required_argument, NULL, 'k' },
-		{ "watchdog", required_argument, NULL, 'w' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ 0 },
-	};
+	struct option options[OPTIONS] = { 0 };
 	struct ct_run_options o = { 0 };
 
+	for (size_t i = 0; ct_run_option_table[i].name; i++)
+		options[i] = (struct option){ ct_run_option_table[i].name,
+					      ct_run_option_table[i].value ? required_argument : no_argument, NULL,
+					      ct_run_option_table[i].letter };
 	/* The program's options are its own: "+" stops at the first non-option. */
 	for (int option; (option = getopt_long(argc, argv, "+:o:qh", options, NULL)) != -1;) {
 		if (option == '?' || option == ':') {

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@ pid_t ct_start_analyzer(const char *analyzer, const char *const argv[])
 	if (!pid) {
 		ct_child_reset();
 		dup2(STDERR_FILENO, STDOUT_FILENO);
+		/* The terminal is the program's: nobody is to page in it. */
+		setenv("CTRACE_PAGER", "cat", 1);
 		execv(analyzer, (char *const *)argv);
 		_exit(127);
 	}

@@ -29,6 +29,18 @@ struct ct_run_watchdog {
 
 /* --- run-options.c --- */
 
+/* What --help, the manual and the completions tell of an option. */
+struct ct_run_option {
+	char letter;
+	bool is_short;        /* the letter is an option, too */
+	const char *name;
+	const char *value;    /* what it takes; NULL: nothing */
+	const char *help;     /* part of a line, or some */
+	const char *words;    /* what the value can be, with spaces between; NULL: anything */
+};
+extern const struct ct_run_option ct_run_option_table[]; /* up to one without a name */
+extern const char ct_run_exit[];
+
 /* Exits for --help and --version. 0, or -1 after *ret_wrong says what is wrong. */
 int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_wrong[256]);
 

@@ -338,7 +338,6 @@ ANALYZE_USAGE = [
     ("bad --min", ["blocks", "--min", "soon", "GOOD"], ["--min", "soon"]),
     ("bad --from", ["blocks", "--from", "then", "GOOD"], ["--from", "then"]),
     ("unknown --cause", ["blocks", "--cause", "boredom", "GOOD"], ["boredom"]),
-    ("bad --process", ["blocks", "--process", "init", "GOOD"], ["init"]),
     ("bad --color", ["blocks", "--color", "blue", "GOOD"], ["--color", "blue"]),
     ("option without its value", ["blocks", "GOOD", "--top"], ["--top"]),
     ("missing file", ["blocks", "/nonexistent/t.bin"], ["/nonexistent/t.bin", "no such file"]),

@@ -20,7 +20,7 @@ static int take_batch(const struct ct_model *m, const struct ct_events_decoder *
 		const struct ct_site *s = &d->site[c->site];
 
 		if (!wanted || s->kind != CT_EVENT_INTERVAL || s->flags & CT_EV_NO_TIME || c->end_ns < c->start_ns ||
-		    c->start_ns > INT64_MAX || !m->cause[s->cause].is_wait || !m->cause[s->cause].selected)
+		    c->start_ns > INT64_MAX || !m->cause[s->cause].is_wait || ct_model_selects(m, process, s) <= 0)
 			continue;
 		struct ct_call_event e = { thread, process, s, c->start_ns, c->end_ns, c->result };
 

@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "filter.h"
 #include "model_parts.h"
+#include "suggest.h"
 
 void ct_model_init(struct ct_model *m, const struct ct_options *o)
 {
@@ -58,6 +61,7 @@ void ct_model_free(struct ct_model *m)
 		&m->waiting_by_thread,
 	};
 
+	ct_filter_close(m->filter);
 	free_names(m);
 	for (uint32_t i = 0; i < m->states_count; i++)
 		ct_timeline_free(&m->states[i].line);
@@ -70,13 +74,33 @@ void ct_model_free(struct ct_model *m)
 
 /* --- selection --- */
 
-static uint64_t moment_ns(const struct ct_model *m, const struct ct_moment *moment)
+static bool is_cause(const char *wanted, const char *name, const char *category)
 {
-	uint64_t after_ns = moment->ns;
+	return name && (!strcmp(wanted, name) || (category && !strcmp(wanted, category)));
+}
 
-	if (moment->is_share)
-		after_ns = ct_whole_ns((double)(m->end_ns - m->start_ns) * moment->share);
-	return m->start_ns + after_ns;
+/* A cause or category that this version knows is no mistake where the trace has none such. */
+static bool is_known(struct ct_suggestion *s)
+{
+#define CT_CAUSE(id, name, category, text)             \
+	if (is_cause(s->typed, name, category))        \
+		return true;                           \
+	ct_suggest(s, name);                           \
+	ct_suggest(s, category);
+#include "causes.def"
+#undef CT_CAUSE
+	return false;
+}
+
+static int complain_cause(struct ct_model *m, const char *cause, const char *best)
+{
+	if (best)
+		snprintf(m->complaint, sizeof(m->complaint), "'%.60s' is no cause for --cause; did you mean %s?", cause,
+			 best);
+	else
+		snprintf(m->complaint, sizeof(m->complaint), "'%.60s' is no cause for --cause: see ctrace-analyze --help",
+			 cause);
+	return -EINVAL;
 }
 
 static int select_causes(struct ct_model *m)
@@ -90,28 +114,37 @@ static int select_causes(struct ct_model *m)
 			m->cause[c].is_wait = c != CT_CAUSE_NONE;
 	}
 	for (uint32_t i = 0; i < o->cause_count; i++) {
+		struct ct_suggestion s = { .typed = o->cause[i] };
 		bool known = false;
 
 		for (uint32_t c = 0; c < CT_CAUSES; c++)
-			if (m->cause[c].name && !strcmp(m->cause[c].name, o->cause[i]))
+			if (is_cause(o->cause[i], m->cause[c].name, m->cause[c].category))
 				m->cause[c].selected = known = true;
-#define CT_CAUSE(id, name, category, text) known |= !strcmp(o->cause[i], name);
-#include "causes.def"
-#undef CT_CAUSE
-		if (!known) {
-			m->unknown_cause = o->cause[i];
-			return -EINVAL;
-		}
+		if (!known && !is_known(&s))
+			return complain_cause(m, o->cause[i], s.best);
 	}
 	return 0;
 }
 
-static bool thread_matches(const struct ct_thread_info *t, const char *pattern)
+static bool is_number(const char *pattern, uint64_t n)
 {
 	char *end;
-	unsigned long long tid = strtoull(pattern, &end, 10);
 
-	return (!*end && tid == t->tid) || !fnmatch(pattern, t->name, 0);
+	return *pattern >= '0' && *pattern <= '9' && strtoull(pattern, &end, 10) == n && !*end;
+}
+
+static bool thread_matches(const struct ct_thread_info *t, const char *pattern)
+{
+	return is_number(pattern, t->tid) || !fnmatch(pattern, t->name, 0);
+}
+
+/* By the path of its program, or that path's last part. */
+static bool process_matches(const struct ct_process_info *p, const char *pattern)
+{
+	const char *slash = strrchr(p->executable, '/');
+
+	return is_number(pattern, p->pid) || !fnmatch(pattern, p->executable, 0) ||
+	       (slash && !fnmatch(pattern, slash + 1, 0));
 }
 
 static int index_threads(struct ct_model *m)
@@ -136,7 +169,7 @@ int ct_model_select(struct ct_model *m)
 	for (uint32_t i = 0; i < m->process_count; i++) {
 		struct ct_process_info *p = &m->process[i];
 
-		p->selected = !o->process || o->process == p->pid;
+		p->selected = !o->process || process_matches(p, o->process);
 		if (p->started && p->start_ns < m->start_ns)
 			m->start_ns = p->start_ns;
 	}
@@ -150,18 +183,22 @@ int ct_model_select(struct ct_model *m)
 		t->selected = m->process[t->process].selected &&
 			      (!o->thread || (t->started && thread_matches(t, o->thread)));
 	}
-	m->window = o->from.given || o->to.given;
-	m->from_ns = o->from.given ? moment_ns(m, &o->from) : 0;
-	m->to_ns = o->to.given ? moment_ns(m, &o->to) : UINT64_MAX;
-	if (m->to_ns < m->from_ns)
-		m->to_ns = m->from_ns;
-	int error = ct_model_order_modules(m);
+	int error = ct_model_window(m);
 
 	ct_model_order_code(m);
 
 	if (!error)
+		error = ct_model_order_modules(m);
+	if (!error)
 		error = index_threads(m);
 	return error ? error : select_causes(m);
+}
+
+int ct_model_selects(const struct ct_model *m, uint32_t process, const struct ct_site *site)
+{
+	if (!m->cause[site->cause].selected)
+		return 0;
+	return m->filter ? ct_filter_site(m->filter, process, site) : 1;
 }
 
 /* --- look-ups --- */

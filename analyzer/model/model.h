@@ -27,7 +27,7 @@
 struct ct_cause_info {
 	char *name, *category, *text; /* NULL: not in the trace's table */
 	bool is_wait;                 /* counts as blocked time */
-	bool selected;                /* by --cause */
+	bool selected;                /* by --cause, which names it or its category */
 	struct ct_histogram *times;   /* of the selected waits; NULL: none */
 };
 
@@ -65,7 +65,7 @@ struct ct_thread_info {
 	uint64_t first_ns, last_ns;   /* UINT64_MAX, 0: none */
 	uint64_t events;
 	struct ct_nesting nesting;
-	uint64_t excluded_ns;         /* blocked, but not selected by --cause, --min */
+	uint64_t excluded_ns;         /* blocked, but not selected by --cause, --object, --site, --min */
 	uint64_t in_call_ns;          /* running in calls that were long enough to be written */
 	/* The books, made by ct_model_finish: lifetime is the sum of the next five
 	 * and excluded. */
@@ -223,10 +223,12 @@ struct ct_model {
 	bool has_end;                  /* the END record was there */
 	struct ct_record_end end;
 	uint64_t header_start_ns;      /* when the file was begun */
+	uint64_t header_real_ns;       /* the same moment since 1970; 0: not known */
 	uint64_t start_ns, end_ns;     /* what the trace covers */
 	uint64_t from_ns, to_ns;       /* what was asked for of it */
 	bool window;                   /* --from or --to was given */
-	const char *unknown_cause;     /* what ct_model_load's -EINVAL is about */
+	struct ct_filter *filter;      /* of --object and --site; NULL: all sites (filter.h) */
+	char complaint[160];           /* what ct_model_load's -EINVAL is about */
 	bool has_sched;                /* running and ready times are known */
 	enum ct_sched_data sched;
 	bool wakes;                    /* the slices say when threads were woken */
@@ -244,7 +246,7 @@ struct ct_model {
 };
 
 /* Reads a whole trace: its records, then its events, as far as the options
- * select them, and makes the books. 0, -EINVAL: --cause names none, -ENOMEM,
+ * select them, and makes the books. 0, -EINVAL: m->complaint says why, -ENOMEM,
  * -errno. Damage is counted in r. Free with ct_model_free in either case. */
 int ct_model_load(struct ct_model *m, struct ct_reader *r, const struct ct_options *o);
 void ct_model_free(struct ct_model *m);
@@ -271,6 +273,9 @@ const char *ct_model_category(const struct ct_model *m, uint32_t cause);
 const char *ct_model_call_name(const struct ct_model *m, uint32_t call);
 /* The value of a META record; "": there is none. */
 const char *ct_model_meta(const struct ct_model *m, const char *key);
+/* Whether the options select waits at a site of a process (an index): by cause, object and
+ * stack, not by thread and time. 1, 0 or -ENOMEM. */
+int ct_model_selects(const struct ct_model *m, uint32_t process, const struct ct_site *site);
 /* Events lost, of every kind. */
 uint64_t ct_model_lost_events(const struct ct_model *m);
 

@@ -11,7 +11,7 @@
 enum mode {
 	SKIP,     /* not a wait, or not selected */
 	WAIT,
-	EXCLUDED, /* a wait that --cause does not select: it is blocked time, but not shown */
+	EXCLUDED, /* a wait at a site that is not selected: it is blocked time, but not shown */
 	NO_START, /* slices may tell for how long it waited */
 	NO_TIME,
 	RAN,      /* was in a call, but never left the CPU: no wait */
@@ -24,6 +24,7 @@ struct ct_resolved {
 	uint32_t thread;  /* for which cell and mode are valid; CT_NO: none yet */
 	uint32_t cell;
 	enum mode mode;
+	bool shown;       /* of waits: the options select the site */
 	struct ct_histogram *times;
 };
 
@@ -82,30 +83,34 @@ static uint32_t find_cell(struct ct_model *m, uint32_t thread, uint32_t site)
 }
 
 /* Holds are wanted whoever is selected: they say who kept the waiters waiting. */
-static enum mode mode_of(const struct ct_model *m, uint32_t thread, const struct ct_site *s)
+static enum mode mode_of(const struct ct_model *m, uint32_t thread, const struct ct_site *s, bool shown)
 {
 	const struct ct_thread_info *t = &m->thread[thread];
-	const struct ct_cause_info *cause = &m->cause[s->cause];
 
 	if (s->kind == CT_EVENT_HOLD)
 		return HOLD;
-	if (s->kind != CT_EVENT_INTERVAL || !t->selected || !cause->is_wait)
+	if (s->kind != CT_EVENT_INTERVAL || !t->selected || !m->cause[s->cause].is_wait)
 		return SKIP;
 	if ((s->flags & CT_EV_NO_TIME) == CT_EV_NO_START && ct_states_of(m, thread))
 		return NO_START;
 	if (s->flags & CT_EV_NO_TIME)
-		return cause->selected && !m->options->min_ns ? NO_TIME : SKIP;
+		return shown && !m->options->min_ns ? NO_TIME : SKIP;
 	if (m->process[t->process].off_cpu_known && !(s->flags & (CT_EV_OFF_CPU | CT_EV_OPEN)))
 		return RAN;
-	return cause->selected ? WAIT : EXCLUDED;
+	return shown ? WAIT : EXCLUDED;
 }
 
 /* Fills in r for a thread. 0 or -ENOMEM. */
 static int resolve(struct ct_model *m, struct ct_resolved *r, const struct ct_site *s, uint32_t process,
 		   uint32_t thread)
 {
+	int shown = s->kind == CT_EVENT_INTERVAL && m->thread[thread].selected ? ct_model_selects(m, process, s) : 0;
+
+	if (shown < 0)
+		return shown;
 	r->thread = thread;
-	r->mode = mode_of(m, thread, s);
+	r->shown = shown;
+	r->mode = mode_of(m, thread, s, shown);
 	if (r->mode == SKIP || r->mode == EXCLUDED || r->mode == RAN)
 		return 0;
 	if (r->site == CT_NO)
@@ -206,11 +211,11 @@ static int take_joined(struct ct_model *m, const struct ct_resolved *r, uint32_t
 	case NO_START:
 		found = ct_join_end(m, thread, end_ns, &j);
 		if (found <= 0) {
-			if (!found && !min_ns && m->cause[s->cause].selected)
+			if (!found && !min_ns && r->shown)
 				take(m, r, t, start_ns, end_ns, min_ns);
 			return found;
 		}
-		if (!m->cause[s->cause].selected || j.own_ns < min_ns)
+		if (!r->shown || j.own_ns < min_ns)
 			t->excluded_ns += j.own_ns;
 		else if (j.wait)
 			add_joined(m, r, thread, &j);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "filter.h"
 #include "model_events.h"
 #include "model_parts.h"
 #include "model_switches.h"
@@ -244,10 +245,13 @@ int ct_model_load_records(struct ct_model *m, struct ct_reader *r, const struct 
 
 	ct_model_init(m, o);
 	m->header_start_ns = r->header.start_ns;
+	m->header_real_ns = r->header.start_real_ns;
 	if (!error)
 		error = load_records(m, r, window);
 	if (!error)
 		error = ct_model_select(m);
+	if (!error && (o->object || o->site))
+		error = ct_filter_open(&m->filter, m, r, o->object, o->site);
 	return !error && window && m->slices ? note_window(m, r) : error;
 }
 

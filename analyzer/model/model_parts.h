@@ -8,6 +8,7 @@
  * missing, the window and the selection; after the events, the books. */
 void ct_model_init(struct ct_model *m, const struct ct_options *o);
 int ct_model_select(struct ct_model *m);
+int ct_model_window(struct ct_model *m); /* from_ns, to_ns; 0 or -EINVAL */
 int ct_model_finish(struct ct_model *m);
 /* Takes in all records of a payload. 0, -ENOMEM, -EBADMSG. */
 int ct_model_records(struct ct_model *m, struct ct_span payload);

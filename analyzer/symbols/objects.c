@@ -60,6 +60,36 @@ char *ct_lock_label(struct ct_symbols *s, const struct ct_model *m, uint32_t pro
 	return text_of("%s 0x%llx", kind, (unsigned long long)address);
 }
 
+/* Causes whose objects somebody holds. By name: numbers are the trace's. */
+bool ct_is_lock(const struct ct_model *m, uint32_t cause)
+{
+	static const char *const names[] = { "mutex", "rwlock", "spin", "futex" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(ct_model_cause_name(m, cause), names[i]))
+			return true;
+	return false;
+}
+
+char *ct_lock_name(struct ct_callstacks *c, struct ct_symbols *symbols, const struct ct_model *m, uint32_t process,
+		   uint32_t cause, uint64_t address, uint32_t first_stack)
+{
+	uint64_t epoch = first_stack == CT_NO ? UINT64_MAX : m->stack[first_stack].epoch;
+	uint32_t callstack;
+	char *text = NULL, *place = NULL;
+
+	if (first_stack == CT_NO || ct_model_module_at(m, process, address, epoch) != CT_NO)
+		return ct_lock_label(symbols, m, process, cause, address, first_stack);
+	if (!ct_callstack_of(c, first_stack, &callstack))
+		place = ct_callstack_text(c, symbols, callstack, false);
+	if (place && !*place)
+		text = ct_lock_label(symbols, m, process, cause, address, first_stack);
+	else if (place && asprintf(&text, "%s of %s", ct_model_cause_name(m, cause), place) < 0)
+		text = NULL;
+	free(place);
+	return text;
+}
+
 static char *descriptor_label(const struct ct_model *m, uint32_t process, uint64_t id)
 {
 	uint32_t at = ct_model_descriptor(m, process, id);

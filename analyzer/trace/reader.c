@@ -1,5 +1,6 @@
 /* Chunks of a trace file. See reader.h and docs/trace-format.md. */
 #include "reader_ahead.h"
+#include "progress.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -89,9 +90,15 @@ static int read_header(struct ct_reader *r)
 
 int ct_reader_open(struct ct_reader *r, const char *path)
 {
-	*r = (struct ct_reader){ .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) };
-	if (r->fd < 0)
-		return -errno;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	*r = (struct ct_reader){ .fd = -1 };
+	return fd < 0 ? -errno : ct_reader_open_fd(r, fd);
+}
+
+int ct_reader_open_fd(struct ct_reader *r, int fd)
+{
+	*r = (struct ct_reader){ .fd = fd };
 	int error = read_header(r);
 
 	if (!error) {
@@ -321,10 +328,14 @@ int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret)
 {
 	struct ct_chunk c;
 
-	if (r->ahead)
-		return ct_ahead_next(r, ret);
-	if (r->entry)
-		return next_entry(r, ret);
+	if (r->ahead || r->entry) {
+		int found = r->ahead ? ct_ahead_next(r, ret) : next_entry(r, ret);
+
+		if (found > 0)
+			ct_progress(ret->offset, r->limit);
+		return found;
+	}
+	ct_progress(r->offset, r->limit);
 	if (r->offset >= r->limit) {
 		/* A header that says to begin beyond the end. */
 		if (r->offset > r->limit && r->walked <= r->limit)

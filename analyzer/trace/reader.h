@@ -50,6 +50,8 @@ enum ct_reader_error {
 /* Opens a trace. 0; -errno; or an enum ct_reader_error, r->header holds what
  * was read. On anything but 0 nothing needs closing. */
 int ct_reader_open(struct ct_reader *r, const char *path);
+/* The same of a descriptor, which it takes over in any case. */
+int ct_reader_open_fd(struct ct_reader *r, int fd);
 void ct_reader_close(struct ct_reader *r);
 /* Another reader of the same file, at its first chunk; it counts damage for
  * itself. 0 or -errno; on anything but 0 nothing needs closing. */

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "commands.h"
+#include "csv_tables.h"
+#include "report_group_by.h"
 #include "stuck.h"
 
 #define FRAMES_SHOWN 16u
@@ -95,7 +97,7 @@ static void print_causes(const struct ct_context *c, const struct ct_report *r)
 		}
 	}
 	if (!r->cause_count)
-		ct_print(o, CT_PLAIN, "  no wait%s\n", c->options->cause_count || c->options->min_ns ? " matches" : "");
+		ct_print(o, CT_PLAIN, "  no wait%s\n", ct_options_select(c->options) ? " matches" : "");
 }
 
 /* "a (12) 3 ms", "b (3 threads)" */
@@ -310,6 +312,40 @@ static int print_deadlocks(struct ct_context *c, const struct ct_model *m)
 	return error;
 }
 
+/* The waits, by site or by what --group-by names. */
+static int print_waits(const struct ct_context *c, struct ct_report *r)
+{
+	struct ct_grouped g = { 0 };
+	int error;
+
+	if (!c->options->group_by) {
+		error = print_sites(c, r, false, "Where threads waited for others", " (contention, io, runtime)");
+		if (!error)
+			error = print_sites(c, r, true, "Where threads were idle",
+					    " (waiting for work to arrive: often as it should be)");
+		return error;
+	}
+	error = ct_grouped_make(&g, r, c->options->group_by);
+	if (!error)
+		ct_grouped_print(c, &g);
+	ct_grouped_close(&g);
+	return error;
+}
+
+static int print_csv(const struct ct_context *c, struct ct_report *r)
+{
+	struct ct_grouped g = { 0 };
+
+	if (!c->options->group_by)
+		return ct_csv_blocks(c, r);
+	int error = ct_grouped_make(&g, r, c->options->group_by);
+
+	if (!error)
+		ct_grouped_csv(c, &g);
+	ct_grouped_close(&g);
+	return error;
+}
+
 int ct_cmd_blocks(struct ct_context *c)
 {
 	struct ct_model m;
@@ -318,6 +354,8 @@ int ct_cmd_blocks(struct ct_context *c)
 
 	if (!error && c->options->json) {
 		error = ct_print_json(c, &r);
+	} else if (!error && c->options->csv) {
+		error = print_csv(c, &r);
 	} else if (!error) {
 		ct_print_header(c, &m);
 		if (ct_print_nothing(c, &m))
@@ -327,10 +365,7 @@ int ct_cmd_blocks(struct ct_context *c)
 			goto out;
 		print_total(c, &r);
 		print_causes(c, &r);
-		error = print_sites(c, &r, false, "Where threads waited for others", " (contention, io, runtime)");
-		if (!error)
-			error = print_sites(c, &r, true, "Where threads were idle",
-					    " (waiting for work to arrive: often as it should be)");
+		error = print_waits(c, &r);
 		if (!error)
 			ct_print_threads(c, &r);
 		ct_print_notes(c, &r);

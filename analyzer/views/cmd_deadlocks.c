@@ -35,8 +35,8 @@ bool ct_stuck_stalls(const struct ct_pending *p)
 
 bool ct_deadlocks_shows(const struct ct_deadlocks *d, const struct ct_pending *p)
 {
-	return d->model.thread[p->thread].selected && d->model.cause[p->info.site.cause].selected &&
-	       ct_pending_ns(p) >= d->c->options->min_ns;
+	return d->model.thread[p->thread].selected && ct_pending_ns(p) >= d->c->options->min_ns &&
+	       ct_model_selects(&d->model, p->info.process, &p->info.site) > 0;
 }
 
 bool ct_deadlocks_shows_cycle(const struct ct_deadlocks *d, const struct ct_cycle *cycle)
@@ -69,6 +69,7 @@ static void print_what(const struct ct_deadlocks *d)
 	if (m->lost[CT_LOSS_THREADS])
 		ct_print(o, CT_BAD, "  LOST      %llu threads are not in the trace: too many at once\n",
 			 (unsigned long long)m->lost[CT_LOSS_THREADS]);
+	ct_print_filters(d->c, m);
 }
 
 static const char *edge_text(enum ct_edge_kind kind)
@@ -301,11 +302,23 @@ static int print_others(struct ct_deadlocks *d)
 	return error;
 }
 
+static bool shows_any(const struct ct_deadlocks *d)
+{
+	for (uint32_t i = 0; i < d->stuck.pending_count; i++)
+		if (ct_deadlocks_shows(d, &d->stuck.pending[i]))
+			return true;
+	return false;
+}
+
 static int print_all(struct ct_deadlocks *d)
 {
 	uint32_t cycles = 0, stalls = 0;
 
 	print_what(d);
+	if (ct_options_select(d->c->options) && !shows_any(d)) {
+		ct_print(&d->c->out, CT_WARN, "\nNothing in the trace is selected: no wait matches.\n");
+		return 0;
+	}
 	int error = print_cycles(d, &cycles);
 
 	if (!error)

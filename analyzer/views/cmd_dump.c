@@ -221,8 +221,8 @@ static bool is_selected(const struct dump *d, const struct ct_thread_info *t, co
 {
 	const struct ct_site *s = &d->decoder.site[c->site];
 
-	return t->selected && d->m.cause[s->cause].selected && c->duration_ns >= d->c->options->min_ns &&
-	       c->end_ns >= d->m.from_ns && c->start_ns < d->m.to_ns;
+	return t->selected && c->duration_ns >= d->c->options->min_ns && c->end_ns >= d->m.from_ns &&
+	       c->start_ns < d->m.to_ns && ct_model_selects(&d->m, t->process, s) > 0;
 }
 
 static int label_sites(struct dump *d, uint32_t process)
@@ -428,7 +428,7 @@ int ct_cmd_dump(struct ct_context *c)
 	struct dump d = { .c = c };
 	int error = ct_command_usage(c, &d.m, ct_model_load_records(&d.m, &c->reader, o));
 
-	d.selective = o->thread || o->process || o->cause_count || o->min_ns || o->from.given || o->to.given;
+	d.selective = ct_options_select(o);
 	if (!error)
 		error = ct_symbols_open(&d.symbols, &d.m);
 	if (!error)

@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "commands.h"
+#include "csv_tables.h"
 #include "lock_details.h"
 #include "objects.h"
+#include "report_sort.h"
 
 #define LINES 4u /* of holders and of pairs, a lock */
 
@@ -168,19 +170,22 @@ int ct_cmd_locks(struct ct_context *c)
 		error = ct_lock_details_make(&details, &r, &c->reader);
 		r.details = &details;
 	}
-
+	if (!error)
+		ct_sort_locks(&r, c->options->sort_key);
 	if (!error && c->options->json) {
 		error = ct_print_json(c, &r);
+	} else if (!error && c->options->csv) {
+		error = ct_csv_locks(c, &r);
 	} else if (!error) {
 		ct_print_header(c, &m);
 		if (ct_print_nothing(c, &m))
 			goto out;
-		ct_print(&c->out, CT_TITLE, "\nLocks, by the time that threads waited for them\n");
+		ct_print(&c->out, CT_TITLE, "\nLocks%s\n", c->options->sort_key ? "" : ", by the time that threads waited for them");
 		for (uint32_t i = 0; i < r.lock_count && (!top || i < top); i++)
 			print_lock(c, &r, &r.lock[i], i + 1);
 		if (!r.lock_count)
 			ct_print(&c->out, CT_PLAIN, "  no thread had to wait for a lock%s\n",
-				 c->options->cause_count || c->options->min_ns ? " that matches" : "");
+				 ct_options_select(c->options) ? " that matches" : "");
 		if (top && r.lock_count > top)
 			ct_print(&c->out, CT_FAINT, "\n      %u more lock%s: --top 0 shows all\n", r.lock_count - top,
 				 r.lock_count - top == 1 ? "" : "s");

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "commands.h"
+#include "csv_tables.h"
 #include "json_parts.h"
 #include "objects.h"
 #include "path.h"
+#include "report_sort.h"
 
 static const char *const state_names[CT_PATH_STATES] = {
 	[CT_PATH_RUNNING] = "running", [CT_PATH_READY] = "ready", [CT_PATH_BLOCKED] = "blocked",
@@ -305,6 +307,50 @@ static int print_json(const struct ct_context *c, struct ct_path *p)
 	return ct_json_failed() ? -ENOMEM : 0;
 }
 
+/* --- CSV --- */
+
+static int print_csv(const struct ct_context *c, struct ct_path *p)
+{
+	struct ct_csv csv = { .file = c->out.file };
+	uint32_t top = c->options->top;
+	int error = 0;
+
+	ct_csv_header(&csv, CT_CSV_PATH);
+	for (uint32_t i = 0; i < p->row_count && (!top || i < top) && !error; i++) {
+		const struct ct_path_row *row = &p->row[i];
+		const struct ct_thread_info *t = &p->m->thread[row->thread];
+
+		ct_csv_number(&csv, p->m->process[t->process].pid);
+		ct_csv_number(&csv, t->tid);
+		ct_csv_text(&csv, t->name);
+		ct_csv_text(&csv, state_names[row->state]);
+		ct_csv_text(&csv, cause_name(p, row));
+		ct_csv_number(&csv, row->count);
+		ct_csv_number(&csv, row->total_ns);
+		error = ct_csv_site(&csv, &p->callstacks, &p->symbols, row->stack);
+		ct_csv_end_row(&csv);
+	}
+	return error;
+}
+
+static int by_count(const void *x, const void *y)
+{
+	const struct ct_path_row *a = x, *b = y;
+	int order = ct_more_first(a->count, b->count);
+
+	return order ? order : ct_more_first(a->total_ns, b->total_ns);
+}
+
+static void sort_rows(const struct ct_context *c, struct ct_path *p)
+{
+	if (!c->options->sort_key)
+		return;
+	if (p->row_count)
+		qsort(p->row, p->row_count, sizeof(*p->row), by_count);
+	if (p->thread_count)
+		qsort(p->thread, p->thread_count, sizeof(*p->thread), by_count);
+}
+
 int ct_cmd_path(struct ct_context *c)
 {
 	struct ct_model m;
@@ -314,8 +360,12 @@ int ct_cmd_path(struct ct_context *c)
 
 	if (!error)
 		error = ct_path_make(&p, &m, &c->reader, true);
+	if (!error)
+		sort_rows(c, &p);
 	if (!error && c->options->json) {
 		error = print_json(c, &p);
+	} else if (!error && c->options->csv) {
+		error = print_csv(c, &p);
 	} else if (!error) {
 		ct_print_header(c, &m);
 		ct_print_shortened(c, &m, bytes);

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "commands.h"
+#include "csv_tables.h"
 #include "report_sched.h"
+#include "report_sort.h"
 
 static void print_cpus(const struct ct_context *c, const struct ct_model *m, const struct ct_sched_sum *s)
 {
@@ -66,19 +68,46 @@ static void print_sum(const struct ct_context *c, const struct ct_model *m, cons
 
 /* --- lists --- */
 
-static uint64_t ready_of(const struct ct_model *m, uint32_t thread)
+static uint64_t longest_of(const struct ct_states *st)
 {
-	return m->thread[thread].runnable_ns;
+	return st->wakes.max_ns > st->preempted.max_ns ? st->wakes.max_ns : st->preempted.max_ns;
 }
 
-static int by_ready(const void *x, const void *y, void *model)
-{
-	const struct ct_model *m = model;
-	uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+struct order {
+	const struct ct_model *m;
+	uint32_t key; /* of CT_SORT_SCHED */
+};
 
-	if (ready_of(m, a) != ready_of(m, b))
-		return ready_of(m, a) < ready_of(m, b) ? 1 : -1;
-	return (a > b) - (a < b);
+static int compare(const void *x, const void *y, void *order)
+{
+	static const struct ct_states none;
+	const struct order *o = order;
+	uint32_t i = *(const uint32_t *)x, k = *(const uint32_t *)y;
+	const struct ct_thread_info *a = &o->m->thread[i], *b = &o->m->thread[k];
+	const struct ct_states *s = i < o->m->states_count ? &o->m->states[i] : &none;
+	const struct ct_states *t = k < o->m->states_count ? &o->m->states[k] : &none;
+	const uint64_t values[][2] = {
+		{ a->runnable_ns, b->runnable_ns },   { a->running_ns, b->running_ns },
+		{ s->wakes.count, t->wakes.count },   { longest_of(s), longest_of(t) },
+		{ s->preemptions, t->preemptions },
+	};
+	int r = o->key < sizeof(values) / sizeof(values[0]) ? ct_more_first(values[o->key][0], values[o->key][1]) :
+							      strcmp(a->name, b->name);
+
+	return r ? r : (i > k) - (i < k);
+}
+
+/* The selected threads in order; the caller frees it. NULL without memory. */
+static uint32_t *order_threads(const struct ct_context *c, const struct ct_report *r)
+{
+	uint32_t *threads = calloc(r->thread_count + 1u, sizeof(*threads));
+	struct order order = { r->model, c->options->sort_key };
+
+	if (threads && r->thread_count) {
+		memcpy(threads, r->thread, r->thread_count * sizeof(*threads));
+		qsort_r(threads, r->thread_count, sizeof(*threads), compare, &order);
+	}
+	return threads;
 }
 
 static void print_thread(const struct ct_out *o, const struct ct_model *m, uint32_t thread)
@@ -93,7 +122,7 @@ static void print_thread(const struct ct_out *o, const struct ct_model *m, uint3
 	if (thread < m->states_count && m->states[thread].line.begun) {
 		const struct ct_states *st = &m->states[thread];
 		const struct ct_delays *d = st->wakes.count || m->wakes ? &st->wakes : &st->preempted;
-		uint64_t longest = st->wakes.max_ns > st->preempted.max_ns ? st->wakes.max_ns : st->preempted.max_ns;
+		uint64_t longest = longest_of(st);
 
 		fputc(' ', o->file);
 		ct_column_count(o, CT_PLAIN, -6, st->wakes.count);
@@ -114,13 +143,10 @@ static int print_threads(const struct ct_context *c, const struct ct_report *r)
 	const struct ct_out *o = &c->out;
 	const struct ct_model *m = r->model;
 	uint32_t top = c->options->top;
-	uint32_t *order = calloc(r->thread_count + 1u, sizeof(*order));
+	uint32_t *order = order_threads(c, r);
 
 	if (!order)
 		return -ENOMEM;
-	if (r->thread_count)
-		memcpy(order, r->thread, r->thread_count * sizeof(*order));
-	qsort_r(order, r->thread_count, sizeof(*order), by_ready, (void *)(uintptr_t)m);
 	ct_print(o, CT_TITLE, "\nBy thread");
 	if (m->states)
 		ct_print(o, CT_FAINT, " (median and p99: from %s until it ran)\n",
@@ -277,6 +303,15 @@ static int print_totals(const struct ct_context *c, const struct ct_report *r)
 	return r->model->has_sched ? print_threads(c, r) : 0;
 }
 
+static int print_csv(const struct ct_context *c, const struct ct_report *r)
+{
+	uint32_t *order = order_threads(c, r);
+	int error = order ? ct_csv_sched(c, r, order) : -ENOMEM;
+
+	free(order);
+	return error;
+}
+
 int ct_cmd_sched(struct ct_context *c)
 {
 	struct ct_model m;
@@ -285,6 +320,8 @@ int ct_cmd_sched(struct ct_context *c)
 
 	if (!error && c->options->json) {
 		error = ct_print_json(c, &r);
+	} else if (!error && c->options->csv) {
+		error = print_csv(c, &r);
 	} else if (!error) {
 		ct_print_header(c, &m);
 		if (!ct_print_nothing(c, &m))

@@ -5,8 +5,10 @@
 #include <errno.h>
 
 #include "commands.h"
+#include "csv_tables.h"
 #include "modules.h"
 #include "report_sched.h"
+#include "report_sort.h"
 
 static void print_facts(const struct ct_context *c, const struct ct_model *m)
 {
@@ -73,29 +75,75 @@ static void print_drops(const struct ct_context *c, const struct ct_model *m)
 				 m->thread[i].name, (unsigned long long)m->thread[i].tid);
 }
 
-static int by_calls(const void *x, const void *y, void *calls)
-{
-	const struct ct_call_info *a = &((struct ct_call_info *)calls)[*(const uint32_t *)x];
-	const struct ct_call_info *b = &((struct ct_call_info *)calls)[*(const uint32_t *)y];
+struct order {
+	const struct ct_call_info *calls;
+	uint32_t key; /* of CT_SORT_CALLS */
+};
 
-	if (a->calls != b->calls)
-		return a->calls < b->calls ? 1 : -1;
-	if (a->written != b->written)
-		return a->written < b->written ? 1 : -1;
-	return (a->id > b->id) - (a->id < b->id);
+static int compare(const void *x, const void *y, void *order)
+{
+	const struct order *o = order;
+	const struct ct_call_info *a = &o->calls[*(const uint32_t *)x], *b = &o->calls[*(const uint32_t *)y];
+	const uint64_t values[][2] = {
+		{ a->calls, b->calls },
+		{ a->written, b->written },
+		{ a->written_ns, b->written_ns },
+		{ a->short_ns, b->short_ns },
+	};
+	int r = o->key < sizeof(values) / sizeof(values[0]) ? ct_more_first(values[o->key][0], values[o->key][1]) :
+							      strcmp(a->name, b->name);
+
+	if (!r)
+		r = ct_more_first(a->written, b->written);
+	return r ? r : (a->id > b->id) - (a->id < b->id);
+}
+
+/* The calls in order; the caller frees it. NULL without memory. */
+static uint32_t *order_calls(const struct ct_context *c, const struct ct_model *m)
+{
+	uint32_t *calls = calloc(m->call_count + 1u, sizeof(*calls));
+	struct order order = { m->call, c->options->sort_key };
+
+	for (uint32_t i = 0; i < m->call_count && calls; i++)
+		calls[i] = i;
+	if (calls && m->call_count)
+		qsort_r(calls, m->call_count, sizeof(*calls), compare, &order);
+	return calls;
+}
+
+static int print_csv(const struct ct_context *c, const struct ct_model *m)
+{
+	struct ct_csv csv = { .file = c->out.file };
+	uint32_t *order = order_calls(c, m), top = c->options->top, shown = 0;
+
+	if (!order)
+		return -ENOMEM;
+	ct_csv_header(&csv, CT_CSV_CALLS);
+	for (uint32_t i = 0; i < m->call_count && (!top || shown < top); i++) {
+		const struct ct_call_info *call = &m->call[order[i]];
+
+		if (!call->calls && !call->written)
+			continue;
+		shown++;
+		ct_csv_text(&csv, call->name);
+		ct_csv_text(&csv, call->family);
+		ct_csv_number(&csv, call->calls);
+		ct_csv_number(&csv, call->written);
+		ct_csv_number(&csv, call->written_ns);
+		ct_csv_number(&csv, call->short_ns);
+		ct_csv_end_row(&csv);
+	}
+	free(order);
+	return 0;
 }
 
 static int print_calls(const struct ct_context *c, const struct ct_model *m)
 {
 	const struct ct_out *o = &c->out;
-	uint32_t *order = calloc(m->call_count + 1u, sizeof(*order)), top = c->options->top, shown = 0, used = 0;
+	uint32_t *order = order_calls(c, m), top = c->options->top, shown = 0, used = 0;
 
 	if (!order)
-		return -1;
-	for (uint32_t i = 0; i < m->call_count; i++)
-		order[i] = i;
-	if (m->call_count)
-		qsort_r(order, m->call_count, sizeof(*order), by_calls, m->call);
+		return -ENOMEM;
 	ct_print(o, CT_TITLE, "\nCalls\n");
 	ct_print(o, CT_FAINT, "  %-28s %10s %10s %9s %9s\n", "call", "made", "written", "blocked", "short");
 	for (uint32_t i = 0; i < m->call_count; i++) {
@@ -125,34 +173,26 @@ static int print_calls(const struct ct_context *c, const struct ct_model *m)
 	return 0;
 }
 
-static bool selects(const struct ct_options *o)
-{
-	return o->thread || o->process || o->cause_count || o->min_ns || o->from.given || o->to.given;
-}
-
 int ct_cmd_stats(struct ct_context *c)
 {
 	struct ct_model m;
 	struct ct_report r = { 0 };
 
-	/* How often calls were made is known of the whole only. */
-	if (selects(c->options)) {
-		snprintf(c->usage, sizeof(c->usage), "stats is about the whole trace: it takes none of --thread, "
-			 "--process, --cause, --min, --from, --to");
-		return -EINVAL;
-	}
 	c->all_facts = true;
 	int error = ct_command_load(c, &m, c->options->json ? &r : NULL);
 
 	if (!error && c->options->json) {
 		error = ct_print_json(c, &r);
+	} else if (!error && c->options->csv) {
+		error = print_csv(c, &m);
 	} else if (!error) {
 		ct_print_header(c, &m);
 		print_drops(c, &m);
 		print_facts(c, &m);
 		print_sched(c, &m);
-		print_calls(c, &m);
-		error = ct_print_modules(c, &m);
+		error = print_calls(c, &m);
+		if (!error)
+			error = ct_print_modules(c, &m);
 	}
 	ct_report_close(&r);
 	ct_model_free(&m);

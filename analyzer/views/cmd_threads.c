@@ -1,6 +1,7 @@
 /* threads: how each thread spent its life, by cause; groups of them with sums. */
 #include "commands.h"
-#include "report_groups.h"
+#include "csv_tables.h"
+#include "report_sort.h"
 
 /* What a row tells, of a thread or a group. */
 struct times {
@@ -144,6 +145,7 @@ static int print_groups(const struct ct_context *c, struct ct_report *r)
 	uint32_t top = c->options->top;
 	int error = ct_groups_make(&groups, r);
 
+	ct_sort_groups(&groups, c->options->sort_key);
 	if (!error)
 		print_heads(&c->out, "Threads by name and start routine, added up", "name", "threads");
 	for (uint32_t i = 0; i < groups.group_count && !error && (!top || i < top); i++)
@@ -159,7 +161,7 @@ static void print_table(const struct ct_context *c, const struct ct_report *r)
 	const struct ct_out *o = &c->out;
 	uint32_t top = c->options->top;
 
-	print_heads(o, "Threads, most blocked first", "name", "tid");
+	print_heads(o, c->options->sort_key ? "Threads" : "Threads, most blocked first", "name", "tid");
 	for (uint32_t i = 0; i < r->thread_count && (!top || i < top); i++)
 		print_thread(c, r, r->thread[i]);
 	if (top && r->thread_count > top)
@@ -173,8 +175,12 @@ int ct_cmd_threads(struct ct_context *c)
 	uint32_t top = c->options->top;
 	int error = ct_command_load(c, &m, &r);
 
+	if (!error)
+		ct_sort_threads(&r, c->options->sort_key);
 	if (!error && c->options->json) {
 		error = ct_print_json(c, &r);
+	} else if (!error && c->options->csv) {
+		error = c->options->group ? ct_csv_groups(c, &r) : ct_csv_threads(c, &r);
 	} else if (!error) {
 		ct_print_header(c, &m);
 		if (!ct_print_nothing(c, &m)) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "csv_tables.h"
 #include "json_parts.h"
 #include "objects.h"
 #include "report_wakers.h"
@@ -115,7 +116,7 @@ static void print_report(const struct ct_context *c, struct ct_wakers_report *r)
 	uint32_t top = c->options->top, shown = 0, all = 0;
 
 	print_known(o, r);
-	ct_print(o, CT_TITLE, "\nWho unblocked whom, by the time waited\n");
+	ct_print(o, CT_TITLE, "\nWho unblocked whom%s\n", c->options->sort_key ? "" : ", by the time waited");
 	for (uint32_t i = 0; i < r->row_count; i++) {
 		if (r->row[i].waker == CT_NO || !r->row[i].count)
 			continue;
@@ -245,6 +246,42 @@ static int print_json(const struct ct_context *c, struct ct_wakers_report *r)
 	return ct_json_failed() ? -ENOMEM : 0;
 }
 
+/* --- CSV --- */
+
+static int print_csv(const struct ct_context *c, struct ct_wakers_report *r)
+{
+	struct ct_csv csv = { .file = c->out.file };
+	uint32_t top = c->options->top;
+	int error = 0;
+
+	ct_csv_header(&csv, CT_CSV_WAKERS);
+	for (uint32_t i = 0; i < r->row_count && (!top || i < top) && !error; i++) {
+		const struct ct_waker_row *row = &r->row[i];
+		const struct ct_site_info *site = &r->wakes.site[row->site];
+		char *waiter = ct_group_label(r, row->waiter), *object = ct_object_label(&r->symbols, r->m, site);
+		char *waker = row->waker == CT_NO ? strdup("") : ct_group_label(r, row->waker);
+		const uint64_t numbers[] = { row->count, row->total_ns, row->max_ns, row->release_ns,
+					     row->total_ns - row->release_ns, row->blame_ns };
+
+		ct_csv_text(&csv, waiter);
+		ct_csv_text(&csv, waker);
+		ct_csv_text(&csv, ct_model_cause_name(r->m, site->site.cause));
+		ct_csv_text(&csv, ct_model_category(r->m, site->site.cause));
+		ct_csv_text(&csv, object);
+		ct_csv_text(&csv, ct_ended_name((enum ct_ended)row->ended));
+		for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++)
+			ct_csv_number(&csv, numbers[k]);
+		if (!waiter || !waker || !object || ct_csv_site(&csv, &r->callstacks, &r->symbols, row->waiter_stack) ||
+		    ct_csv_site(&csv, &r->callstacks, &r->symbols, row->waker_stack))
+			error = -ENOMEM;
+		ct_csv_end_row(&csv);
+		free(waiter);
+		free(waker);
+		free(object);
+	}
+	return error;
+}
+
 int ct_cmd_wakers(struct ct_context *c)
 {
 	struct ct_model m;
@@ -255,9 +292,11 @@ int ct_cmd_wakers(struct ct_context *c)
 		error = ct_wakers_make(&r, &m, &c->reader);
 	if (!error && c->options->json) {
 		error = print_json(c, &r);
+	} else if (!error && c->options->csv) {
+		error = print_csv(c, &r);
 	} else if (!error) {
 		ct_print_header(c, &m);
-		if (!ct_print_nothing(c, &m))
+		if (r.waits || !ct_print_nothing(c, &m))
 			print_report(c, &r);
 	}
 	ct_wakers_close(&r);

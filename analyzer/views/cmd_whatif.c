@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "filter.h"
 #include "json_parts.h"
 #include "path.h"
 #include "replay.h"
@@ -82,43 +83,29 @@ static int match_locks(struct question *q, const char *name)
 	return 0;
 }
 
-/* Whether a function is in a stack. Inlined ones are frames of their own. */
-static int in_stack(struct ct_path *p, uint32_t stack, const char *function, bool *ret)
+static int match_sites(struct question *q, const struct ct_reader *reader, const char *regex)
 {
-	struct ct_frame *frames;
-	uint32_t callstack, count;
+	const struct ct_model *m = q->path.m;
+	const struct ct_wakes *w = &q->path.lives.wakes;
+	struct ct_filter *f;
+	int error = ct_filter_open(&f, m, reader, NULL, regex), found = 0;
 
-	*ret = false;
-	if (stack == CT_NO)
-		return 0;
-	if (ct_callstack_of(&p->callstacks, stack, &callstack) ||
-	    ct_callstack_frames(&p->callstacks, &p->symbols, callstack, &frames, &count))
-		return -ENOMEM;
-	for (uint32_t i = 0; i < count; i++)
-		*ret |= frames[i].function && !fnmatch(function, frames[i].function, 0);
-	free(frames);
-	return 0;
-}
-
-static int match_sites(struct question *q, const char *function)
-{
-	struct ct_path *p = &q->path;
-	const struct ct_wakes *w = &p->lives.wakes;
-
-	for (uint32_t i = 0; i < w->site_count; i++) {
+	if (error)
+		return error;
+	for (uint32_t i = 0; i < w->site_count && found >= 0; i++) {
 		const struct ct_site_info *s = &w->site[i];
 
-		if (in_stack(p, s->site.stack ? ct_model_stack(p->m, s->process, s->site.stack) : CT_NO, function,
-			     (bool *)&q->site[i]))
-			return -ENOMEM;
+		found = ct_filter_stack(f, ct_model_stack(m, s->process, s->site.stack));
+		q->site[i] = found > 0;
 		q->sites += q->site[i];
 	}
-	for (uint32_t i = 0; i < p->m->stack_count; i++) {
-		if (in_stack(p, i, function, &q->stack[i]))
-			return -ENOMEM;
+	for (uint32_t i = 0; i < m->stack_count && found >= 0; i++) {
+		found = ct_filter_stack(f, i);
+		q->stack[i] = found > 0;
 		q->stacks += q->stack[i];
 	}
-	return 0;
+	ct_filter_close(f);
+	return found < 0 ? found : 0;
 }
 
 /* Waits of a cause, and the locks that are waited for with it. */
@@ -149,7 +136,7 @@ static int match(struct ct_context *c, struct question *q)
 	if (o->lock)
 		error = match_locks(q, o->lock);
 	if (!error && o->site)
-		error = match_sites(q, o->site);
+		error = match_sites(q, &c->reader, o->site);
 	if (error)
 		return error;
 	if (o->cause_count) {
@@ -365,7 +352,11 @@ int ct_cmd_whatif(struct ct_context *c)
 {
 	struct ct_model m;
 	struct question q = { 0 };
-	int error = ct_command_load(c, &m, NULL);
+	/* The site is what is changed: nothing is left out. */
+	struct ct_options load = *c->options;
+
+	load.site = NULL;
+	int error = ct_command_usage(c, &m, ct_model_load(&m, &c->reader, &load));
 
 	q.shortened = error ? 0 : ct_lives_fit(&m);
 	if (!error)

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "progress.h"
+
 static void next(struct ct_csv *c)
 {
 	if (c->column++)
@@ -12,6 +14,7 @@ static void next(struct ct_csv *c)
 
 void ct_csv_header(struct ct_csv *c, const char *names)
 {
+	ct_progress_end();
 	for (const char *at = names; *at; at++)
 		fputc(*at == ' ' ? ',' : *at, c->file);
 	fputc('\n', c->file);

@@ -193,24 +193,20 @@ static void say_word(FILE *out, const char *word)
 	fputc('\'', out);
 }
 
-static void say_moment(FILE *out, const char *option, const struct ct_moment *m)
+static void say_option(FILE *out, const char *option, const char *value)
 {
-	if (m->given && m->is_share)
-		fprintf(out, " --%s %.10g%%", option, m->share * 100);
-	else if (m->given)
-		fprintf(out, " --%s %lluns", option, (unsigned long long)m->ns);
+	if (!value)
+		return;
+	fprintf(out, " --%s ", option);
+	say_word(out, value);
 }
 
 static void say_selection(FILE *out, const struct ct_options *o)
 {
-	say_moment(out, "from", &o->from);
-	say_moment(out, "to", &o->to);
-	if (o->process)
-		fprintf(out, " --process %llu", (unsigned long long)o->process);
-	if (o->thread) {
-		fputs(" --thread ", out);
-		say_word(out, o->thread);
-	}
+	say_option(out, "from", o->from.text);
+	say_option(out, "to", o->to.text);
+	say_option(out, "process", o->process);
+	say_option(out, "thread", o->thread);
 }
 
 char *ct_finding_next(struct ct_findings *f, const struct ct_finding *x)

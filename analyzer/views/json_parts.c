@@ -3,10 +3,13 @@
 
 #include <math.h>
 
+#include "progress.h"
+
 static bool failed;
 
 void ct_json_begin(void)
 {
+	ct_progress_end();
 	failed = false;
 }
 

@@ -22,6 +22,8 @@ void ct_json_append(json_t *array, json_t *value);
 
 /* The trace, as in every report: report_json.c. */
 json_t *ct_json_trace(const struct ct_context *c, const struct ct_model *m);
+/* The filters that were applied: report_filters.c. */
+json_t *ct_json_filters(const struct ct_context *c, const struct ct_model *m);
 /* The frames of a call stack: json_stacks.c. */
 json_t *ct_json_stack(const struct ct_callstacks *c, struct ct_symbols *s, uint32_t callstack);
 

@@ -3,6 +3,7 @@
 #define CT_REPORT_H
 
 #include "callstacks.h"
+#include "objects.h"
 #include "tally.h"
 
 struct ct_cause_row {
@@ -63,13 +64,6 @@ void ct_report_close(struct ct_report *r);
 
 /* Whether the category says that a thread waits for work to arrive. */
 bool ct_cause_is_idle(const struct ct_model *m, uint32_t cause);
-/* Whether somebody holds what a cause's objects are. */
-bool ct_is_lock(const struct ct_model *m, uint32_t cause);
-/* The name of a lock that was first waited for at a stack of the model, or CT_NO. An
- * address in the heap or on a stack says nothing, and is another one in the next run:
- * such a lock goes by that place. NULL without memory. */
-char *ct_lock_name(struct ct_callstacks *c, struct ct_symbols *symbols, const struct ct_model *m, uint32_t process,
-		   uint32_t cause, uint64_t address, uint32_t first_stack);
 /* Parts of ct_report_make. */
 int ct_report_sites(struct ct_report *r, uint32_t top);
 int ct_report_locks(struct ct_report *r);

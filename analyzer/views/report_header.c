@@ -7,8 +7,8 @@
 
 int ct_command_usage(struct ct_context *c, const struct ct_model *m, int error)
 {
-	if (error == -EINVAL && m->unknown_cause)
-		snprintf(c->usage, sizeof(c->usage), "'%.80s' is no cause for --cause", m->unknown_cause);
+	if (error == -EINVAL && *m->complaint)
+		snprintf(c->usage, sizeof(c->usage), "%s", m->complaint);
 	return error;
 }
 
@@ -85,29 +85,6 @@ static void print_loss(const struct ct_context *c, const struct ct_model *m)
 			 ct_format_count(n, m->bad_slices));
 }
 
-static void print_selection(const struct ct_context *c, const struct ct_model *m)
-{
-	const struct ct_options *o = c->options;
-	char a[CT_FORMAT], b[CT_FORMAT];
-
-	if (!m->window && !o->thread && !o->process && !o->cause_count && !o->min_ns)
-		return;
-	ct_print(&c->out, CT_PLAIN, "  showing   ");
-	if (m->window)
-		ct_print(&c->out, CT_PLAIN, "from %s to %s; ", ct_format_ns(a, m->from_ns ? m->from_ns - m->start_ns : 0),
-			 ct_format_ns(b, (m->to_ns < m->end_ns ? m->to_ns : m->end_ns) - m->start_ns));
-	if (o->process)
-		ct_print(&c->out, CT_PLAIN, "process %llu; ", (unsigned long long)o->process);
-	if (o->thread)
-		ct_print(&c->out, CT_PLAIN, "threads '%s'; ", o->thread);
-	for (uint32_t i = 0; i < o->cause_count; i++)
-		ct_print(&c->out, CT_PLAIN, "%s%s%s", i ? "" : "causes ", o->cause[i],
-			 i + 1 < o->cause_count ? ", " : "; ");
-	if (o->min_ns)
-		ct_print(&c->out, CT_PLAIN, "waits of %s or more; ", ct_format_ns(a, o->min_ns));
-	ct_print(&c->out, CT_PLAIN, "nothing else\n");
-}
-
 void ct_print_header(const struct ct_context *c, const struct ct_model *m)
 {
 	const struct ct_out *o = &c->out;
@@ -133,21 +110,7 @@ void ct_print_header(const struct ct_context *c, const struct ct_model *m)
 		ct_print(o, CT_FAINT, "  note      %s\n", m->window ?
 			 "running and runnable times are known for whole lives only" :
 			 "no data of the scheduler: running and runnable count as unexplained");
-	print_selection(c, m);
-}
-
-bool ct_print_nothing(const struct ct_context *c, const struct ct_model *m)
-{
-	const struct ct_options *o = c->options;
-
-	for (uint32_t i = 0; i < m->thread_count; i++)
-		if (m->thread[i].selected)
-			return false;
-	if (m->window || o->thread || o->process)
-		ct_print(&c->out, CT_WARN, "\nNothing in the trace is selected: no thread matches.\n");
-	else
-		ct_print(&c->out, CT_WARN, "\nThe trace has no threads.\n");
-	return true;
+	ct_print_filters(c, m);
 }
 
 void ct_print_odd(const struct ct_out *o, uint64_t unknown, uint64_t open)

@@ -8,7 +8,9 @@
 #include "lock_details.h"
 #include "modules.h"
 #include "objects.h"
+#include "report_group_by.h"
 #include "report_groups.h"
+#include "report_sort.h"
 
 json_t *ct_json_trace(const struct ct_context *c, const struct ct_model *m)
 {
@@ -32,6 +34,7 @@ json_t *ct_json_trace(const struct ct_context *c, const struct ct_model *m)
 	for (uint32_t i = 0; i < m->process_count; i++)
 		ct_json_append(commands, json_string(m->process[i].command));
 	ct_json_set(o, "commands", commands);
+	ct_json_set(o, "filters", ct_json_filters(c, m));
 	return o;
 }
 
@@ -79,13 +82,14 @@ static json_t *tallies_json(const struct ct_model *m, const struct ct_tallies *t
 	return array;
 }
 
-static int by_time(const void *x, const void *y)
+static int by_value(const void *x, const void *y, void *sort)
 {
 	const struct ct_site_row *a = *(struct ct_site_row *const *)x, *b = *(struct ct_site_row *const *)y;
+	enum ct_site_key key = *(const enum ct_site_key *)sort;
+	int order = ct_more_first(ct_site_value(key, a->count, a->total_ns, a->max_ns),
+				  ct_site_value(key, b->count, b->total_ns, b->max_ns));
 
-	if (a->total_ns != b->total_ns)
-		return a->total_ns < b->total_ns ? 1 : -1;
-	return a < b ? -1 : a > b;
+	return order ? order : a < b ? -1 : a > b;
 }
 
 static json_t *site_json(struct ct_report *r, const struct ct_site_row *row)
@@ -118,17 +122,48 @@ static json_t *sites_json(struct ct_report *r, uint32_t top)
 {
 	json_t *array = json_array();
 	struct ct_site_row **order = calloc(r->site_count + 1u, sizeof(struct ct_site_row *));
+	enum ct_site_key key = ct_site_key_of(r->model->options);
 
 	if (!order)
 		ct_json_fail();
 	for (uint32_t i = 0; i < r->site_count && order; i++)
 		order[i] = &r->site[i];
 	if (order && r->site_count)
-		qsort(order, r->site_count, sizeof(struct ct_site_row *), by_time);
+		qsort_r(order, r->site_count, sizeof(struct ct_site_row *), by_value, &key);
 	for (uint32_t i = 0; i < r->site_count && order && (!top || i < top); i++)
 		ct_json_append(array, site_json(r, order[i]));
 	free(order);
 	return array;
+}
+
+/* {"by": what, "rows": [{"label", "count", "total_ns", "max_ns", "unknown", "open"}]}; null: not asked for. */
+static json_t *grouped_json(const struct ct_context *c, struct ct_report *r)
+{
+	struct ct_grouped g = { 0 };
+	uint32_t top = c->options->top;
+
+	if (!c->options->group_by)
+		return json_null();
+	json_t *o = json_object(), *array = json_array();
+
+	if (ct_grouped_make(&g, r, c->options->group_by))
+		ct_json_fail();
+	for (uint32_t i = 0; i < g.row_count && (!top || i < top); i++) {
+		const struct ct_grouped_row *row = &g.row[i];
+		json_t *x = json_object();
+
+		ct_json_text(x, "label", row->label);
+		ct_json_number(x, "count", row->count);
+		ct_json_number(x, "total_ns", row->total_ns);
+		ct_json_number(x, "max_ns", row->max_ns);
+		ct_json_number(x, "unknown", row->unknown);
+		ct_json_number(x, "open", row->open);
+		ct_json_append(array, x);
+	}
+	ct_grouped_close(&g);
+	ct_json_text(o, "by", ct_group_by_name(c->options->group_by));
+	ct_json_set(o, "rows", array);
+	return o;
 }
 
 static json_t *groups_json(struct ct_report *r)
@@ -332,6 +367,7 @@ int ct_print_json(const struct ct_context *c, struct ct_report *r)
 	ct_json_set(o, "trace", ct_json_trace(c, r->model));
 	ct_json_set(o, "causes", causes_json(r));
 	ct_json_set(o, "sites", sites_json(r, c->options->top));
+	ct_json_set(o, "grouped", grouped_json(c, r));
 	ct_json_set(o, "threads", threads_json(r));
 	ct_json_set(o, "groups", groups_json(r));
 	ct_json_set(o, "locks", locks_json(r));

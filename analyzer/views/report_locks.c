@@ -7,17 +7,6 @@
 #include "objects.h"
 #include "report.h"
 
-/* Causes whose objects somebody holds. By name: numbers are the trace's. */
-bool ct_is_lock(const struct ct_model *m, uint32_t cause)
-{
-	static const char *const names[] = { "mutex", "rwlock", "spin", "futex" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcmp(ct_model_cause_name(m, cause), names[i]))
-			return true;
-	return false;
-}
-
 static struct ct_lock_row *find_lock(struct ct_report *r, struct ct_table *by_hash, uint32_t process,
 				     uint32_t cause, uint64_t address)
 {
@@ -151,25 +140,6 @@ static int by_wait_time(const void *x, const void *y)
 	if (a->process != b->process)
 		return a->process > b->process ? 1 : -1;
 	return (a->address > b->address) - (a->address < b->address);
-}
-
-char *ct_lock_name(struct ct_callstacks *c, struct ct_symbols *symbols, const struct ct_model *m, uint32_t process,
-		   uint32_t cause, uint64_t address, uint32_t first_stack)
-{
-	uint64_t epoch = first_stack == CT_NO ? UINT64_MAX : m->stack[first_stack].epoch;
-	uint32_t callstack;
-	char *text = NULL, *place = NULL;
-
-	if (first_stack == CT_NO || ct_model_module_at(m, process, address, epoch) != CT_NO)
-		return ct_lock_label(symbols, m, process, cause, address, first_stack);
-	if (!ct_callstack_of(c, first_stack, &callstack))
-		place = ct_callstack_text(c, symbols, callstack, false);
-	if (place && !*place)
-		text = ct_lock_label(symbols, m, process, cause, address, first_stack);
-	else if (place && asprintf(&text, "%s of %s", ct_model_cause_name(m, cause), place) < 0)
-		text = NULL;
-	free(place);
-	return text;
 }
 
 static int label(struct ct_report *r, struct ct_lock_row *row)

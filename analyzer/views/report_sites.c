@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "objects.h"
-#include "report.h"
+#include "report_sort.h"
 
 /* Of a site with a crowd of objects not all get a name. */
 #define OBJECTS_NAMED 256u
@@ -85,15 +85,24 @@ static void add_cells(struct ct_report *r, const uint32_t *group)
 	}
 }
 
-static int by_importance(const void *x, const void *y, void *rows)
+struct site_sort {
+	const struct ct_site_row *rows;
+	enum ct_site_key key;
+};
+
+static int by_importance(const void *x, const void *y, void *sort)
 {
-	const struct ct_site_row *all = rows;
+	const struct site_sort *s = sort;
+	const struct ct_site_row *all = s->rows;
 	const struct ct_site_row *a = &all[*(const uint32_t *)x], *b = &all[*(const uint32_t *)y];
 
 	if (a->idle != b->idle)
 		return a->idle ? 1 : -1;
-	if (a->total_ns != b->total_ns)
-		return a->total_ns < b->total_ns ? 1 : -1;
+	int order = ct_more_first(ct_site_value(s->key, a->count, a->total_ns, a->max_ns),
+				  ct_site_value(s->key, b->count, b->total_ns, b->max_ns));
+
+	if (order)
+		return order;
 	if (a->count != b->count)
 		return a->count < b->count ? 1 : -1;
 	return a < b ? -1 : a > b;
@@ -115,7 +124,8 @@ static int sort_sites(struct ct_report *r, uint32_t *group)
 	for (uint32_t i = 0; i < n; i++)
 		order[i] = i;
 	if (n)
-		qsort_r(order, n, sizeof(*order), by_importance, r->site);
+		qsort_r(order, n, sizeof(*order), by_importance,
+			&(struct site_sort){ r->site, ct_site_key_of(r->model->options) });
 	for (uint32_t i = 0; i < n; i++) {
 		sorted[i] = r->site[order[i]];
 		rank[order[i]] = i;

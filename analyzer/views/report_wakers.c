@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "filter.h"
+#include "report_sort.h"
+
 const char *ct_ended_name(enum ct_ended ended)
 {
 	static const char *const names[CT_ENDED_KINDS] = {
@@ -118,11 +121,24 @@ static struct ct_waker_row *row_of(struct ct_wakers_report *r, const struct ct_w
 	return row;
 }
 
+/* What was waited for is to be selected, and the waiter's place or the waker's. */
+static bool selects_site(const struct ct_wakers_report *r, const struct ct_wait *wait)
+{
+	const struct ct_site_info *s = &r->wakes.site[wait->site];
+	const struct ct_model *m = r->m;
+
+	if (!m->cause[s->site.cause].selected || !m->filter)
+		return m->cause[s->site.cause].selected;
+	return ct_filter_object(m->filter, s->process, &s->site) > 0 &&
+	       (ct_filter_stack(m->filter, ct_model_stack(m, s->process, s->site.stack)) > 0 ||
+		(wait->waker_stack != CT_NO && ct_filter_stack(m->filter, wait->waker_stack) > 0));
+}
+
 static bool is_selected(const struct ct_wakers_report *r, const struct ct_wait *wait)
 {
 	const struct ct_model *m = r->m;
 
-	if (!m->cause[r->wakes.site[wait->site].site.cause].selected)
+	if (!selects_site(r, wait))
 		return false;
 	/* Those who waited for a thread are of interest where it is. */
 	return m->thread[wait->thread].selected ||
@@ -286,10 +302,19 @@ static int add_blame(struct ct_wakers_report *r, const struct ct_waker_row *row,
 	return 0;
 }
 
-static int by_total(const void *x, const void *y)
+static int by_key(const void *x, const void *y, void *key)
 {
 	const struct ct_waker_row *a = x, *b = y;
+	const uint64_t values[][2] = {
+		{ a->total_ns, b->total_ns },
+		{ a->count, b->count },
+		{ a->max_ns, b->max_ns },
+		{ a->blame_ns, b->blame_ns },
+	};
+	uint32_t at = *(const uint32_t *)key;
 
+	if (values[at][0] != values[at][1])
+		return ct_more_first(values[at][0], values[at][1]);
 	if (a->total_ns != b->total_ns)
 		return a->total_ns < b->total_ns ? 1 : -1;
 	if (a->count != b->count)
@@ -311,12 +336,13 @@ static int by_blame(const void *x, const void *y)
 static int put_in_order(struct ct_wakers_report *r)
 {
 	struct ct_table threads = { 0 }, sites = { 0 };
+	uint32_t key = r->m->options->sort_key;
 	int error = to_callstacks(r);
 
 	if (!error)
 		error = merge_rows(r);
 	if (r->row_count)
-		qsort(r->row, r->row_count, sizeof(*r->row), by_total);
+		qsort_r(r->row, r->row_count, sizeof(*r->row), by_key, &key);
 	if (!error)
 		error = to_alike(r);
 	if (!error)
@@ -328,7 +354,7 @@ static int put_in_order(struct ct_wakers_report *r)
 	ct_table_free(&threads);
 	ct_table_free(&sites);
 	if (r->row_count)
-		qsort(r->row, r->row_count, sizeof(*r->row), by_total);
+		qsort_r(r->row, r->row_count, sizeof(*r->row), by_key, &key);
 	if (r->thread_count)
 		qsort(r->thread, r->thread_count, sizeof(*r->thread), by_blame);
 	if (r->site_count)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "progress.h"
+
 /* Three digits and a unit. */
 static void three_digits(char to[CT_FORMAT], double v, const char *unit)
 {
@@ -95,6 +97,7 @@ void ct_print(const struct ct_out *o, enum ct_style style, const char *format, .
 {
 	va_list args;
 
+	ct_progress_end();
 	if (style != CT_PLAIN)
 		ct_style(o, style);
 	va_start(args, format);

@@ -1,5 +1,5 @@
-/* The program from outside: exit statuses, error lines, JSON. CTRACE_ANALYZE
- * can name it. */
+/* The command line: what is read of it; and the program from outside: exit statuses, error
+ * lines, JSON. CTRACE_ANALYZE can name it. */
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "make_trace.h"
+#include "options.h"
+#include "suggest.h"
 #include "unit.h"
 
 static char folder[] = "/tmp/test_analyzer_cli.XXXXXX";
@@ -90,6 +92,7 @@ START_TEST(wrong_usage_is_one_line)
 	setup();
 	expect_failure("", "no command");
 	expect_failure("dance small", "unknown command 'dance'");
+	expect_failure("thread small", "did you mean threads?");
 	expect_failure("blocks", "no trace");
 	expect_failure("blocks --frobnicate small", "unknown option '--frobnicate'");
 	expect_failure("blocks --top", "needs a value");
@@ -99,8 +102,16 @@ START_TEST(wrong_usage_is_one_line)
 	expect_failure("blocks --from 2s --to 1s small", "--from is after --to");
 	expect_failure("blocks --color blue small", "--color");
 	expect_failure("blocks --cause love small", "cause");
-	expect_failure("stats --thread main small", "stats is about the whole trace");
-	expect_failure("stats --to 50% small", "stats is about the whole trace");
+	expect_failure("blocks --cause mutx small", "did you mean mutex?");
+	expect_failure("blocks --min 3 small", "unit");
+	expect_failure("blocks --from 3 small", "'3' is no value for --from");
+	expect_failure("blocks --from @25:00:00 small", "--from");
+	expect_failure("blocks --site '(' small", "regular expression");
+	expect_failure("blocks --thraed x small", "did you mean --thread?");
+	expect_failure("blocks --json --csv small", "exclude each other");
+	expect_failure("stats --thread main small", "--thread is no option of stats");
+	expect_failure("stats --to 50% small", "--to is no option of stats");
+	expect_failure("path --site main small", "--site is no option of path");
 	expect_failure("whatif --lock nothing small", "no lock");
 	expect_failure("whatif --scale x small", "--scale");
 	expect_failure("whatif --split 0 small", "--split");
@@ -299,9 +310,102 @@ START_TEST(a_closed_pipe_is_no_failure)
 }
 END_TEST
 
+START_TEST(moments_are_read)
+{
+	static const struct {
+		const char *text;
+		enum ct_moment_kind kind;
+		uint64_t ns;
+	} good[] = {
+		{ "1.5s", CT_MOMENT_AFTER, 1500000000 }, { "0", CT_MOMENT_AFTER, 0 },
+		{ "-200ms", CT_MOMENT_BEFORE, 200000000 }, { "=123456789", CT_MOMENT_CLOCK, 123456789 },
+		{ "@00:00:01.25", CT_MOMENT_DAY, 1250000000 }, { "@23:59", CT_MOMENT_DAY, 86340000000000 },
+		{ "@1970-01-02T00:00:01Z", CT_MOMENT_DATE, 86401000000000 },
+		{ "@1970-01-02 00:00:01.5Z", CT_MOMENT_DATE, 86401500000000 },
+		{ "@1700000000.000000001", CT_MOMENT_DATE, 1700000000000000001 },
+	};
+	static const char *const bad[] = { "", "3", "-3", "s", "-", "@", "@1:2:3:4", "@25:00", "@10:00:61", "@2026-02", "=",
+					   "=-1", "=1s", "101%", "-5%", "x%", "@1.5s", "@99999999999", "1s2" };
+	struct ct_moment m;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		ck_assert_msg(!ct_parse_moment(good[i].text, &m), "'%s'", good[i].text);
+		ck_assert_msg(m.given && m.kind == good[i].kind && m.ns == good[i].ns, "'%s': %d, %llu", good[i].text,
+			      (int)m.kind, (unsigned long long)m.ns);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(ct_parse_moment(bad[i], &m), "'%s'", bad[i]);
+	ck_assert(!ct_parse_moment("25%", &m) && m.kind == CT_MOMENT_SHARE && m.share == 0.25);
+}
+END_TEST
+
+START_TEST(the_nearest_word_is_meant)
+{
+	struct ct_suggestion s = { .typed = "thraeds" };
+
+	ck_assert_uint_eq(ct_distance("", "abc"), 3);
+	ck_assert_uint_eq(ct_distance("locks", "locks"), 0);
+	ck_assert_uint_eq(ct_distance("lokcs", "locks"), 1);
+	ck_assert_uint_eq(ct_distance("lock", "locks"), 1);
+	ck_assert_uint_eq(ct_distance("blocks", "locks"), 1);
+	ct_suggest(&s, "blocks");
+	ck_assert_ptr_null(s.best);
+	ct_suggest(&s, "threads");
+	ct_suggest(&s, "stats");
+	ck_assert_str_eq(s.best, "threads");
+	s = (struct ct_suggestion){ .typed = "a word that is longer than any word that there is" };
+	ct_suggest(&s, "threads");
+	ck_assert_ptr_null(s.best);
+}
+END_TEST
+
+static int parse(struct ct_options *o, char *error, const char *a, const char *b, const char *c, const char *d)
+{
+	char *argv[] = { (char *)"ctrace-analyze", (char *)a, (char *)b, (char *)c, (char *)d, NULL };
+	int argc = 1;
+
+	while (argv[argc])
+		argc++;
+	return ct_options_parse(o, argc, argv, error, 256);
+}
+
+START_TEST(options_are_read)
+{
+	struct ct_options o;
+	char error[256];
+
+	ck_assert_int_eq(parse(&o, error, "blocks", "--cause=io,mutex", "--cause", "dns"), 0);
+	ck_assert_uint_eq(o.cause_count, 3);
+	ck_assert(!o.top_given && o.top == 10 && ct_options_select(&o));
+	ct_options_free(&o);
+	ck_assert_int_eq(parse(&o, error, "--top", "0", "threads", "t"), 0);
+	ck_assert(o.top_given && !o.top && !ct_options_select(&o));
+	ck_assert_str_eq(o.file, "t");
+	ct_options_free(&o);
+	ck_assert_int_eq(parse(&o, error, "blocks", "--from", "-2s", "t"), 0);
+	ck_assert(o.from.kind == CT_MOMENT_BEFORE && o.from.ns == 2000000000);
+	ct_options_free(&o);
+	ck_assert_int_eq(parse(&o, error, "blocks", "--group-by=process", "-", NULL), 0);
+	ck_assert(o.group_by == CT_GROUP_PROCESS && !strcmp(o.file, "-"));
+	ct_options_free(&o);
+	ck_assert_int_lt(parse(&o, error, "blocks", "--from=-1s", "--to=-2s", "t"), 0);
+	ck_assert_str_eq(error, "--from is after --to");
+	ct_options_free(&o);
+	/* However long the argument, the complaint is one line that fits. */
+	char value[2000];
+
+	memset(value, 'x', sizeof(value) - 1);
+	value[sizeof(value) - 1] = 0;
+	ck_assert_int_lt(parse(&o, error, "blocks", "--top", value, NULL), 0);
+	ck_assert_uint_lt(strlen(error), sizeof(error));
+	ct_options_free(&o);
+}
+END_TEST
+
 int main(void)
 {
-	const TTest *const tests[] = { wrong_usage_is_one_line, help_and_version, damage_is_told_and_the_rest_reported,
+	const TTest *const tests[] = { moments_are_read, the_nearest_word_is_meant, options_are_read,
+				       wrong_usage_is_one_line, help_and_version, damage_is_told_and_the_rest_reported,
 				       text_fits_and_is_plain, json_is_as_agreed, what_it_stands_on_is_said, a_window_hides_whole_sites,
 				       a_closed_pipe_is_no_failure };
 

@@ -157,7 +157,7 @@ START_TEST(options_select)
 	ck_assert_uint_eq(blocked(&t, &(struct ct_options){ .thread = "102" }, &threads), 15 * MS);
 	ck_assert_uint_eq(blocked(&t, &(struct ct_options){ .thread = "nobody" }, &threads), 0);
 	ck_assert_uint_eq(threads, 0);
-	ck_assert_uint_eq(blocked(&t, &(struct ct_options){ .process = 200 }, &threads), 47 * MS);
+	ck_assert_uint_eq(blocked(&t, &(struct ct_options){ .process = "200" }, &threads), 47 * MS);
 	ck_assert_uint_eq(blocked(&t, &(struct ct_options){ .cause = { "mutex" }, .cause_count = 1 }, &threads), 22 * MS);
 	ck_assert_uint_eq(blocked(&t, &(struct ct_options){ .cause = { "mutex", "pipe" }, .cause_count = 2 }, &threads),
 			  24 * MS);
@@ -166,9 +166,19 @@ START_TEST(options_select)
 
 	/* 5 + 2 of the lock, 5 of the poll. */
 	ck_assert_uint_eq(blocked(&t, &window, &threads), 12 * MS);
-	window.from = (struct ct_moment){ true, true, 0, 0.25 };
-	window.to = (struct ct_moment){ true, true, 0, 0.42 };
+	window.from = (struct ct_moment){ true, CT_MOMENT_SHARE, 0, 0.25 };
+	window.to = (struct ct_moment){ true, CT_MOMENT_SHARE, 0, 0.42 };
 	ck_assert_uint_eq(blocked(&t, &window, &threads), 12 * MS);
+	window.from = (struct ct_moment){ true, CT_MOMENT_BEFORE, 75 * MS, 0 };
+	window.to = (struct ct_moment){ true, CT_MOMENT_CLOCK, MAKE_START_NS + 42 * MS, 0 };
+	ck_assert_uint_eq(blocked(&t, &window, &threads), 12 * MS);
+	window.from = (struct ct_moment){ true, CT_MOMENT_AFTER, 60 * MS, 0 };
+	ck_assert_uint_eq(blocked(&t, &window, &threads), 0);
+	ck_assert_uint_eq(blocked(&t, &(struct ct_options){ .cause = { "contention" }, .cause_count = 1 }, &threads),
+			  22 * MS);
+	ck_assert_uint_eq(blocked(&t, &(struct ct_options){ .object = "^mutex [a-z]+\\+0x[0-9a-f]+$" }, &threads), 22 * MS);
+	ck_assert_uint_eq(blocked(&t, &(struct ct_options){ .object = "^pipe .*77" }, &threads), 2 * MS);
+	ck_assert_uint_eq(blocked(&t, &(struct ct_options){ .site = "no such function" }, &threads), 0);
 	make_free(&t);
 }
 END_TEST

@@ -267,7 +267,7 @@ START_TEST(options)
 	ck_assert(o.quiet);
 	ck_assert_str_eq(o.argv[0], "prog");
 	ck_assert_str_eq(o.argv[1], "-o");
-	ck_assert_int_eq(PARSE(&o, "--min=500", "--", "--min"), 0);
+	ck_assert_int_eq(PARSE(&o, "--min=500ns", "--", "--min"), 0);
 	ck_assert_uint_eq(o.min_ns, 500);
 	ck_assert_str_eq(o.argv[0], "--min");
 	ck_assert_int_eq(PARSE(&o, "--min", "500ns", "--sched", "auto", "--stacks", "fp", "x"), 0);
