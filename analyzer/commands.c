@@ -105,8 +105,8 @@ const struct ct_command ct_commands[] = {
 	  "Prints OK, or each violation; then the exit status is 1.\n",
 	  .examples = "trace.bin\n" },
 	{ "flame", ct_cmd_flame, "TRACE", 1, "blocked time as a flame graph",
-	  "Writes an SVG that any browser shows: stacks from the threads upwards, as wide as\n"
-	  "their time. A click zooms, / searches, and the pointer shows time and share.\n" },
+	  "Writes an SVG that any browser shows: stacks from the threads upwards, as wide\n"
+	  "as their time. A click zooms, / searches, and the pointer shows time and share.\n" },
 	{ "export", ct_cmd_export, "TRACE", 1, "the trace for other tools",
 	  "Writes the trace, or what the options select of it, in the format of another\n"
 	  "tool: see the formats below. The file is given by --output.\n" },

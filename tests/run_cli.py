@@ -84,7 +84,7 @@ def columns_of(command):
 
 
 def tables():
-    return [c for c in commands() if "csv" in options_of(c)]
+    return [c for c in commands() if c not in OTHERS and "csv" in options_of(c)]
 
 
 def one_line(*arguments, words=()):
@@ -544,7 +544,7 @@ def pager(where):
     must("Blocked time by cause" in ended.out and not kept.exists(), "a pager without a terminal")
     # The report at the end of ctrace-run is none of its business: the terminal is the program's.
     status, text = Terminal([RUN, "-o", where / "t.bin", PROGRAMS / "wakers", "pipeline"], paged).end()
-    must(status == 0 and "Blocked time by cause" in text and not kept.exists(), f"ctrace-run with a pager: {short(text)}")
+    must(status == 0 and "covers" in text and not kept.exists(), f"ctrace-run with a pager: {short(text)}")
     # One that does not read on is no failure.
     status, text = Terminal([ANALYZE, "dump", convoy()], {"CTRACE_PAGER": "true"}).end()
     must(status == 0, f"a pager that ends at once: {status}, {short(text)}")

@@ -11,7 +11,7 @@ const struct ct_export_format ct_export_formats[] = {
 	{ "chrome", "waits and wakers as JSON for speedscope, ui.perfetto.dev and others", false, false, ct_export_chrome },
 	{ "perfetto", "waits, wakers, CPUs for ui.perfetto.dev and trace_processor", false, false, ct_export_perfetto },
 	{ "pprof", "waits by call stack, for go tool pprof, Pyroscope, Parca (gzip)", false, true, ct_export_pprof },
-	{ "folded", "folded stacks for flame graphs, in ns: flamegraph.pl, speedscope; see --by", false, false,
+	{ "folded", "folded stacks in ns, for flamegraph.pl and speedscope; see --by", false, false,
 	  ct_export_folded },
 	{ NULL, NULL, false, false, NULL },
 };
