@@ -52,7 +52,7 @@ static void print_also(const struct ct_out *o, const struct ct_finding *x)
 
 	if (colon && x->kind != CT_FINDING_DEADLOCK)
 		n = (size_t)(colon - x->text);
-	snprintf(text, sizeof(text), "- %.*s", (int)(n < 500 ? n : 500), x->text);
+	snprintf(text, sizeof(text), "- %.*s", (int)ct_text_whole(x->text, n < 500 ? n : 500), x->text);
 	fputs("    ", o->file);
 	ct_print_wrapped(o, CT_FAINT, 6, 4, text);
 }
@@ -84,7 +84,8 @@ static void kind_name(const struct ct_findings *f, const struct ct_thread_kind *
 
 	while (!k->same_name && n && name[n - 1] >= '0' && name[n - 1] <= '9')
 		n--;
-	snprintf(to, bytes, "%.*s%s%s", (int)(n < 60 ? n : 60), *name ? name : "(no name)", name[n] ? "*" : "",
+	snprintf(to, bytes, "%.*s%s%s", *name ? (int)ct_text_whole(name, n < 60 ? n : 60) : 60,
+		 *name ? name : "(no name)", name[n] ? "*" : "",
 		 k->child ? ", children" : k->main && f->kinds_count > 1 ? ", main" : "");
 }
 

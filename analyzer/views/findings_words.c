@@ -46,7 +46,8 @@ static void say_function(FILE *out, const char *name)
 	size_t n = strcspn(name, "(");
 	char text[512];
 
-	snprintf(text, sizeof(text), "%.*s", n && n < 500 && strncmp(name, "operator", 8) ? (int)n : 500, name);
+	snprintf(text, sizeof(text), "%.*s",
+		 (int)(n && n < 500 && strncmp(name, "operator", 8) ? n : ct_text_whole(name, 500)), name);
 	say_short(out, text, FUNCTION_WIDTH);
 	fputs("()", out);
 }
@@ -121,7 +122,7 @@ static bool common_name(const struct ct_findings *f, const struct ct_tallies *t,
 	}
 	while (!same && n && first[n - 1] >= '0' && first[n - 1] <= '9')
 		n--;
-	snprintf(to, 64, "%.*s%s", (int)(n < 60 ? n : 60), first, same ? "" : "*");
+	snprintf(to, 64, "%.*s%s", (int)ct_text_whole(first, n < 60 ? n : 60), first, same ? "" : "*");
 	return n > 0;
 }
 

@@ -73,6 +73,15 @@ const char *ct_format_bytes(char to[CT_FORMAT], uint64_t n)
 	return to;
 }
 
+size_t ct_text_whole(const char *text, size_t bytes)
+{
+	size_t n = strnlen(text, bytes);
+
+	while (n && ((uint8_t)text[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
 int ct_text_width(const char *text)
 {
 	int width = 0;

@@ -35,6 +35,8 @@ const char *ct_format_bytes(char to[CT_FORMAT], uint64_t n);
 
 /* Columns that a UTF-8 text takes (one a character). */
 int ct_text_width(const char *text);
+/* The bytes of the most whole characters that fit into so many: half a one is no UTF-8. */
+size_t ct_text_whole(const char *text, size_t bytes);
 
 void ct_style(const struct ct_out *o, enum ct_style style);
 __attribute__((format(printf, 3, 4))) void ct_print(const struct ct_out *o, enum ct_style style,

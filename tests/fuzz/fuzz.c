@@ -24,6 +24,8 @@ const char *const fuzz_lines[] = {
 	"stats", "stats --json",
 	"dump", "dump --json --min 1us",
 	"check", "serve",
+	"summary", "summary --json", "io", "io --json", "malloc", "malloc --json", "latency", "latency --json --from 20%", "diff", "diff --json",
+	"export --format perfetto", "export --format perfetto --from 20% --to 70%", "export --format chrome",
 	"export --format pprof", "export --format pprof --profile sched", "export --format pprof --profile sync --from 30%",
 	"export --format folded", "export --format folded --by off-cpu", "export --format folded --by waker --min 1us",
 	"flame", "flame --by off-cpu --to 60%", "flame --by waker",
@@ -74,6 +76,8 @@ static void add_line(const char *text)
 	for (char *word = strtok_r(l->text, " ", &rest); word && n < 22; word = strtok_r(NULL, " ", &rest))
 		l->argument[n++] = word;
 	l->argument[n++] = trace_path;
+	if (!strcmp(l->argument[1], "diff"))
+		l->argument[n++] = trace_path;
 	if (ct_options_parse(&l->options, n, l->argument, error, sizeof(error))) {
 		fprintf(stderr, "fuzz: %s: %s\n", text, error);
 		exit(2);
