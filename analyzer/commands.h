@@ -37,6 +37,7 @@ int ct_cmd_explain(struct ct_context *c);
 int ct_cmd_check(struct ct_context *c);
 int ct_cmd_export(struct ct_context *c);
 int ct_cmd_serve(struct ct_context *c);
+int ct_cmd_sql(struct ct_context *c);
 int ct_cmd_report(struct ct_context *c);
 int ct_cmd_flame(struct ct_context *c);
 

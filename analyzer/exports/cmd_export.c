@@ -13,6 +13,7 @@ const struct ct_export_format ct_export_formats[] = {
 	{ "pprof", "waits by call stack, for go tool pprof, Pyroscope, Parca (gzip)", false, true, ct_export_pprof },
 	{ "folded", "folded stacks in ns, for flamegraph.pl and speedscope; see --by", false, false,
 	  ct_export_folded },
+	{ "sqlite", "a database: tables as in docs/sql.md; see also sql", true, false, ct_export_sqlite },
 	{ NULL, NULL, false, false, NULL },
 };
 

@@ -24,6 +24,7 @@ struct ct_export_format {
 	int (*write)(struct ct_export *e);
 };
 
+int ct_export_sqlite(struct ct_export *e);
 int ct_export_chrome(struct ct_export *e);
 int ct_export_perfetto(struct ct_export *e);
 
