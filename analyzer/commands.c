@@ -111,11 +111,11 @@ const struct ct_command ct_commands[] = {
 	  "Writes the trace, or what the options select of it, in the format of another\n"
 	  "tool: see the formats below. The file is given by --output.\n" },
 	{ "sql", ct_cmd_sql, "TRACE 'SELECT ...'", 2, "a question to the trace as a database",
-	  "Puts the trace, or what the options select of it, into an SQLite database and asks\n"
-	  "it. Tables: trace, causes, processes, threads, intervals, wakes, states, locks,\n"
-	  "stacks, frames; and the view waits, which joins them. Times are ns since the trace\n"
-	  "began.\n",
-	  .examples = "trace.bin 'SELECT cause, count(*), sum(blocked_ns) FROM waits GROUP BY 1'\n" },
+	  "Puts the trace, or what the options select of it, into an SQLite database and\n"
+	  "asks it. Tables: trace, causes, processes, threads, intervals, wakes, states,\n"
+	  "locks, stacks, frames; and the view waits, which joins them. Times are ns since\n"
+	  "the trace began.\n",
+	  .examples = "trace.bin 'SELECT cause, max(blocked_ns) FROM waits'\n" },
 	{ "serve", ct_cmd_serve, "TRACE", 1, "the trace in a browser: a timeline, and all views",
 	  "Starts a web server for this machine's browser, prints its address, and serves\n"
 	  "the trace until it is interrupted. The address has a token: who does not know it\n"

@@ -377,6 +377,7 @@ def need(*programs):
 
 def sqlite_trace(where):
     script = where / "sql"
+    (where / "db").unlink(missing_ok=True)  # of an attempt before
     script.write_text("create table t(a integer primary key, b text);\n" + "insert into t(b) values('x');\n" * 150)
     with open(script, "rb") as stdin:
         return trace_of(where, "/usr/bin/sqlite3", where / "db", stdin=stdin)

@@ -81,7 +81,8 @@ struct ct_want {
 /* Lets a second thread read, check and decompress what is wanted of the chunks to come,
  * a few of them ahead, until the end, a rewind or the close. Nothing else changes by it:
  * neither what the functions below return nor what damage is counted when. Where there
- * can be no thread, nothing is read ahead; nor with 0 in that variable of the environment. */
+ * can be no thread, nothing is read ahead, nor from a small file; 0 or 1 in that variable of the
+ * environment says otherwise. */
 #define CT_ENV_READ_AHEAD "CTRACE_READ_AHEAD"
 void ct_reader_ahead(struct ct_reader *r, const struct ct_want *want);
 bool ct_is_wanted(const struct ct_want *want, const struct ct_chunk_header *h);

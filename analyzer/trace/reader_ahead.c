@@ -19,6 +19,7 @@
 #define BYTES_AHEAD (2u << 20) /* at least one chunk may wait whatever its size */
 #define BYTES_KEPT  (1u << 20) /* larger buffers are given back */
 #define STACK_BYTES (512u << 10)
+#define LEAST_BYTES (256u << 10) /* of a file */
 
 struct damage {
 	uint64_t offset;
@@ -274,7 +275,9 @@ static int start(struct ct_ahead *a)
 void ct_reader_ahead(struct ct_reader *r, const struct ct_want *want)
 {
 	const char *setting = getenv(CT_ENV_READ_AHEAD);
-	struct ct_ahead *a = r->ahead || (setting && !strcmp(setting, "0")) ? NULL : calloc(1, sizeof(*a));
+	/* Of a small file there is nothing to gain. */
+	bool wanted = setting && *setting ? strcmp(setting, "0") != 0 : r->file_bytes >= LEAST_BYTES;
+	struct ct_ahead *a = r->ahead || !wanted ? NULL : calloc(1, sizeof(*a));
 
 	if (!a)
 		return;

@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "report_sched.h"
+#include "wrap.h"
 
 int ct_command_usage(struct ct_context *c, const struct ct_model *m, int error)
 {
@@ -127,6 +128,8 @@ void ct_print_odd(const struct ct_out *o, uint64_t unknown, uint64_t open)
 
 void ct_print_notes(const struct ct_context *c, const struct ct_report *r)
 {
-	for (uint32_t i = 0; i < r->symbols.note_count; i++)
-		ct_print(&c->out, CT_FAINT, "%s  note: %s\n", i ? "" : "\n", r->symbols.note[i]);
+	for (uint32_t i = 0; i < r->symbols.note_count; i++) {
+		ct_print(&c->out, CT_FAINT, "%s  note: ", i ? "" : "\n");
+		ct_print_wrapped(&c->out, CT_FAINT, 8, 8, r->symbols.note[i]);
+	}
 }
