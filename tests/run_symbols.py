@@ -317,12 +317,17 @@ def elsewhere(layout):
         target.parent.mkdir(parents=True)
         shutil.move(program, target)
         c_program(where, "program", "-g", "-O1")  # another build stands there now
-        text = analyze("blocks", trace)
+        text = unwrapped(analyze("blocks", trace))
         must("program: has been replaced since it was traced: no symbols" in text, short(text, 3000))
         must(not functions(longest(report(trace)))[0], "names from another build")
         is_chain(longest(report(trace, "--symbols", root)))
         must("note: " + str(program) not in analyze("blocks", "--symbols", root, trace), "a note, though it was found")
     return test
+
+
+def unwrapped(text):
+    """With notes in a line each."""
+    return re.sub(r"\n        (?=\S)", " ", text)
 
 
 def gone(where):
@@ -339,11 +344,11 @@ def gone(where):
     trace = trace_of(where, where / "all")
     for library in names[:2]:
         library.unlink()
-    notes = [line for line in analyze("blocks", trace).splitlines() if "no symbols" in line or "without symbols" in line]
+    notes = [line for line in unwrapped(analyze("blocks", trace)).splitlines() if "no symbols" in line or "without symbols" in line]
     must(len(notes) == 2 and all("No such file" in n for n in notes), f"notes {notes}")
     for library in names[2:]:
         library.unlink()
-    notes = [line for line in analyze("blocks", trace).splitlines() if "no symbols" in line or "without symbols" in line]
+    notes = [line for line in unwrapped(analyze("blocks", trace)).splitlines() if "no symbols" in line or "without symbols" in line]
     must(len(notes) == 4 and "4 more files without symbols" in notes[-1], f"notes {notes}")
     text = analyze("stats", trace)
     must(len(re.findall(r"none  +\S*lib\d\.so", text)) == 7, f"stats does not list the files: {short(text, 4000)}")

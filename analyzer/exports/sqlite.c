@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "export.h"
@@ -426,8 +427,13 @@ int ct_sqlite_fill(sqlite3 *db, struct ct_context *c)
 int ct_export_sqlite(struct ct_export *e)
 {
 	struct ct_context *c = e->context;
+	struct stat st;
 	sqlite3 *db;
 
+	if (!lstat(e->path, &st) && !S_ISREG(st.st_mode)) {
+		snprintf(c->usage, sizeof(c->usage), "%.80s: not a regular file", e->path);
+		return -EINVAL;
+	}
 	unlink(e->path);
 	int error = sqlite3_open(e->path, &db) == SQLITE_OK ? 0 : -EINVAL;
 

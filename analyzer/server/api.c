@@ -161,8 +161,9 @@ static int follow(struct ct_served *s)
 	struct ct_reader *r = &s->context->reader;
 	struct stat st;
 
-	if (r->has_trailer || fstat(r->fd, &st) || (uint64_t)st.st_size == r->file_bytes)
+	if (!s->broken && (r->has_trailer || fstat(r->fd, &st) || (uint64_t)st.st_size == r->file_bytes))
 		return 0;
+	s->broken = true;
 	unload(s);
 	ct_reader_close(r);
 	int error = ct_reader_open(r, s->path);
@@ -171,7 +172,9 @@ static int follow(struct ct_served *s)
 		*r = (struct ct_reader){ .fd = -1 };
 		return error < 0 ? error : -EIO;
 	}
-	return load(s);
+	error = load(s);
+	s->broken = error != 0;
+	return error;
 }
 
 /* --- views --- */
@@ -218,6 +221,8 @@ static void answer_view(struct ct_served *s, const struct ct_request *r, const c
 	argv[n++] = strdup("/proc/self/exe");
 	argv[n++] = strdup(command->name);
 	argv[n++] = strdup("--json");
+	if (s->context->options->symbols && asprintf(&argv[n], "--symbols=%s", s->context->options->symbols) > 0)
+		n++;
 	for (const struct ct_option *o = ct_options_table; o->name && n < 60; o++) {
 		const char *value = is_free(o) && ct_option_is_for(o, command->name) ? r->value(r, o->name) : NULL;
 
@@ -244,7 +249,8 @@ void ct_api_answer(void *self, const struct ct_request *r, struct ct_answer *ret
 			ct_api_say(ret, 500, strerror(-error));
 		else
 			answer_trace(s, ret);
-	}
+	} else if (s->broken && !strncmp(r->path, "api/", 4))
+		ct_api_say(ret, 503, "the trace cannot be read now");
 	else if (!strcmp(r->path, "api/lanes"))
 		ct_api_lanes(s, r, ret);
 	else if (!strcmp(r->path, "api/load"))

@@ -12,6 +12,7 @@
 struct ct_served {
 	struct ct_context *context;
 	char *path;               /* of the trace, absolute; owned */
+	bool broken;              /* it could not be read again: nothing below is there */
 	struct ct_model m;        /* of the whole trace */
 	struct ct_trace_map map;
 	struct ct_overview overview;

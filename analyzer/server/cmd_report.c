@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "api.h"
+#include "export.h"
 #include "page.h"
 
 #define PIECES_MOST   1600u
@@ -100,7 +101,9 @@ static int put_answer(FILE *f, struct ct_served *s, const char *path, struct mad
 	struct ct_answer a = { 0 };
 	int error = ask(s, path, m, &a);
 
-	if (!error && a.status == 200) {
+	if (!error && a.status != 200)
+		error = -ENODATA;
+	if (!error) {
 		fprintf(f, ",\n\"%s\":", key);
 		put_json(f, a.body.data, a.body.size);
 	}
@@ -125,6 +128,10 @@ static int put_views(FILE *f, struct ct_served *s)
 		struct made m = { { "top" }, { views[i].top }, views[i].top ? 1 : 0 };
 
 		error = put_answer(f, s, views[i].path, &m, views[i].path);
+		if (error == -ENODATA) {
+			snprintf(s->context->usage, sizeof(s->context->usage), "report: %s failed", views[i].path + 9);
+			error = -EINVAL;
+		}
 	}
 	return error;
 }
@@ -217,12 +224,22 @@ static int put_page(FILE *f, struct ct_served *s)
 	return error;
 }
 
+static int write_report(struct ct_export *e)
+{
+	struct ct_served s;
+	int error = ct_served_open(&s, e->context);
+
+	if (!error)
+		error = put_page(e->file, &s);
+	ct_served_close(&s);
+	return error;
+}
+
 int ct_cmd_report(struct ct_context *c)
 {
-	const char *path = c->options->output;
-	struct ct_served s;
+	struct ct_export e = { .context = c, .path = c->options->output };
 
-	if (!path) {
+	if (!e.path) {
 		snprintf(c->usage, sizeof(c->usage), "report: needs --output FILE");
 		return -EINVAL;
 	}
@@ -230,21 +247,5 @@ int ct_cmd_report(struct ct_context *c)
 		snprintf(c->usage, sizeof(c->usage), "report: this ctrace was built without npm: it has no page");
 		return -EINVAL;
 	}
-	int error = ct_served_open(&s, c);
-	FILE *f = error ? NULL : fopen(path, "we");
-
-	if (!error && !f) {
-		snprintf(c->usage, sizeof(c->usage), "%.80s: %s", path, strerror(errno));
-		error = -EINVAL;
-	} else if (!error) {
-		error = put_page(f, &s);
-		bool failed = ferror(f);
-
-		if ((fclose(f) || failed) && !error) {
-			snprintf(c->usage, sizeof(c->usage), "%.80s: cannot be written", path);
-			error = -EINVAL;
-		}
-	}
-	ct_served_close(&s);
-	return error;
+	return ct_export_run(&e, write_report, false);
 }

@@ -19,6 +19,7 @@
 #define PROGRAMS_MOST 4u          /* at once; others wait for their turn */
 #define OUTPUT_MOST   (256u << 20)
 #define CONNECTIONS   64u
+#define TIMEOUT_S     60u         /* of one that says nothing */
 #define POLL_MS       500
 
 extern char **environ;
@@ -359,7 +360,7 @@ int ct_http_start(struct ct_http **ret, const struct ct_http_options *o)
 	if (!error)
 		h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, h,
 					     MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED,
-					     done, NULL, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
+					     done, NULL, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
 					     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
 	if (!h->daemon) {
 		error = error ? error : errno ? -errno : -EIO;

@@ -55,7 +55,7 @@ static int parse_lanes(struct picture *p, const char *text)
 static int parse(struct picture *p, const struct ct_request *r)
 {
 	const struct ct_model *m = &p->s->m;
-	uint64_t whole = m->end_ns - m->start_ns, from, to, pieces;
+	uint64_t whole = m->end_ns > m->start_ns ? m->end_ns - m->start_ns : 1, from, to, pieces;
 
 	if (ct_api_number(r, "from", whole, 0, &from) || ct_api_number(r, "to", whole + 1, whole, &to) ||
 	    ct_api_number(r, "pieces", PIECES_MOST, 1000, &pieces) || !pieces || from >= to ||

@@ -75,7 +75,7 @@ void ct_api_wait(struct ct_served *s, const struct ct_request *r, struct ct_answ
 {
 	const struct ct_model *m = &s->m;
 	uint64_t lane, start, end, whole = m->end_ns - m->start_ns;
-	struct ct_options options = { .top = 0 };
+	struct ct_options options = { .top = 0, .symbols = s->context->options->symbols };
 	struct ct_context c = { .options = &options, .out = s->context->out };
 	struct ct_timeline_source source;
 	struct search k;
