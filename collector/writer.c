@@ -65,12 +65,27 @@ static uint64_t real_ns(void)
 static int open_file(const char *path)
 {
 	struct stat there;
+	int fd;
 
-	if (!lstat(path, &there) && S_ISREG(there.st_mode) && !access(path, W_OK))
-		unlink(path);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+	if (!lstat(path, &there) && S_ISREG(there.st_mode) && !access(path, W_OK) && !unlink(path)) {
+		/* In a folder of many users somebody may have been quicker. */
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		return fd < 0 ? -errno : fd;
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, &there) && S_ISREG(there.st_mode)) {
+		if (there.st_uid == geteuid())
+			fchmod(fd, 0600);
+		if (ftruncate(fd, 0)) {
+			int error = -errno;
 
-	return fd < 0 ? -errno : fd;
+			close(fd);
+			return error;
+		}
+	}
+	return fd;
 }
 
 int ct_writer_open(struct ct_writer *w, const char *path)

@@ -264,6 +264,14 @@ static void note(int fd, uint64_t id)
 	ct_fd_note(fd, d->in || d->out || d->listener ? CT_FD_CHANNEL : CT_FD_NO, id);
 }
 
+/* Whether the entry that an id means is still its own: later descriptors take the places. */
+static bool is_there(uint64_t id_kind)
+{
+	uint64_t id = id_kind >> 8;
+
+	return ct_load(&ct_state.region->descriptors[id % CT_DESCRIPTORS].id) == id;
+}
+
 static uint64_t identify(int fd, bool same_for_sure)
 {
 	__typeof__(known[0]) *k = &known[(unsigned)fd % KNOWN];
@@ -272,12 +280,13 @@ static uint64_t identify(int fd, bool same_for_sure)
 	enum ct_fd_kind kind;
 	struct stat s;
 
-	if (same_for_sure && id_kind != BUSY && (id_kind & 0xff) == CT_FD_ANON && k->fd == (uint32_t)fd && k->process == process)
+	if (same_for_sure && id_kind != BUSY && (id_kind & 0xff) == CT_FD_ANON && k->fd == (uint32_t)fd && k->process == process &&
+	    is_there(id_kind))
 		return id_kind;
 	if (ct_sys(SYS_fstat, fd, &s))
 		return 0;
 	if (id_kind && id_kind != BUSY && k->fd == (uint32_t)fd && k->device == s.st_dev && k->inode == s.st_ino &&
-	    k->process == process && ct_load(&k->id_kind) == id_kind) {
+	    k->process == process && is_there(id_kind) && ct_load(&k->id_kind) == id_kind) {
 		ct_store(&k->checked, ct_ticks());
 		note(fd, id_kind >> 8);
 		return id_kind;

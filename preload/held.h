@@ -66,6 +66,9 @@ static inline void ct_held_takes_not(struct ct_slot *slot, const void *lock)
 {
 	struct ct_held *h = ct_held_of(slot, lock);
 
+	/* A handler may have taken the line for another lock meanwhile. */
+	if (h->lock != (uintptr_t)lock || !h->acquisitions)
+		return;
 	h->left++;
 	h->acquisitions--;
 }
