@@ -164,7 +164,7 @@ enum ct_slice_end {
 #define CT_SL_SOFTIRQ  0x02u /* woken by a software interrupt on the waker's time */
 #define CT_SL_HARDIRQ  0x04u /* woken by a hardware interrupt: the waker happened to run there */
 #define CT_SL_NO_START 0x08u /* began before: in the gap that ends at start, or before the trace */
-#define CT_SL_LATE     0x10u /* ended before slices that stand before it: its CPU's record came late */
+#define CT_SL_LATE     0x10u /* ended before slices that stand before it: its CPU's record came late, or its clock lags */
 
 /* LOSS.what */
 enum ct_loss {

@@ -129,8 +129,9 @@ static void put_slice(struct ct_sched *s, struct ct_sched_task *t, uint64_t end_
 		slice.woken_ns = t->woken.ns;
 		slice.waker = waker_index(s, &t->woken);
 	}
-	/* Those that went before it cannot be taken back. */
-	if (s->late && slice.end_ns < s->last_end_ns)
+	/* Its record came late, or its CPU's clock lags a little: those that went before it cannot
+	 * be taken back. */
+	if (end != CT_SLICE_LOST && slice.end_ns < s->last_end_ns)
 		slice.flags |= CT_SL_LATE;
 	if (slice.end_ns > s->last_end_ns)
 		s->last_end_ns = slice.end_ns;
@@ -270,7 +271,6 @@ static void take(struct ct_sched *s, uint32_t cpu, const struct ct_perf_record *
 {
 	struct ct_sched_task *t = NULL;
 
-	s->late = r->ns < s->merged_ns;
 	if (r->kind == CT_PERF_FORK)
 		take_fork(s, r);
 	else if (r->kind == CT_PERF_WAKING)
@@ -304,7 +304,6 @@ static void take(struct ct_sched *s, uint32_t cpu, const struct ct_perf_record *
 	}
 	if (r->ns > s->cpu[cpu].last_ns)
 		s->cpu[cpu].last_ns = r->ns;
-	s->late = false;
 }
 
 /* --- passes --- */

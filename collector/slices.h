@@ -69,7 +69,6 @@ struct ct_sched {
 	uint64_t gap_end_ns;        /* of the last gap on any CPU */
 	uint64_t lost, lost_written; /* records */
 	uint64_t merged_ns;         /* up to where the passes before this one took records */
-	bool late;                  /* the record at hand is older than merged_ns */
 	uint64_t last_end_ns;       /* the latest end of a slice */
 };
 

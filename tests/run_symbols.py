@@ -703,7 +703,7 @@ def many(where):
         # path --json prints all places
         for json_ in ([], ["--json"]) if command in ("blocks", "threads", "locks", "wakers", "sched") else ([],):
             took = min(cpu_of(ANALYZE, command, *json_, "--top", "10", stacks) for _ in range(2))
-            must(took < everything / 2 + 0.1, f"{command} {json_} --top 10 took {took:.2f} s, all 50000 stacks {everything:.2f} s")
+            must(took < everything / 2 + 0.3, f"{command} {json_} --top 10 took {took:.2f} s, all 50000 stacks {everything:.2f} s")
     sample = where / "sample.bin"
     places(sample, library, chosen[:600])
     compare(frames_by_address(report(sample)), library)

@@ -155,6 +155,7 @@ static void *turn_taker(void *argument)
 		take_turn();
 		compute(3000000);
 		give_turn();
+		usleep(1000); /* or it would take the next turn before whom it woke runs */
 	}
 	return argument;
 }
