@@ -1,4 +1,4 @@
-/* What the page of `serve` asks for. See docs/serve.md. */
+/* What the page of `serve` asks for. */
 #ifndef CT_API_H
 #define CT_API_H
 

@@ -136,7 +136,7 @@ static int put_views(FILE *f, struct ct_served *s)
 	return error;
 }
 
-/* The lanes with the most to tell, in the order of the page. */
+/* The first lanes: a page with all of many would be too large. */
 static char *choose_lanes(const struct ct_served *s, uint32_t *ret_count)
 {
 	const struct ct_model *m = &s->m;

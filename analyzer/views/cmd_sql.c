@@ -28,7 +28,7 @@ static int fail(struct ct_context *c, sqlite3 *db)
 
 /* --- as a table --- */
 
-static void print_rows(const struct ct_context *c, sqlite3_stmt *s, const struct rows *r)
+static void print_rows(const struct ct_context *c, const struct rows *r)
 {
 	for (uint32_t i = 0; i < r->cell_count; i += (uint32_t)r->columns) {
 		for (int k = 0; k < r->columns; k++) {
@@ -43,7 +43,6 @@ static void print_rows(const struct ct_context *c, sqlite3_stmt *s, const struct
 		}
 		fputc('\n', c->out.file);
 	}
-	(void)s;
 }
 
 static void print_head(const struct ct_context *c, sqlite3_stmt *s, struct rows *r)
@@ -104,14 +103,14 @@ static int print_table(struct ct_context *c, sqlite3 *db, sqlite3_stmt *s)
 		if (!headed)
 			print_head(c, s, &r);
 		headed = true;
-		print_rows(c, s, &r);
+		print_rows(c, &r);
 		forget_rows(&r);
 	}
 	if (!error && result != SQLITE_DONE && result != SQLITE_ROW)
 		error = fail(c, db);
 	if (!error && !headed && r.columns) {
 		print_head(c, s, &r);
-		print_rows(c, s, &r);
+		print_rows(c, &r);
 	}
 	forget_rows(&r);
 	free(r.cell);
