@@ -51,7 +51,26 @@ static inline uint64_t ct_fetch_add_local(uint64_t *p, uint64_t v)
 	return v;
 }
 #else
-#error "ctrace runs on x86-64 only: see preload/arch.h"
+/* No instruction reads, changes and writes memory there but the atomic ones. */
+static inline void ct_add_local(uint64_t *p, uint64_t v)
+{
+	__atomic_fetch_add(p, v, __ATOMIC_RELAXED);
+}
+
+static inline void ct_inc_local(uint64_t *p)
+{
+	__atomic_fetch_add(p, 1, __ATOMIC_RELAXED);
+}
+
+static inline void ct_inc_local32(uint32_t *p)
+{
+	__atomic_fetch_add(p, 1, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t ct_fetch_add_local(uint64_t *p, uint64_t v)
+{
+	return __atomic_fetch_add(p, v, __ATOMIC_RELAXED);
+}
 #endif
 
 #endif

@@ -89,6 +89,7 @@ int ct_get_span(struct ct_span *s, struct ct_span *ret)
 	return 0;
 }
 
+#if defined(__x86_64__)
 /* With the instruction for it: some 8 bytes in three cycles. */
 __attribute__((target("sse4.2"))) static uint32_t crc32c_sse(const uint8_t *p, size_t n)
 {
@@ -102,11 +103,14 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_sse(const uint8_t *p, s
 		crc = __builtin_ia32_crc32qi((uint32_t)crc, *p++);
 	return ~(uint32_t)crc;
 }
+#endif
 
 uint32_t ct_crc32c(const void *data, size_t n)
 {
+#if defined(__x86_64__)
 	if (__builtin_cpu_supports("sse4.2"))
 		return crc32c_sse(data, n);
+#endif
 
 	static uint32_t table[8][256]; /* slicing by 8 (Kounavis and Berry, 2005) */
 	static bool ready;

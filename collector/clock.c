@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
-#include <x86intrin.h>
+
+#include "ticks.h"
 
 #define KNOTS     16384u
 #define SYNC_TRIES 4
@@ -23,10 +24,9 @@ static void read_pair(struct ct_clock *c, uint64_t *ret_ticks, uint64_t *ret_ns)
 	uint64_t best = UINT64_MAX;
 
 	for (int i = 0; i < SYNC_TRIES; i++) {
-		unsigned int cpu;
-		uint64_t before = __rdtscp(&cpu);
+		uint64_t before = ct_read_ticks_ordered();
 		uint64_t ns = ct_now_ns();
-		uint64_t after = __rdtscp(&cpu);
+		uint64_t after = ct_read_ticks_ordered();
 
 		if (after - before >= best)
 			continue;

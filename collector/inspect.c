@@ -151,8 +151,8 @@ static int inspect_elf(int fd, const char *path, const char *head, size_t n, str
 	if (n < sizeof(e))
 		return refuse(r, CT_EXIT_NOT_EXECUTABLE, "%s: a damaged ELF file", path);
 	memcpy(&e, head, sizeof(e));
-	if (e.e_ident[EI_CLASS] != ELFCLASS64 || e.e_ident[EI_DATA] != ELFDATA2LSB || e.e_machine != EM_X86_64)
-		return refuse(r, CT_EXIT_FAILED, "%s: not a program for 64-bit x86: it cannot be traced", path);
+	if (e.e_ident[EI_CLASS] != ELFCLASS64 || e.e_ident[EI_DATA] != ELFDATA2LSB || e.e_machine != CT_MACHINE)
+		return refuse(r, CT_EXIT_FAILED, "%s: not a program for " CT_MACHINE_NAME ": it cannot be traced", path);
 	if (find_interpreter(fd, &e, interpreter))
 		return refuse(r, CT_EXIT_NOT_EXECUTABLE, "%s: a damaged ELF file", path);
 	if (!*interpreter && !is_loader(path))

@@ -9,6 +9,15 @@
 #define CT_EXIT_NOT_EXECUTABLE 126
 #define CT_EXIT_NOT_FOUND      127
 
+/* What libctrace.so is built for: the only programs that can load it. */
+#if defined(__x86_64__)
+#define CT_MACHINE      EM_X86_64
+#define CT_MACHINE_NAME "64-bit x86"
+#else
+#define CT_MACHINE      EM_AARCH64
+#define CT_MACHINE_NAME "64-bit Arm"
+#endif
+
 struct ct_refusal {
 	int status;               /* CT_EXIT_* */
 	char text[PATH_MAX + 160]; /* PROGRAM: what is wrong */

@@ -55,11 +55,11 @@ static void fill_header(struct ct_region *r, uint32_t slots)
 	r->calls = CT_CALL_COUNT;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	r->start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-	r->start = ct_state.tsc ? ct_rdtsc() : r->start_ns;
+	r->start = ct_state.tsc ? ct_read_ticks() : r->start_ns;
 	r->min_ticks = ct_state.min_ticks;
 	r->features = ct_state.rseq ? CT_FEATURE_OFF_CPU : 0;
 	r->ticks_per_ms = ct_state.ticks_per_ms;
-	long n = ct_sys(SYS_readlink, "/proc/self/exe", r->executable, sizeof(r->executable) - 1);
+	long n = ct_sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", r->executable, sizeof(r->executable) - 1);
 
 	r->executable[failed(n) ? 0 : n] = 0;
 	r->stack_words = 1; /* word 0 stands for no stack */

@@ -4,10 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* DWARF register numbers on x86-64. */
-#define REG_FP 6
-#define REG_SP 7
-#define REG_RA 16
+#include "arch.h"
 
 /* Pointer encodings, LSB 10.5. */
 #define PE_OMIT     0xff
@@ -150,7 +147,7 @@ static bool read_cie(const uint8_t *p, struct cie *ret)
 	c.data_align = get_sleb(&r);
 	uint64_t ra = version == 1 ? get_bytes(&r, 1) : get_uleb(&r);
 
-	if (ra != REG_RA || (*augmentation && *augmentation != 'z'))
+	if (ra != CT_REG_RA || (*augmentation && *augmentation != 'z'))
 		return false;
 	if (*augmentation == 'z') {
 		uint64_t bytes = get_uleb(&r);
@@ -185,14 +182,20 @@ static bool read_cie(const uint8_t *p, struct cie *ret)
 }
 
 enum { CFA_SP, CFA_FP, CFA_OTHER };
-enum { FP_KEPT, FP_AT, FP_OTHER };
+/* Where the caller's register is. */
+enum { KEPT, AT_OFFSET, OTHER, UNDEFINED };
+
+struct place {
+	uint8_t how;
+	int32_t offset; /* AT_OFFSET: from the CFA */
+};
 
 /* The part of a row of the CFI table that we need; small, for we may be on a
  * signal stack of minimum size. */
 struct row {
-	uint8_t cfa, fp;
-	bool ra_undefined, ra_other;
-	int32_t cfa_offset, fp_offset;
+	uint8_t cfa;
+	int32_t cfa_offset;
+	struct place fp, ra;
 };
 
 static int32_t narrow(int64_t offset)
@@ -202,39 +205,35 @@ static int32_t narrow(int64_t offset)
 
 static void define_cfa(struct row *row, uint64_t reg, int64_t offset)
 {
-	row->cfa = reg == REG_SP ? CFA_SP : reg == REG_FP ? CFA_FP : CFA_OTHER;
+	row->cfa = reg == CT_REG_SP ? CFA_SP : reg == CT_REG_FP ? CFA_FP : CFA_OTHER;
 	row->cfa_offset = narrow(offset);
+}
+
+static void set(struct row *row, uint64_t reg, struct place place)
+{
+	if (reg == CT_REG_FP)
+		row->fp = place;
+	else if (reg == CT_REG_RA)
+		row->ra = place;
 }
 
 static void set_offset(struct row *row, uint64_t reg, int64_t offset)
 {
-	if (reg == REG_FP) {
-		row->fp = FP_AT;
-		row->fp_offset = narrow(offset);
-	} else if (reg == REG_RA) {
-		row->ra_undefined = false;
-		row->ra_other = offset != -8;
-	}
+	set(row, reg, (struct place){ AT_OFFSET, narrow(offset) });
 }
 
 /* A rule that we do not follow: harmless but for these two. */
 static void set_other(struct row *row, uint64_t reg)
 {
-	if (reg == REG_FP)
-		row->fp = FP_OTHER;
-	else if (reg == REG_RA)
-		row->ra_other = true;
+	set(row, reg, (struct place){ OTHER, 0 });
 }
 
 static void restore(struct row *row, const struct row *initial, uint64_t reg)
 {
-	if (reg == REG_FP) {
+	if (reg == CT_REG_FP)
 		row->fp = initial->fp;
-		row->fp_offset = initial->fp_offset;
-	} else if (reg == REG_RA) {
-		row->ra_undefined = initial->ra_undefined;
-		row->ra_other = initial->ra_other;
-	}
+	else if (reg == CT_REG_RA)
+		row->ra = initial->ra;
 }
 
 static void skip_block(struct reader *r)
@@ -295,15 +294,10 @@ static bool run(struct reader r, const struct cie *c, uint64_t loc, uint64_t pc,
 			break;
 		case 0x07: /* undefined */
 			reg = get_uleb(&r);
-			if (reg == REG_RA)
-				row->ra_undefined = true;
-			else
-				set_other(row, reg);
+			set(row, reg, (struct place){ reg == CT_REG_RA ? UNDEFINED : OTHER, 0 });
 			break;
 		case 0x08: /* same_value */
-			reg = get_uleb(&r);
-			if (reg == REG_FP)
-				row->fp = FP_KEPT;
+			set(row, get_uleb(&r), (struct place){ KEPT, 0 });
 			break;
 		case 0x09: /* register */
 			reg = get_uleb(&r);
@@ -354,6 +348,8 @@ static bool run(struct reader r, const struct cie *c, uint64_t loc, uint64_t pc,
 			set_other(row, get_uleb(&r));
 			get_uleb(&r);
 			break;
+		case 0x2d: /* AARCH64_negate_ra_state: signed or not, ct_arch_code takes it off */
+			break;
 		case 0x2e: /* GNU_args_size */
 			get_uleb(&r);
 			break;
@@ -366,6 +362,23 @@ static bool run(struct reader r, const struct cie *c, uint64_t loc, uint64_t pc,
 	return !r.bad;
 }
 
+/* Whether a rule can say where the return address is. */
+static bool place_ra(struct ct_rule *rule, const struct place *fp, const struct place *ra)
+{
+	if (ra->how == AT_OFFSET && ra->offset == -8)
+		rule->ra = CT_RA_BELOW_CFA;
+	else if (ra->how == AT_OFFSET && fp->how == AT_OFFSET && ra->offset == fp->offset + 8)
+		rule->ra = CT_RA_ABOVE_FP;
+	else if (ra->how == AT_OFFSET && fp->how == KEPT && ra->offset > INT16_MIN && ra->offset < 0) {
+		rule->ra = CT_RA_ALONE;
+		rule->fp_offset = (int16_t)ra->offset;
+	} else if (ra->how == KEPT)
+		rule->ra = CT_RA_KEPT;
+	else
+		return false;
+	return true;
+}
+
 static struct ct_rule rule_of(const struct row *row, bool signal)
 {
 	struct ct_rule rule = { 0 };
@@ -374,16 +387,19 @@ static struct ct_rule rule_of(const struct row *row, bool signal)
 		rule.kind = CT_RULE_SIGNAL;
 		return rule;
 	}
-	if (row->ra_undefined) {
+	if (row->ra.how == UNDEFINED) {
 		rule.kind = CT_RULE_END;
 		return rule;
 	}
-	if (row->cfa == CFA_OTHER || row->ra_other || row->cfa_offset < 8)
+	if (row->cfa == CFA_OTHER || row->ra.how == OTHER || row->fp.how == OTHER || row->cfa_offset < 0)
 		return rule;
-	rule.fp_offset = CT_RULE_FP_KEPT;
-	if (row->fp == FP_AT && row->fp_offset > INT16_MIN && row->fp_offset < 0)
-		rule.fp_offset = (int16_t)row->fp_offset;
-	else if (row->fp != FP_KEPT)
+	rule.fp_offset = CT_RULE_KEPT;
+	if (row->fp.how == AT_OFFSET) {
+		if (row->fp.offset <= INT16_MIN || row->fp.offset >= 0)
+			return rule;
+		rule.fp_offset = (int16_t)row->fp.offset;
+	}
+	if (!place_ra(&rule, &row->fp, &row->ra))
 		return rule;
 	rule.cfa_offset = row->cfa_offset;
 	rule.kind = row->cfa == CFA_SP ? CT_RULE_SP : CT_RULE_FP;

@@ -8,8 +8,8 @@
  * loader's lock in dl_iterate_phdr. This reader takes no lock, makes no system
  * call, allocates nothing, and finds objects with _dl_find_object (glibc 2.35),
  * which is async-signal-safe. It understands what compilers emit for return
- * addresses: CFA from rsp or rbp. For the rest it says that it does not know.
- * Sources: DWARF 4, 6.4; LSB 5.0, 10.6 (.eh_frame, .eh_frame_hdr).
+ * addresses: CFA from the stack or frame pointer. For the rest it says that it does not know.
+ * Sources: DWARF 4, 6.4; DWARF for the Arm 64-bit architecture; LSB 5.0, 10.6 (.eh_frame, .eh_frame_hdr).
  */
 #ifndef CT_CFI_H
 #define CT_CFI_H
@@ -20,19 +20,28 @@
 
 enum ct_rule_kind {
 	CT_RULE_UNKNOWN, /* no information, or more than we understand */
-	CT_RULE_SP,      /* CFA = rsp + cfa_offset; the return address is at CFA - 8 */
-	CT_RULE_FP,      /* CFA = rbp + cfa_offset; likewise */
-	CT_RULE_SIGNAL,  /* the kernel's signal frame: a ucontext_t is at rsp */
+	CT_RULE_SP,      /* CFA = stack pointer + cfa_offset */
+	CT_RULE_FP,      /* CFA = frame pointer + cfa_offset */
+	CT_RULE_SIGNAL,  /* the kernel's signal frame: see ct_arch_interrupted */
 	CT_RULE_END,     /* the outermost frame */
 };
 
-#define CT_RULE_FP_KEPT INT16_MIN /* rbp is still the caller's */
+/* Where the return address is. */
+enum ct_rule_ra {
+	CT_RA_BELOW_CFA, /* at CFA - 8: always on x86-64, where the call puts it there */
+	CT_RA_ABOVE_FP,  /* 8 behind the saved frame pointer: the frame record of arm64 */
+	CT_RA_ALONE,     /* at CFA + fp_offset; the frame pointer is still the caller's */
+	CT_RA_KEPT,      /* still in the link register: only where a signal came */
+};
+
+#define CT_RULE_KEPT INT16_MIN /* the frame pointer is still the caller's */
 
 struct ct_rule {
 	int32_t cfa_offset;
-	int16_t fp_offset; /* the caller's rbp is at CFA + this, or CT_RULE_FP_KEPT */
+	int16_t fp_offset; /* the caller's frame pointer is at CFA + this, or CT_RULE_KEPT */
 	uint8_t kind;
-	uint8_t code_asked; /* the code says no more */
+	uint8_t ra : 7;    /* enum ct_rule_ra */
+	uint8_t code_asked : 1; /* the code says no more */
 };
 
 /* The FDE for pc in an .eh_frame_hdr section as it is mapped; NULL: none. */

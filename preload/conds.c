@@ -37,25 +37,25 @@ static inline void end(struct ct_interval *v, const pthread_mutex_t *mutex, int 
 		return r_; \
 	} while (0)
 
-CT_EXPORT_VERSION(ct_cond_wait, pthread_cond_wait, "@@GLIBC_2.3.2")
+CT_EXPORT_CURRENT(ct_cond_wait, pthread_cond_wait, "GLIBC_2.3.2")
 int ct_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
 {
 	WAIT(pthread_cond_wait, m, ct_real.pthread_cond_wait(c, m));
 }
 
-CT_EXPORT_VERSION(ct_cond_wait_compat, pthread_cond_wait, "@GLIBC_2.2.5")
+CT_EXPORT_OLD(ct_cond_wait_compat, pthread_cond_wait)
 int ct_cond_wait_compat(pthread_cond_t *c, pthread_mutex_t *m)
 {
 	WAIT(pthread_cond_wait, m, ct_real.pthread_cond_wait_compat(c, m));
 }
 
-CT_EXPORT_VERSION(ct_cond_timedwait, pthread_cond_timedwait, "@@GLIBC_2.3.2")
+CT_EXPORT_CURRENT(ct_cond_timedwait, pthread_cond_timedwait, "GLIBC_2.3.2")
 int ct_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until)
 {
 	WAIT(pthread_cond_timedwait, m, ct_real.pthread_cond_timedwait(c, m, until));
 }
 
-CT_EXPORT_VERSION(ct_cond_timedwait_compat, pthread_cond_timedwait, "@GLIBC_2.2.5")
+CT_EXPORT_OLD(ct_cond_timedwait_compat, pthread_cond_timedwait)
 int ct_cond_timedwait_compat(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until)
 {
 	WAIT(pthread_cond_timedwait, m, ct_real.pthread_cond_timedwait_compat(c, m, until));
@@ -67,26 +67,26 @@ CT_EXPORT int pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, cloc
 	WAIT(pthread_cond_clockwait, m, ct_real.pthread_cond_clockwait(c, m, clock, until));
 }
 
-CT_EXPORT_VERSION(ct_cond_signal, pthread_cond_signal, "@@GLIBC_2.3.2")
+CT_EXPORT_CURRENT(ct_cond_signal, pthread_cond_signal, "GLIBC_2.3.2")
 int ct_cond_signal(pthread_cond_t *c)
 {
 	CT_WAKE(int, pthread_cond_signal, CT_CAUSE_COND, c, ct_cond_waited(c), ct_real.pthread_cond_signal(c));
 }
 
-CT_EXPORT_VERSION(ct_cond_signal_compat, pthread_cond_signal, "@GLIBC_2.2.5")
+CT_EXPORT_OLD(ct_cond_signal_compat, pthread_cond_signal)
 int ct_cond_signal_compat(pthread_cond_t *c)
 {
 	ct_count(CT_CALL_pthread_cond_signal);
 	return ct_real.pthread_cond_signal_compat(c);
 }
 
-CT_EXPORT_VERSION(ct_cond_broadcast, pthread_cond_broadcast, "@@GLIBC_2.3.2")
+CT_EXPORT_CURRENT(ct_cond_broadcast, pthread_cond_broadcast, "GLIBC_2.3.2")
 int ct_cond_broadcast(pthread_cond_t *c)
 {
 	CT_WAKE(int, pthread_cond_broadcast, CT_CAUSE_COND, c, ct_cond_waited(c), ct_real.pthread_cond_broadcast(c));
 }
 
-CT_EXPORT_VERSION(ct_cond_broadcast_compat, pthread_cond_broadcast, "@GLIBC_2.2.5")
+CT_EXPORT_OLD(ct_cond_broadcast_compat, pthread_cond_broadcast)
 int ct_cond_broadcast_compat(pthread_cond_t *c)
 {
 	ct_count(CT_CALL_pthread_cond_broadcast);
@@ -103,13 +103,13 @@ int ct_cond_broadcast_compat(pthread_cond_t *c)
 		return r_; \
 	} while (0)
 
-CT_EXPORT_VERSION(ct_cond_destroy, pthread_cond_destroy, "@@GLIBC_2.3.2")
+CT_EXPORT_CURRENT(ct_cond_destroy, pthread_cond_destroy, "GLIBC_2.3.2")
 int ct_cond_destroy(pthread_cond_t *c)
 {
 	DESTROY(c, ct_real.pthread_cond_destroy(c));
 }
 
-CT_EXPORT_VERSION(ct_cond_destroy_compat, pthread_cond_destroy, "@GLIBC_2.2.5")
+CT_EXPORT_OLD(ct_cond_destroy_compat, pthread_cond_destroy)
 int ct_cond_destroy_compat(pthread_cond_t *c)
 {
 	DESTROY(c, ct_real.pthread_cond_destroy_compat(c));

@@ -235,7 +235,7 @@ static uint64_t describe(int fd, const struct stat *s, enum ct_fd_kind *ret_kind
 	ct_store_release(&d->id, 0);
 	ct_fence_write();
 	put_number(put(path, path + sizeof(path), "/proc/self/fd/"), path + sizeof(path), (unsigned)fd);
-	long n = ct_sys(SYS_readlink, path, d->label, sizeof(d->label) - 1);
+	long n = ct_sys(SYS_readlinkat, AT_FDCWD, path, d->label, sizeof(d->label) - 1);
 
 	d->label[n < 0 ? 0 : n] = 0;
 	*ret_kind = kind_of(s, d->label);

@@ -2,7 +2,6 @@
 #include "init.h"
 #include "real.h"
 
-#include <cpuid.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,28 +27,6 @@ extern void *__dso_handle;
 
 ptrdiff_t ct_rseq_offset;
 
-/*
- * A critical section that is never executed: one byte that ends where the next
- * begins. The kernel checks that its abort handler, which must lie outside of
- * it, is preceded by the signature that glibc registered.
- */
-__asm__(".pushsection .text\n"
-	"	.byte 0x0f, 0xb9, 0x3d\n" /* ud1: makes the signature an instruction */
-	"	.long 0x53053053\n"
-	"ct_rseq_abort:\n"
-	"	ud2\n"
-	"ct_rseq_section:\n"
-	"	ud2\n"
-	".popsection\n"
-	".pushsection .data.rel.ro, \"aw\"\n"
-	"	.balign 32\n"
-	".hidden ct_rseq_descriptor\n"
-	".globl ct_rseq_descriptor\n"
-	"ct_rseq_descriptor:\n"
-	"	.long 0, 0\n"
-	"	.quad ct_rseq_section, 1, ct_rseq_abort\n"
-	".popsection\n");
-
 static void settle_rseq(void)
 {
 	if (&__rseq_size && __rseq_size >= 20) {
@@ -61,23 +38,17 @@ static void settle_rseq(void)
 	}
 }
 
-/* The kernel's own verdict first: it watches the counters of all processors. */
 static bool tsc_is_good(void)
 {
 	char name[32] = "";
-	unsigned a, b, c, d;
-	long fd = ct_sys(SYS_open, "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+	long fd = ct_sys(SYS_openat, AT_FDCWD, "/sys/devices/system/clocksource/clocksource0/current_clocksource",
 			 O_RDONLY | O_CLOEXEC);
 
 	if (fd >= 0) {
 		ct_sys(SYS_read, fd, name, sizeof(name) - 1);
 		ct_sys(SYS_close, fd);
 	}
-	if (!strncmp(name, "tsc", 3))
-		return true;
-	if (!strncmp(name, "hpet", 4) || !strncmp(name, "acpi_pm", 7))
-		return false;
-	return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d & 1u << 8);
+	return ct_ticks_are_good(name);
 }
 
 static uint64_t monotonic_ns(void)
@@ -147,7 +118,7 @@ static struct moment both_clocks(void)
 	struct moment now = { 0, 0 };
 
 	for (int i = 0; i < 4; i++) {
-		uint64_t before = ct_rdtsc(), ns = monotonic_ns(), took = ct_rdtsc() - before;
+		uint64_t before = ct_read_ticks(), ns = monotonic_ns(), took = ct_read_ticks() - before;
 
 		if (took < best) {
 			best = took;

@@ -3,17 +3,8 @@
  * it ends here, and no wrapper will say so.
  */
 #include "real.h"
+#include "arch.h"
 #include "record.h"
-
-/* The stack pointer in a jmp_buf, as glibc hides it on x86-64: see
- * sysdeps/unix/sysv/linux/x86_64/pointer_guard.h and jmpbuf-offsets.h. */
-static uint64_t target_sp(const struct __jmp_buf_tag *env)
-{
-	uint64_t sp = (uint64_t)env->__jmpbuf[6];
-
-	__asm__("rorq $17, %0\n\txorq %%fs:0x30, %0" : "+r"(sp) : : "cc");
-	return sp;
-}
 
 static bool on_own_stack(uint64_t address)
 {
@@ -26,7 +17,7 @@ static void leave_wait(const struct __jmp_buf_tag *env)
 
 	if (!slot || !slot->wait.call)
 		return;
-	uint64_t sp = target_sp(env), frame = slot->wait.frame;
+	uint64_t sp = ct_arch_jump_sp(env), frame = slot->wait.frame;
 
 	if (on_own_stack(sp) && on_own_stack(frame) && sp > frame)
 		ct_leave_wait(slot);

@@ -11,6 +11,7 @@
 #include <locale.h>
 #include <string.h>
 
+#include "entries.h"
 #include "modules.h"
 
 #define DEFAULT_LIBRARIES_ONLY 0x800 /* DF_1_NODEFLIB */
@@ -69,13 +70,6 @@ static bool some_rpath(void)
 	return known.any;
 }
 
-/* Reached from the assembly below. */
-#pragma GCC visibility push(hidden)
-bool ct_dlopen_depends(const char *path, const void *caller);
-void *ct_dlopen_timed(const char *path, int mode);
-void *ct_dlsym_timed(void *handle, const char *name);
-#pragma GCC visibility pop
-
 /* Whether glibc would look elsewhere for path, or for what it needs, if we asked. */
 bool ct_dlopen_depends(const char *path, const void *caller)
 {
@@ -101,26 +95,6 @@ void *ct_dlopen_timed(const char *path, int mode)
 	return r;
 }
 
-/* The stack pointer is 8 off a multiple of 16 on entry. */
-__attribute__((naked)) CT_EXPORT void *dlopen(__attribute__((unused)) const char *path,
-					      __attribute__((unused)) int mode)
-{
-	__asm__("push %%rdi\n\t.cfi_adjust_cfa_offset 8\n\t"
-		"push %%rsi\n\t.cfi_adjust_cfa_offset 8\n\t"
-		"sub $8, %%rsp\n\t.cfi_adjust_cfa_offset 8\n\t"
-		"mov 24(%%rsp), %%rsi\n\t"
-		"call ct_dlopen_depends\n\t"
-		"add $8, %%rsp\n\t.cfi_adjust_cfa_offset -8\n\t"
-		"pop %%rsi\n\t.cfi_adjust_cfa_offset -8\n\t"
-		"pop %%rdi\n\t.cfi_adjust_cfa_offset -8\n\t"
-		"test %%al, %%al\n\t"
-		"jz ct_dlopen_timed\n\t"
-		"lea ct_real(%%rip), %%r11\n\t"
-		"jmp *%c0(%%r11)"
-		:
-		: "i"(offsetof(struct ct_real, dlopen)));
-}
-
 void *ct_dlsym_timed(void *handle, const char *name)
 {
 	struct ct_interval v;
@@ -131,20 +105,6 @@ void *ct_dlsym_timed(void *handle, const char *name)
 	ct_end(&v, r != NULL);
 	return r;
 }
-
-/* RTLD_DEFAULT and RTLD_NEXT search from the caller's place. */
-__attribute__((naked)) CT_EXPORT void *dlsym(__attribute__((unused)) void *restrict handle,
-					     __attribute__((unused)) const char *restrict name)
-{
-	__asm__("lea 1(%%rdi), %%rax\n\t"
-		"cmp $1, %%rax\n\t"
-		"ja ct_dlsym_timed\n\t"
-		"lea ct_real(%%rip), %%r11\n\t"
-		"jmp *%c0(%%r11)"
-		:
-		: "i"(offsetof(struct ct_real, dlsym)));
-}
-_Static_assert((long)RTLD_DEFAULT == 0 && (long)RTLD_NEXT == -1, "as dlsym compares them");
 
 CT_EXPORT int dlclose(void *handle)
 {

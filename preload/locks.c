@@ -191,9 +191,7 @@ CT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 {
 	struct ct_slot *slot = ct_thread.slot;
 
-	/* To write, not to read first and then to write: the second would be another
-	 * way to the CPU that had it last. */
-	__asm__ volatile("prefetchw %0" : : "m"(m->__data.__lock));
+	ct_prefetch_write(&m->__data.__lock);
 	if (CT_UNLIKELY(!slot))
 		return mutex_lock_carefully(m);
 	if (CT_UNLIKELY(!is_easy(slot, m)))

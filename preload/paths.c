@@ -73,9 +73,9 @@ ON_FD(fstatvfs64, fstatfs, (int fd, struct statvfs64 *s), fd, s)
 		ct_end(&v, r ? 0 : -(int64_t)errno); \
 		return r; \
 	}
-CT_EXPORT_VERSION(ct_realpath, realpath, "@@GLIBC_2.3")
+CT_EXPORT_CURRENT(ct_realpath, realpath, "GLIBC_2.3")
 REALPATH(ct_realpath, realpath)
-CT_EXPORT_VERSION(ct_realpath_compat, realpath, "@GLIBC_2.2.5")
+CT_EXPORT_OLD(ct_realpath_compat, realpath)
 REALPATH(ct_realpath_compat, realpath_compat)
 
 /* --- names --- */

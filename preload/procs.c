@@ -71,13 +71,13 @@ CT_EXPORT int pclose(FILE *stream)
 		return r; \
 	}
 
-CT_EXPORT_VERSION(ct_posix_spawn, posix_spawn, "@@GLIBC_2.15")
+CT_EXPORT_CURRENT(ct_posix_spawn, posix_spawn, "GLIBC_2.15")
 SPAWN(ct_posix_spawn, posix_spawn)
-CT_EXPORT_VERSION(ct_posix_spawn_compat, posix_spawn, "@GLIBC_2.2.5")
+CT_EXPORT_OLD(ct_posix_spawn_compat, posix_spawn)
 SPAWN(ct_posix_spawn_compat, posix_spawn_compat)
-CT_EXPORT_VERSION(ct_posix_spawnp, posix_spawnp, "@@GLIBC_2.15")
+CT_EXPORT_CURRENT(ct_posix_spawnp, posix_spawnp, "GLIBC_2.15")
 SPAWN(ct_posix_spawnp, posix_spawnp)
-CT_EXPORT_VERSION(ct_posix_spawnp_compat, posix_spawnp, "@GLIBC_2.2.5")
+CT_EXPORT_OLD(ct_posix_spawnp_compat, posix_spawnp)
 SPAWN(ct_posix_spawnp_compat, posix_spawnp_compat)
 
 CT_EXPORT pid_t _Fork(void)

@@ -3,7 +3,7 @@
  * own locks reach the kernel. Calls that cannot wait are passed on by a jump: a
  * child that clone() or vfork() returns in must find the stack as it was.
  */
-#include "real.h"
+#include "entries.h"
 
 #include <linux/futex.h>
 #include <linux/seccomp.h>
@@ -16,16 +16,12 @@
 #define SYS_futex_waitv 449
 #endif
 
-#define CALLS 512u
-
 enum { PASS, WAITS, FUTEX, SECCOMP };
 
 /* What to do with a system call, and for WAITS: why it waits, and what its first argument is. */
 #define ON_FD(name, cause) [SYS_##name] = { WAITS, CT_CAUSE_##cause, CT_OBJECT_FD, 0 }
 #define PLAIN(name, cause) [SYS_##name] = { WAITS, CT_CAUSE_##cause, CT_OBJECT_NONE, 0 }
-__attribute__((visibility("hidden"))) const struct ct_raw {
-	uint8_t what, cause, object_kind, fill;
-} ct_raw[CALLS] = {
+const struct ct_raw ct_raw[CT_RAW_CALLS] = {
 	[SYS_futex] = { FUTEX, CT_CAUSE_FUTEX, CT_OBJECT_ADDRESS, 0 },
 	[SYS_seccomp] = { .what = SECCOMP },
 	[SYS_prctl] = { .what = SECCOMP },
@@ -39,37 +35,23 @@ __attribute__((visibility("hidden"))) const struct ct_raw {
 	ON_FD(fsync, FILE), ON_FD(fdatasync, FILE), ON_FD(syncfs, FILE), ON_FD(sync_file_range, FILE), PLAIN(sync, FILE),
 	ON_FD(sendfile, FILE), ON_FD(splice, FILE), ON_FD(tee, FILE), ON_FD(vmsplice, FILE),
 	ON_FD(copy_file_range, FILE), ON_FD(fallocate, FILE), ON_FD(getdents64, FILE), 
-	PLAIN(close, FILE), PLAIN(open, FILE), PLAIN(openat, FILE), PLAIN(openat2, FILE), PLAIN(statx, FILE), PLAIN(getrandom, FILE),
+	PLAIN(close, FILE), PLAIN(openat, FILE), PLAIN(openat2, FILE), PLAIN(statx, FILE), PLAIN(getrandom, FILE),
 	ON_FD(flock, FILELOCK),
 	ON_FD(recvfrom, SOCKET), ON_FD(recvmsg, SOCKET), ON_FD(recvmmsg, SOCKET),
 	ON_FD(sendto, SOCKET), ON_FD(sendmsg, SOCKET), ON_FD(sendmmsg, SOCKET),
 	ON_FD(accept, ACCEPT), ON_FD(accept4, ACCEPT), ON_FD(connect, CONNECT),
-	PLAIN(poll, POLL), PLAIN(ppoll, POLL), PLAIN(select, POLL), PLAIN(pselect6, POLL),
-	ON_FD(epoll_wait, POLL), ON_FD(epoll_pwait, POLL), ON_FD(epoll_pwait2, POLL),
+	PLAIN(ppoll, POLL), PLAIN(pselect6, POLL), ON_FD(epoll_pwait, POLL), ON_FD(epoll_pwait2, POLL),
 	PLAIN(nanosleep, SLEEP), PLAIN(clock_nanosleep, SLEEP),
 	PLAIN(wait4, CHILD), PLAIN(waitid, CHILD),
-	PLAIN(rt_sigtimedwait, SIGNAL), PLAIN(rt_sigsuspend, SIGNAL), PLAIN(pause, SIGNAL),
+	PLAIN(rt_sigtimedwait, SIGNAL), PLAIN(rt_sigsuspend, SIGNAL),
 	PLAIN(semop, SEMAPHORE), PLAIN(semtimedop, SEMAPHORE), PLAIN(msgsnd, MSGQUEUE), PLAIN(msgrcv, MSGQUEUE),
 	ON_FD(mq_timedsend, MSGQUEUE), ON_FD(mq_timedreceive, MSGQUEUE),
 	PLAIN(mmap, MMAP), PLAIN(munmap, MMAP), PLAIN(mremap, MMAP), PLAIN(mprotect, MMAP), PLAIN(madvise, MMAP),
 	PLAIN(msync, FILE),
+#ifdef SYS_open /* newer processors have only what these became */
+	PLAIN(open, FILE), PLAIN(poll, POLL), PLAIN(select, POLL), ON_FD(epoll_wait, POLL), PLAIN(pause, SIGNAL),
+#endif
 };
-
-long ct_syscall_other(long number, long a, long b, long c, long d, long e, long f);
-
-__attribute__((naked)) CT_EXPORT long syscall(__attribute__((unused)) long number, ...)
-{
-	__asm__("cmp %0, %%rdi\n\t"
-		"jae 1f\n\t"
-		"lea ct_raw(%%rip), %%r11\n\t"
-		"cmpb $0, (%%r11, %%rdi, 4)\n\t"
-		"jne ct_syscall_other\n\t"
-		"1: lea ct_real(%%rip), %%r11\n\t"
-		"jmp *%c1(%%r11)"
-		:
-		: "i"(CALLS), "i"(offsetof(struct ct_real, syscall)));
-}
-_Static_assert(sizeof(struct ct_raw) == 4, "as syscall indexes it");
 
 void ct_before_seccomp(bool strict)
 {
@@ -120,7 +102,7 @@ static long futex_wake(long number, long word, long op, long c, long d, long e, 
 
 /* Arguments that the call does not have are passed on as they stand there, as
  * glibc itself does. */
-__attribute__((visibility("hidden"))) long ct_syscall_other(long number, long a, long b, long c, long d, long e,
+long ct_syscall_other(long number, long a, long b, long c, long d, long e,
 							     long f)
 {
 	const struct ct_raw *raw = &ct_raw[number];

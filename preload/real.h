@@ -64,10 +64,25 @@
 #include "types.h"
 
 #define CT_EXPORT __attribute__((visibility("default")))
-/* Exports function as a version of symbol: "@@GLIBC_2.3" the current, "@..." an older one. */
-#define CT_EXPORT_VERSION(function, symbol, version) \
+/*
+ * Exports function as the current or an older version of symbol. Where glibc has
+ * no older one, an export without a version matches any reference.
+ */
+#if defined(__x86_64__)
+#define CT_FIRST_GLIBC "GLIBC_2.2.5"
+#define CT_EXPORT_CURRENT(function, symbol, version) \
 	CT_EXPORT __typeof__(symbol) function; \
-	__asm__(".symver " #function ", " #symbol version);
+	__asm__(".symver " #function ", " #symbol "@@" version);
+#define CT_EXPORT_OLD(function, symbol) \
+	CT_EXPORT __typeof__(symbol) function; \
+	__asm__(".symver " #function ", " #symbol "@" CT_FIRST_GLIBC);
+#else
+#define CT_FIRST_GLIBC "GLIBC_2.17"
+#define CT_EXPORT_CURRENT(function, symbol, version) \
+	CT_EXPORT __typeof__(symbol) function; \
+	__asm__(".globl " #symbol "\n.set " #symbol ", " #function);
+#define CT_EXPORT_OLD(function, symbol) __typeof__(symbol) function;
+#endif
 
 /* Exported by glibc without a declaration in its headers. */
 ssize_t __read(int, void *, size_t);

@@ -6,20 +6,13 @@
 #include "arch.h"
 
 /*
- * A stub a symbol: loads the symbol's position in struct ct_real and goes to
- * the common part, which resolves and jumps on. Argument registers are kept;
- * rax too, which counts vector registers for variadic functions.
+ * A stub a symbol: goes, with the symbol's position in struct ct_real, to the common
+ * part in arch_*.c, which resolves and jumps on.
  */
 _Static_assert(__COUNTER__ == 0, "positions below count from one");
-#define STRING(x)  STRING_(x)
-#define STRING_(x) #x
 #define STUB(symbol, position) \
 	void ct_early_##symbol(void); \
-	__asm__(".pushsection .text\n" \
-		".hidden ct_early_" #symbol "\n.type ct_early_" #symbol ", @function\n" \
-		".globl ct_early_" #symbol "\n" \
-		"ct_early_" #symbol ":\n\tmovl $" STRING(position) " - 1, %r11d\n\tjmp ct_early_common\n" \
-		".popsection\n");
+	CT_STUB(symbol, position)
 #define CT_CALL(name, family, cause, flags) STUB(name, __COUNTER__)
 #define CT_ALIAS(symbol, name)              STUB(symbol, __COUNTER__)
 #define CT_COMPAT_STUB(symbol)              STUB(symbol, __COUNTER__)
@@ -28,20 +21,6 @@ _Static_assert(__COUNTER__ == 0, "positions below count from one");
 #undef CT_CALL
 #undef CT_ALIAS
 #undef CT_COMPAT
-
-__asm__(".pushsection .text\n"
-	".type ct_early_common, @function\n"
-	"ct_early_common:\n"
-	"	push %rdi\n	push %rsi\n	push %rdx\n	push %rcx\n"
-	"	push %r8\n	push %r9\n	push %rax\n	push %r11\n"
-	"	sub $8, %rsp\n"
-	"	call ct_resolve\n"
-	"	add $8, %rsp\n"
-	"	pop %r11\n	pop %rax\n	pop %r9\n	pop %r8\n"
-	"	pop %rcx\n	pop %rdx\n	pop %rsi\n	pop %rdi\n"
-	"	lea ct_real(%rip), %r10\n"
-	"	jmp *(%r10, %r11, 8)\n"
-	".popsection\n");
 
 #define CT_CALL(name, family, cause, flags) .name = (__typeof__(&name))(void *)ct_early_##name,
 #define CT_ALIAS(symbol, name)              .symbol = (__typeof__(&symbol))(void *)ct_early_##symbol,
@@ -86,7 +65,7 @@ void ct_resolve(void)
 	ct_real.free = ct_boot_free;
 	next_dlsym = (void *(*)(void *, const char *))find("dlsym", "GLIBC_2.34");
 	if ((void *)next_dlsym == (void *)missing)
-		next_dlsym = (void *(*)(void *, const char *))find("dlsym", "GLIBC_2.2.5");
+		next_dlsym = (void *(*)(void *, const char *))find("dlsym", CT_FIRST_GLIBC);
 #define CT_CALL(name, family, cause, flags) r.name = (__typeof__(&name))find(#name, NULL);
 #define CT_ALIAS(symbol, name)              r.symbol = (__typeof__(&symbol))find(#symbol, NULL);
 #define CT_COMPAT(symbol, version, name) \

@@ -35,8 +35,8 @@ static struct {
 	uint64_t check, rule;
 } cache[CACHE];
 
-/* User addresses have 47 bits; an empty entry is the key of address 0. */
-#define KEY(pc, epoch) ((pc) ^ (uint64_t)(epoch) << 47)
+/* An empty entry is the key of address 0. */
+#define KEY(pc, epoch) ((pc) ^ (uint64_t)(epoch) << CT_ADDRESS_BITS)
 
 static __typeof__(cache[0]) *entry_of(uint64_t pc)
 {
@@ -54,9 +54,10 @@ static void remember(uint64_t pc, uint32_t epoch, struct ct_rule rule)
 	ct_store(&e->rule, bits);
 }
 
+#if defined(__x86_64__)
 struct ct_rule ct_rule_of_bytes(const uint8_t b[8])
 {
-	struct ct_rule rule = { .kind = CT_RULE_SP, .fp_offset = CT_RULE_FP_KEPT, .cfa_offset = 8 };
+	struct ct_rule rule = { .kind = CT_RULE_SP, .fp_offset = CT_RULE_KEPT, .cfa_offset = 8 };
 	unsigned int at = 0;
 
 	/* add $N, %rsp */
@@ -75,6 +76,22 @@ struct ct_rule ct_rule_of_bytes(const uint8_t b[8])
 		return (struct ct_rule){ 0 };
 	return rule;
 }
+#else
+struct ct_rule ct_rule_of_bytes(const uint8_t b[8])
+{
+	/* ldp x29, x30, [sp], #16; ret */
+	static const uint8_t end[8] = { 0xfd, 0x7b, 0xc1, 0xa8, 0xc0, 0x03, 0x5f, 0xd6 };
+
+	/* mov x8, #139; svc #0: where a signal handler returns to, if the kernel's vdso does not say so. */
+	static const uint8_t sigreturn[8] = { 0x68, 0x11, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4 };
+
+	if (!memcmp(b, sigreturn, sizeof(sigreturn)))
+		return (struct ct_rule){ .kind = CT_RULE_SIGNAL };
+	if (memcmp(b, end, sizeof(end)))
+		return (struct ct_rule){ 0 };
+	return (struct ct_rule){ .kind = CT_RULE_SP, .cfa_offset = 16, .fp_offset = -16 };
+}
+#endif
 
 struct ct_rule ct_rule_of_code(uint64_t ip, uint32_t epoch)
 {

@@ -32,7 +32,7 @@ static char *put(char *to, const char *end, const char *text)
 
 static bool runnable(const char *path)
 {
-	return ct_sys(SYS_access, path, X_OK) == 0;
+	return ct_sys(SYS_faccessat, AT_FDCWD, path, X_OK) == 0;
 }
 
 /* In the build folder beside us, where meson installs it, or below the prefix
@@ -68,7 +68,7 @@ static void random_socket_name(char *name)
 	unsigned char random[16];
 
 	if (ct_sys(SYS_getrandom, random, sizeof(random), 0) != sizeof(random)) {
-		uint64_t now = ct_rdtsc();
+		uint64_t now = ct_read_ticks();
 		uint64_t pid = (uint64_t)ct_sys(SYS_getpid, 0);
 
 		memcpy(random, &now, 8);

@@ -17,6 +17,7 @@
 
 struct walk {
 	uint64_t ip, sp, fp;
+	uint64_t lr;              /* where a signal came: the link register, which may hold the return address */
 	uint32_t epoch;
 	uint64_t high;            /* the stack ends here */
 	uint64_t base;            /* sp at the start: memo offsets count from it */
@@ -51,23 +52,32 @@ static bool read_word(const struct walk *w, uint64_t address, uint64_t *ret)
 	return true;
 }
 
-/* The frame of a caller whose return address is at CFA - 8. */
-static bool step_to(struct walk *w, uint64_t cfa, int16_t fp_offset)
+/* The frame of the caller, by a rule that gave the CFA. */
+static bool step_to(struct walk *w, uint64_t cfa, const struct ct_rule *rule)
 {
+	uint64_t saved = cfa + (uint64_t)(int64_t)rule->fp_offset;
+	uint64_t ra_at = rule->ra == CT_RA_BELOW_CFA ? cfa - 8 : rule->ra == CT_RA_ABOVE_FP ? saved + 8 : saved;
 	uint64_t ip, fp;
 
-	if (cfa <= w->sp || !read_word(w, cfa - 8, &ip))
-		return false;
-	depends_on(w, cfa - 8, ip);
-	if (fp_offset != CT_RULE_FP_KEPT) {
-		if (!read_word(w, cfa + (uint64_t)(int64_t)fp_offset, &fp))
+	if (rule->ra == CT_RA_KEPT) {
+		if (!w->lr || cfa < w->sp)
+			return false;
+		ip = w->lr;
+	} else {
+		if (cfa <= w->sp || !read_word(w, ra_at, &ip))
+			return false;
+		depends_on(w, ra_at, ip);
+	}
+	if (rule->fp_offset != CT_RULE_KEPT && rule->ra != CT_RA_ALONE) {
+		if (!read_word(w, saved, &fp))
 			return false;
 		w->fp = fp;
-		w->fp_from = cfa + (uint64_t)(int64_t)fp_offset;
+		w->fp_from = saved;
 	}
-	w->ip = ip;
+	w->ip = ct_arch_code(ip);
 	w->sp = cfa;
-	return ip >= PAGE;
+	w->lr = 0;
+	return w->ip >= PAGE;
 }
 
 static uint64_t use_fp(struct walk *w)
@@ -106,15 +116,17 @@ static uint64_t stack_high(uint64_t sp)
 /* Goes on at what a signal interrupted. */
 static bool step_signal(struct walk *w)
 {
-	uint64_t regs = w->sp + offsetof(ucontext_t, uc_mcontext.gregs), ip, sp, fp;
+	uint64_t at[4], ip, sp, fp, lr = 0;
 
-	if (!read_word(w, regs + 8 * REG_RIP, &ip) || !read_word(w, regs + 8 * REG_RSP, &sp) ||
-	    !read_word(w, regs + 8 * REG_RBP, &fp))
+	ct_arch_interrupted(w->sp, at);
+	if (!read_word(w, at[0], &ip) || !read_word(w, at[1], &sp) || !read_word(w, at[2], &fp) ||
+	    (at[3] && !read_word(w, at[3], &lr)))
 		return false;
 	w->checks = CT_STACK_CHECKS + 1;
 	w->ip = ip + 1; /* not a return address: make it look like one */
 	w->fp = fp;
 	w->fp_from = FP_NOTED;
+	w->lr = lr;
 	if (sp < w->base || sp > w->high) {
 		w->base = sp;
 		w->high = stack_high(sp);
@@ -133,9 +145,9 @@ static bool step(struct walk *w)
 		rule = ct_rule_of_code(w->ip, w->epoch);
 	switch (rule.kind) {
 	case CT_RULE_SP:
-		return step_to(w, w->sp + (uint64_t)(int64_t)rule.cfa_offset, rule.fp_offset);
+		return step_to(w, w->sp + (uint64_t)(int64_t)rule.cfa_offset, &rule);
 	case CT_RULE_FP:
-		return step_to(w, use_fp(w) + (uint64_t)(int64_t)rule.cfa_offset, rule.fp_offset);
+		return step_to(w, use_fp(w) + (uint64_t)(int64_t)rule.cfa_offset, &rule);
 	case CT_RULE_SIGNAL:
 		return step_signal(w);
 	case CT_RULE_END:
@@ -146,7 +158,8 @@ static bool step(struct walk *w)
 		return false;
 	w->guessed = true;
 	/* One that was not kept leads to anything; code it is not here. */
-	return step_to(w, use_fp(w) + 16, -16) && w->ip >> 47 == 0 && (w->ip < w->base || w->ip >= w->high);
+	rule = (struct ct_rule){ .fp_offset = -16 };
+	return step_to(w, use_fp(w) + 16, &rule) && w->ip >> CT_ADDRESS_BITS == 0 && (w->ip < w->base || w->ip >= w->high);
 }
 
 static uint64_t hash_frames(const uint64_t *frame, uint32_t depth, uint32_t epoch)
@@ -256,12 +269,10 @@ static CT_COLD uint32_t walk_stack(struct ct_slot *slot, struct ct_stack_memo *m
 
 __attribute__((noinline)) uint32_t ct_stack(struct ct_slot *slot)
 {
-	uint64_t ip, sp, fp;
-
 	if (CT_UNLIKELY(ct_state.stacks == CT_STACKS_OFF))
 		return 0;
-	__asm__ volatile("leaq 0(%%rip), %0\n\tmovq %%rsp, %1\n\tmovq %%rbp, %2" : "=r"(ip), "=r"(sp), "=r"(fp));
-
+	const struct ct_registers here = ct_arch_here();
+	const uint64_t ip = here.ip, sp = here.sp, fp = here.fp;
 	uint32_t epoch = ct_load(&ct_state.region->epoch);
 	/* A loop that reads and writes comes here with one sp by two ways. */
 	uint64_t hash = (sp ^ (uint64_t)__builtin_return_address(0) << 8) * 0x9e3779b97f4a7c15ull;
@@ -274,7 +285,10 @@ __attribute__((noinline)) uint32_t ct_stack(struct ct_slot *slot)
 		return other->stack;
 	if (CT_UNLIKELY(ct_stack_is_tight()))
 		return 0;
-	return walk_stack(slot, slot->memo_seq & 1 ? other : memo, ip, sp, fp, epoch);
+	uint32_t id = walk_stack(slot, slot->memo_seq & 1 ? other : memo, ip, sp, fp, epoch);
+
+	__asm__("" : "+r"(id)); /* no jump to it: the walk begins with this frame */
+	return id;
 }
 
 uint32_t ct_stack_of(uint64_t ip)

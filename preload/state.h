@@ -12,6 +12,7 @@
 #include "arch.h"
 #include "atomics.h"
 #include "region.h"
+#include "ticks.h"
 
 /* Ours alone: reached without the global offset table. */
 #pragma GCC visibility push(hidden)
@@ -104,7 +105,7 @@ static inline struct ct_slot *ct_self(void)
 static inline uint64_t ct_ticks(void)
 {
 	if (CT_LIKELY(ct_state.tsc))
-		return ct_rdtsc();
+		return ct_read_ticks();
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);

@@ -1,7 +1,9 @@
 /* Checks of whole columns. See columns.h. */
 #include "columns.h"
 
+#if defined(__SSE2__)
 #include <emmintrin.h>
+#endif
 
 #define NO_VARINTS UINT64_MAX
 
@@ -63,6 +65,7 @@ static uint64_t largest(struct ct_span s, uint64_t n, const uint8_t *limit)
 
 	if ((uint64_t)(s.end - s.p) == n) {
 		/* Each is a byte. */
+#if defined(__SSE2__)
 		__m128i most = _mm_setzero_si128();
 		uint8_t byte[sizeof(most)];
 
@@ -71,6 +74,7 @@ static uint64_t largest(struct ct_span s, uint64_t n, const uint8_t *limit)
 		_mm_storeu_si128((__m128i *)byte, most);
 		for (size_t i = 0; i < sizeof(byte); i++)
 			max = byte[i] > max ? byte[i] : max;
+#endif
 		for (; p < s.end; p++)
 			max = *p > max ? *p : max;
 		return max;

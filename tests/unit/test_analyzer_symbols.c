@@ -22,7 +22,11 @@ static inline __attribute__((always_inline)) void *inlined_one(void)
 {
 	void *here;
 
+#if defined(__x86_64__)
 	__asm__ volatile("lea 0f(%%rip), %0\n0:" : "=r"(here));
+#else
+	__asm__ volatile("adr %0, 0f\n0:" : "=r"(here));
+#endif
 	return here;
 }
 

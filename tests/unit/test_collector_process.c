@@ -12,10 +12,10 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <x86intrin.h>
 
 #include "atomics.h"
 #include "test_collector.h"
+#include "ticks.h"
 
 const char *tc_collector_path(void)
 {
@@ -26,7 +26,7 @@ const char *tc_collector_path(void)
 
 uint64_t tc_ticks(void)
 {
-	return __rdtsc();
+	return ct_read_ticks();
 }
 
 bool tc_hear(struct tc_collector *c, struct ct_control *ret)

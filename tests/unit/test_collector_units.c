@@ -12,6 +12,7 @@
 #include "inspect.h"
 #include "map.h"
 #include "run.h"
+#include "ticks.h"
 
 /* --- clock --- */
 
@@ -92,7 +93,7 @@ START_TEST(clock_follows_the_machine)
 
 	ck_assert_int_eq(ct_clock_init(&c), 0);
 	usleep(5000);
-	uint64_t before = ct_now_ns(), ticks = __builtin_ia32_rdtsc(), after = ct_now_ns();
+	uint64_t before = ct_now_ns(), ticks = ct_read_ticks(), after = ct_now_ns();
 
 	usleep(1000);
 	ct_clock_sync(&c);
@@ -100,7 +101,7 @@ START_TEST(clock_follows_the_machine)
 
 	ck_assert_uint_ge(ns + 1000, before);
 	ck_assert_uint_le(ns, after + 1000);
-	ck_assert(ct_clock_rate(&c) > 1e8);
+	ck_assert(ct_clock_rate(&c) > 1e6);
 	ct_clock_free(&c);
 }
 END_TEST
@@ -145,7 +146,7 @@ struct elf {
 static struct elf elf_with(const char *interpreter)
 {
 	struct elf e = { .header = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-				     .e_type = ET_DYN, .e_machine = EM_X86_64, .e_phoff = sizeof(Elf64_Ehdr),
+				     .e_type = ET_DYN, .e_machine = CT_MACHINE, .e_phoff = sizeof(Elf64_Ehdr),
 				     .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1 } };
 
 	e.segment = (Elf64_Phdr){ .p_type = interpreter ? PT_INTERP : PT_LOAD,
@@ -172,9 +173,9 @@ START_TEST(elf_files)
 
 	write_program(&e, sizeof(e));
 	expect(0, NULL);
-	e.header.e_machine = EM_AARCH64;
+	e.header.e_machine = EM_RISCV;
 	write_program(&e, sizeof(e));
-	expect(125, "not a program for 64-bit x86");
+	expect(125, "not a program for " CT_MACHINE_NAME);
 	e = elf_with(NULL);
 	write_program(&e, sizeof(e));
 	expect(125, "statically linked");
@@ -183,7 +184,7 @@ START_TEST(elf_files)
 	expect(125, "musl");
 	e.header.e_ident[EI_CLASS] = ELFCLASS32;
 	write_program(&e, sizeof(e));
-	expect(125, "not a program for 64-bit x86");
+	expect(125, "not a program for " CT_MACHINE_NAME);
 	write_program(&e, 20);
 	expect(126, "damaged");
 	e = elf_with("x");
@@ -197,12 +198,21 @@ START_TEST(scripts)
 {
 	char text[512];
 
-	write_program("#!/bin/sh\nexit 0\n", 17);
+	char own[400];
+	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
+
+	/* Not /bin/sh, which is another processor's where these tests run under an emulator. */
+	ck_assert_int_gt(n, 0);
+	own[n] = 0;
+	snprintf(text, sizeof(text), "#!%s\nexit 0\n", own);
+	write_program(text, strlen(text));
 	expect(0, NULL);
+#if defined(__x86_64__)
 	write_program("exit 0\n", 7);
 	expect(0, NULL);
 	write_program("", 0);
 	expect(0, NULL);
+#endif
 	write_program("#!  /nonexistent/sh -e\n", 23);
 	expect(127, "/nonexistent/sh");
 

@@ -307,6 +307,7 @@ static made_code *make_code(const void *bytes, size_t n, size_t room)
 	ck_assert_ptr_ne(pages, MAP_FAILED);
 	memset(pages, 0xcc, 8192);
 	memcpy(pages + 4096 - room - n, bytes, n);
+	__builtin___clear_cache(pages, pages + 4096);
 	ck_assert_int_eq(mprotect(pages + 4096, 4096, PROT_NONE), 0);
 	return (made_code *)(void *)(pages + 4096 - room - n);
 }
@@ -330,6 +331,7 @@ static bool goes_on(const void *bytes, size_t n, size_t room)
 
 START_TEST(test_through_code_made_at_run_time)
 {
+#if defined(__x86_64__)
 	static const uint8_t trampoline[] = { 0x48, 0x83, 0xec, 8, 0xff, 0xd7, 0x48, 0x83, 0xc4, 8, 0xc3 };
 	static const uint8_t pops[] = { 0x55, 0xff, 0xd7, 0x5d, 0xc3 };
 	/* push %rbp; mov %rsp, %rbp; call *%rdi; nop; pop %rbp; ret */
@@ -338,6 +340,20 @@ START_TEST(test_through_code_made_at_run_time)
 	static const uint8_t clears_fp[] = { 0x55, 0x31, 0xed, 0xff, 0xd7, 0x90, 0x5d, 0xc3 };
 	/* push %rbp; mov $-1, %rbp; ... */
 	static const uint8_t spoils_fp[] = { 0x55, 0x48, 0xc7, 0xc5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xd7, 0x90, 0x5d, 0xc3 };
+#else
+#define BEGINS 0xfd, 0x7b, 0xbf, 0xa9 /* stp x29, x30, [sp, #-16]! */
+#define MOVES  0xfd, 0x03, 0x00, 0x91 /* mov x29, sp */
+#define CALLS  0x00, 0x00, 0x3f, 0xd6 /* blr x0 */
+#define WAITS  0x1f, 0x20, 0x03, 0xd5 /* nop */
+#define ENDS   0xfd, 0x7b, 0xc1, 0xa8, 0xc0, 0x03, 0x5f, 0xd6 /* ldp x29, x30, [sp], #16; ret */
+	static const uint8_t trampoline[] = { BEGINS, MOVES, CALLS, ENDS };
+	static const uint8_t pops[] = { BEGINS, CALLS, ENDS };
+	static const uint8_t keeps_fp[] = { BEGINS, MOVES, CALLS, WAITS, ENDS };
+	/* mov x29, #0 */
+	static const uint8_t clears_fp[] = { BEGINS, 0x1d, 0x00, 0x80, 0xd2, CALLS, WAITS, ENDS };
+	/* mov x29, #-1 */
+	static const uint8_t spoils_fp[] = { BEGINS, 0x1d, 0x00, 0x80, 0x92, CALLS, WAITS, ENDS };
+#endif
 
 	for (int i = 0; i < 2; i++) { /* the second time from the cache */
 		ck_assert(goes_on(trampoline, sizeof(trampoline), 64));
