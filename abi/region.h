@@ -57,6 +57,7 @@
 #define CT_STACK_CHECKS    192u /* two words a frame: return address and frame pointer */
 #define CT_READ_LOCKS      8u
 #define CT_HELD            8u
+#define CT_TAKEN           8u /* a power of two */
 
 /* One event, one cache line. seq is written last (release) and is the number
  * of the event in its ring plus one; the collector reads it first (acquire).
@@ -138,6 +139,12 @@ struct ct_held {
 };
 _Static_assert(sizeof(struct ct_held) == 64, "what is known of a held mutex is a cache line");
 
+/* Where the owner took a lock that it holds. */
+struct ct_taken {
+	uint64_t lock; /* address */
+	uint64_t ip;   /* return address of the call */
+};
+
 enum ct_slot_state {
 	CT_SLOT_FREE,    /* collector -> app: may be claimed */
 	CT_SLOT_CLAIMED, /* app: being filled in */
@@ -167,7 +174,8 @@ struct ct_slot {
 	char     name[CT_NAME]; /* owner; NUL-terminated unless torn */
 	uint64_t memo_seq;      /* private to the owner */
 	uint64_t index;         /* private to the app: which slot this is */
-	uint64_t fill[2];
+	uint64_t taken_more;    /* owner: see ct_taken_depth */
+	uint64_t fill[1];
 
 	/* line 3. Collector: events before this number are consumed. */
 	uint64_t consumed;
@@ -180,7 +188,10 @@ struct ct_slot {
 	/* owner: addresses of the read-write locks that it holds for reading, 0: none; those
 	 * that find no room are left out */
 	uint64_t read_locks[CT_READ_LOCKS];
+	uint64_t read_ips[CT_READ_LOCKS]; /* owner: where it took them */
 	_Alignas(64) struct ct_held held[CT_HELD]; /* by ct_hot_hash */
+	/* owner: of the locks that it holds alone the last ones, the n-th of them at n % CT_TAKEN */
+	_Alignas(64) struct ct_taken taken[CT_TAKEN];
 
 	_Alignas(4096) struct ct_event ring[CT_RING_EVENTS];
 };
@@ -189,6 +200,15 @@ _Static_assert(offsetof(struct ct_slot, wait) == 64, "layout of ct_slot");
 _Static_assert(offsetof(struct ct_slot, reserved_events) == 128, "layout of ct_slot");
 _Static_assert(offsetof(struct ct_slot, consumed) == 192, "the collector writes a line of its own");
 _Static_assert(offsetof(struct ct_slot, calls) == 256, "layout of ct_slot");
+
+/* How many locks the owner holds alone, as far as is known: those that it locked and did
+ * not unlock by the two calls that are counted anyway, and the others. */
+static inline uint64_t ct_taken_depth(const struct ct_slot *slot)
+{
+	return __atomic_load_n(&slot->calls[CT_CALL_pthread_mutex_lock], __ATOMIC_RELAXED) -
+	       __atomic_load_n(&slot->calls[CT_CALL_pthread_mutex_unlock], __ATOMIC_RELAXED) +
+	       __atomic_load_n(&slot->taken_more, __ATOMIC_RELAXED);
+}
 
 /* What is known of all locks with one hash: see ct_hot_hash. */
 struct ct_hot_filter {

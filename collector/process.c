@@ -229,6 +229,8 @@ void ct_process_finish(struct ct_trace *t, struct ct_process *p, int how, uint64
 	uint32_t used = slots_used(p);
 
 	ct_trace_sync(t);
+	for (uint32_t i = 0; i < used; i++)
+		ct_thread_look(t, p, i);
 	if (how != CT_END_EXEC)
 		ct_waiting_last(t, p, end_ns, how == CT_END_TRACE);
 	for (uint32_t i = 0; i < used; i++) {

@@ -69,7 +69,7 @@ struct ct_lock_seen {
 
 /* As in a HOLDER record; without padding, to be compared as a whole. */
 struct ct_holder {
-	uint64_t address;
+	uint64_t address, ip; /* ip: where it was taken, 0: not known */
 	uint32_t tid, shared;
 };
 
@@ -164,6 +164,8 @@ void ct_process_record_after(struct ct_trace *t, struct ct_process *p, const str
 
 /* Finds new threads, names, dead threads; drains. Returns like ct_process_pass. */
 unsigned int ct_thread_pass(struct ct_trace *t, struct ct_process *p, uint32_t slot, uint64_t now_ns);
+/* Finds the new thread in a slot, if there is one. */
+void ct_thread_look(struct ct_trace *t, struct ct_process *p, uint32_t slot);
 /* Ends the thread in a slot, if there is one. process_how: -1 when the thread
  * ended alone, which frees its slot; otherwise the process ended like that at end_ns. */
 void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, int process_how, uint64_t end_ns);

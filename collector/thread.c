@@ -214,7 +214,10 @@ static void free_slot(struct ct_process *p, uint32_t slot, uint64_t consumed)
 	s->wait.seq = (seq | 1) + 1;
 	memset(s->name, 0, sizeof(s->name));
 	memset(s->read_locks, 0, sizeof(s->read_locks));
+	memset(s->read_ips, 0, sizeof(s->read_ips));
 	memset(s->held, 0, sizeof(s->held));
+	memset(s->taken, 0, sizeof(s->taken));
+	s->taken_more = 0;
 	s->dropped = s->end = s->cpu_ns = s->start = s->pthread = s->routine = 0;
 	s->tid = 0;
 	s->reserved_events = consumed;
@@ -261,13 +264,21 @@ static void write_end(struct ct_trace *t, struct ct_process *p, const struct ct_
 	ct_process_record_after(t, p, &r);
 }
 
-void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, int process_how, uint64_t end_ns)
+void ct_thread_look(struct ct_trace *t, struct ct_process *p, uint32_t slot)
 {
-	struct ct_thread *th = p->threads[slot];
 	uint32_t state = ct_load_acquire(&p->region->slot_state[slot]);
 
-	if (!th && (state == CT_SLOT_LIVE || state == CT_SLOT_ENDED))
-		th = adopt(t, p, slot);
+	if (!p->threads[slot] && (state == CT_SLOT_LIVE || state == CT_SLOT_ENDED))
+		adopt(t, p, slot);
+}
+
+void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, int process_how, uint64_t end_ns)
+{
+	uint32_t state = ct_load_acquire(&p->region->slot_state[slot]);
+
+	ct_thread_look(t, p, slot);
+	struct ct_thread *th = p->threads[slot];
+
 	if (!th)
 		return;
 	if (process_how >= 0)

@@ -171,3 +171,41 @@ CT_COLD void ct_held_end(struct ct_slot *slot)
 		if (slot->held[i].lock)
 			add(&slot->held[i], 0);
 }
+
+/* The entry of the lock, by its distance from the last one; CT_TAKEN: none. */
+static uint32_t distance(const struct ct_slot *slot, const void *lock, uint64_t depth)
+{
+	uint32_t n = 0;
+
+	while (n < CT_TAKEN && slot->taken[(depth - 1 - n) % CT_TAKEN].lock != (uint64_t)lock)
+		n++;
+	return n;
+}
+
+CT_COLD void ct_taken_release(struct ct_slot *slot, uint16_t call, const void *lock)
+{
+	uint64_t depth = ct_taken_depth(slot);
+	uint32_t n = distance(slot, lock, depth);
+
+	/* Those that were taken after it and are still held. */
+	for (; n && n < CT_TAKEN; n--) {
+		struct ct_taken *to = &slot->taken[(depth - 1 - n) % CT_TAKEN];
+		const struct ct_taken *from = &slot->taken[(depth - n) % CT_TAKEN];
+
+		ct_store(&to->lock, from->lock);
+		ct_store(&to->ip, from->ip);
+	}
+	if (!ct_taken_counts(call) && !n)
+		ct_add_local(&slot->taken_more, -1ull);
+	else if (ct_taken_counts(call) && n)
+		ct_inc_local(&slot->taken_more);
+}
+
+CT_COLD void ct_taken_again(struct ct_slot *slot, const void *lock, const void *ip)
+{
+	uint64_t depth = ct_taken_depth(slot);
+	uint32_t n = distance(slot, lock, depth);
+
+	if (n < CT_TAKEN)
+		ct_store(&slot->taken[(depth - 1 - n) % CT_TAKEN].ip, (uint64_t)ip);
+}

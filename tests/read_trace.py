@@ -39,7 +39,7 @@ LAYOUT = {
     16: ("END", "U end_ns, U events, U dropped, U collector_cpu_ns, U slices"),
     17: ("WAITING", "U thread, U seen_ns, U start_ns, U call, U cause, U object_kind, U object, U aux, U stack, "
                     "U owner"),
-    18: ("HOLDER", "U process, U seen_ns, U object, U tid, U shared"),
+    18: ("HOLDER", "U process, U seen_ns, U object, U tid, U shared, U stack"),
     19: ("CODE", "U process, U start, U size, T name"),
 }
 LAYOUT = {n: (name, [f.split() for f in fields.split(", ")]) for n, (name, fields) in LAYOUT.items()}

@@ -132,6 +132,14 @@ static void check_waiting(struct ct_check *k, const struct ct_record_waiting *r)
 		ct_violation(k, "WAITING names stack %llu, which is not defined before it", (unsigned long long)r->stack);
 }
 
+static void check_holder(struct ct_check *k, const struct ct_record_holder *r)
+{
+	need_process(k, "HOLDER", r->process);
+	if (r->stack && (r->process > UINT32_MAX || r->stack > UINT32_MAX ||
+			 !ct_table_get(&k->stacks, ct_pair((uint32_t)r->process, (uint32_t)r->stack))))
+		ct_violation(k, "HOLDER names stack %llu, which is not defined before it", (unsigned long long)r->stack);
+}
+
 static int check_record(struct ct_check *k, const struct ct_record *r)
 {
 	if (k->end_seen)
@@ -185,7 +193,7 @@ static int check_record(struct ct_check *k, const struct ct_record *r)
 		check_waiting(k, &r->waiting);
 		break;
 	case CT_RECORD_HOLDER:
-		need_process(k, "HOLDER", r->holder.process);
+		check_holder(k, &r->holder);
 		break;
 	case CT_RECORD_CODE:
 		need_process(k, "CODE", r->code.process);

@@ -164,6 +164,7 @@ struct ct_waiting_info {
 struct ct_holder_info {
 	uint32_t process;             /* index; CT_NO: of an older set */
 	uint64_t seen_ns, object, tid;
+	uint32_t stack;               /* the trace's id of where it was taken, 0: not known */
 	bool shared;
 };
 

@@ -262,6 +262,8 @@ static int take_holder(struct ct_model *m, const struct ct_record_holder *r)
 	uint32_t process = r->process <= UINT32_MAX ? ct_model_process(m, r->process) : CT_NO;
 	struct ct_holder_info *h = NULL;
 
+	if (r->stack > UINT32_MAX)
+		return -EBADMSG;
 	if (process == CT_NO)
 		return r->process <= UINT32_MAX ? -ENOMEM : -EBADMSG;
 	for (uint32_t i = 0; i < m->holder_count; i++) {
@@ -280,7 +282,7 @@ static int take_holder(struct ct_model *m, const struct ct_record_holder *r)
 		h = CT_APPEND(m, holder);
 	if (!h)
 		return -ENOMEM;
-	*h = (struct ct_holder_info){ process, r->seen_ns, r->object, r->tid, r->shared != 0 };
+	*h = (struct ct_holder_info){ process, r->seen_ns, r->object, r->tid, (uint32_t)r->stack, r->shared != 0 };
 	return 0;
 }
 

@@ -30,6 +30,16 @@ static const struct ct_edge *main_edge(const struct ct_stuck *s, const struct ct
 	return p->edge_count ? &s->edge[p->edge] : NULL;
 }
 
+static void add_stack(struct ct_deadlocks *d, json_t *o, uint32_t stack)
+{
+	uint32_t callstack;
+
+	if (ct_callstack_of(&d->report.callstacks, stack, &callstack))
+		ct_json_fail();
+	else
+		ct_json_set(o, "stack", ct_json_stack(&d->report.callstacks, &d->report.symbols, callstack));
+}
+
 static json_t *pending_json(struct ct_deadlocks *d, const struct ct_pending *p)
 {
 	const struct ct_model *m = &d->model;
@@ -38,7 +48,6 @@ static json_t *pending_json(struct ct_deadlocks *d, const struct ct_pending *p)
 	const struct ct_edge *edge = main_edge(s, p);
 	char *object = ct_object_label(&d->report.symbols, m, &p->info);
 	json_t *o = thread_json(m, p->thread), *holders = json_array();
-	uint32_t callstack;
 
 	ct_json_text(o, "cause", ct_model_cause_name(m, site->cause));
 	ct_json_text(o, "object", object);
@@ -52,6 +61,7 @@ static json_t *pending_json(struct ct_deadlocks *d, const struct ct_pending *p)
 
 		ct_json_text(holder, "role", ct_edge_word(e->kind));
 		ct_json_set(holder, "ended", json_boolean(!ct_stuck_is_there(s, e->to)));
+		add_stack(d, holder, e->stack);
 		ct_json_append(holders, holder);
 	}
 	ct_json_set(o, "holders", holders);
@@ -59,10 +69,7 @@ static json_t *pending_json(struct ct_deadlocks *d, const struct ct_pending *p)
 	ct_json_set(o, "certain", json_boolean(p->why != CT_STUCK_HOLDER && !(p->why == CT_STUCK_NOBODY && p->hedged) &&
 					       p->why != CT_STUCK_NOT));
 	ct_json_number(o, "wakes", p->wakes);
-	if (ct_callstack_of(&d->report.callstacks, ct_model_stack(m, p->info.process, site->stack), &callstack))
-		ct_json_fail();
-	else
-		ct_json_set(o, "stack", ct_json_stack(&d->report.callstacks, &d->report.symbols, callstack));
+	add_stack(d, o, ct_model_stack(m, p->info.process, site->stack));
 	if (!object)
 		ct_json_fail();
 	free(object);
