@@ -253,6 +253,8 @@ static uint64_t describe(int fd, const struct stat *s, enum ct_fd_kind *ret_kind
 		set_pipe(fd, d);
 	else if (!strcmp(d->label, "anon_inode:[eventfd]"))
 		d->in = d->out = ct_channel(CT_CHANNEL_EVENTFD_UNKNOWN, (uint64_t)fd, r->pid), d->wanted = 1;
+	else if (!strcmp(d->label, "anon_inode:[signalfd]"))
+		d->in = ct_channel(CT_CHANNEL_SIGNALS, r->pid, 0);
 	ct_store_release(&d->id, id);
 	return id;
 }

@@ -21,6 +21,11 @@ void ct_write_wake(uint16_t call, uint8_t cause, const void *object, uint64_t st
  * and who have not left yet: the call is then an interval as well. */
 void ct_write_waiting_wake(uint16_t call, uint8_t cause, const void *object, uint64_t start);
 
+/* The one of a call that has sent a signal: aux as in CT_SENT_GROUP. */
+void ct_write_sent(struct ct_slot *slot, uint16_t call, enum ct_object_kind kind, uint64_t object, uint64_t aux,
+		   uint64_t start);
+uint64_t ct_sent_to(int64_t pid, int signal, uint64_t *ret_aux);
+
 /* Lets rseq watch the call; not in a handler that interrupted another. */
 static inline bool ct_watch(void)
 {

@@ -90,6 +90,8 @@ static int add_ender(struct ct_wakes *w, uint32_t process, const struct ct_site 
 {
 	if (s->kind == CT_EVENT_WAKE && s->object_kind == CT_OBJECT_FD)
 		return ct_wakes_take_written(w, process, s, thread, start_ns, end_ns);
+	if (s->kind == CT_EVENT_WAKE && w->signals[s->cause])
+		return ct_wakes_take_sent(w, process, s, thread, start_ns, end_ns);
 	uint32_t at = make_object(w, process, s->object);
 
 	if (at == CT_NO)
@@ -135,6 +137,8 @@ static int add_wait(struct ct_wakes *w, uint32_t process, const struct ct_site *
 	wait->found = ct_wakes_found(w, s->call, result) & 3;
 	if (s->flags & CT_EV_OPEN)
 		wait->ended = CT_ENDED_NOT;
+	if (w->signals[s->cause] && result == -EAGAIN)
+		wait->timed_out = 1;
 	if (!w->polls[s->cause])
 		return 0;
 	/* A poll that found nothing. */
