@@ -157,8 +157,13 @@ static bool has_ended(struct ct_process *p, struct ct_thread *th, uint32_t state
 	if (state != CT_SLOT_ENDED && now_ns < th->probe_ns)
 		return false;
 	th->probe_ns = now_ns + PROBE_NS;
-	if (!is_dead(p, th))
+	if (!is_dead(p, th)) {
+		/* The last chance to read what the kernel will forget. */
+		if (state == CT_SLOT_ENDED && !th->ended_seen)
+			poll_schedstat(p, th);
+		th->ended_seen = state == CT_SLOT_ENDED;
 		return false;
+	}
 	th->dead_since_ns = now_ns;
 	return !ct_drain_waits(&p->region->slots[th->slot]);
 }
@@ -176,10 +181,6 @@ unsigned int ct_thread_pass(struct ct_trace *t, struct ct_process *p, uint32_t s
 			return 0;
 		th->probe_ns = now_ns + PROBE_NS;
 		th->poll_ns = now_ns + POLL_MIN_MS * 1000000ull;
-	}
-	if (state == CT_SLOT_ENDED && !th->ended_seen) {
-		th->ended_seen = true;
-		poll_schedstat(p, th);
 	}
 	/* First is it dead, then are there events: the last ones are not missed. */
 	if (has_ended(p, th, state, now_ns)) {
