@@ -227,8 +227,9 @@ struct ct_hot {
 	uint64_t acquisitions; /* while hot */
 	uint64_t hold_ticks;   /* while hot */
 	uint64_t last_wait;    /* ticks; app */
-	uint64_t kind;         /* enum ct_cause of the lock */
-	uint64_t brief;        /* mutex: its holds are so short that waiters are not counted */
+	uint32_t kind;         /* enum ct_cause of the lock */
+	uint32_t brief;        /* mutex: its holds are so short that waiters are not counted */
+	uint64_t born;         /* ticks when it was put here; app */
 	uint64_t told;         /* others: ticks of the last HOLD event that only might end a wait */
 };
 _Static_assert(sizeof(struct ct_hot) == 64, "a hot lock is a cache line");

@@ -52,6 +52,7 @@ struct ct_thread {
 	char name[CT_NAME];   /* as last written */
 	char slot_name[CT_NAME]; /* as last seen in the slot */
 	uint64_t blocked_start; /* ticks: of the wait in progress when last looked at */
+	uint64_t look_ns;     /* when next to look for its descriptor */
 	uint64_t waiting_start; /* ticks: the wait of its last WAITING record; 0: none */
 	uint16_t waiting_call;
 	uint16_t counted_index[CT_CALLS_MAX]; /* call -> 1 + index in counted */

@@ -189,7 +189,7 @@ unsigned int ct_thread_pass(struct ct_trace *t, struct ct_process *p, uint32_t s
 	}
 	uint64_t n = ct_drain(t, p, th, false);
 
-	ct_ends_waiting(t, p, th);
+	ct_ends_waiting(t, p, th, now_ns);
 
 	name_from_slot(t, p, th);
 	if (!th->dead_since_ns)

@@ -1,4 +1,5 @@
 /* The region of this process, and how the collector gets to know it. */
+#include "descriptors.h"
 #include "state.h"
 
 #include <errno.h>
@@ -243,6 +244,7 @@ void ct_forked(void)
 		*ct_state.alive = 1;
 		return;
 	}
+	ct_descriptors_forked();
 	for (uint32_t g = 1; g < CT_SLOTS_MAX / CT_SLOT_GROUP && ct_state.group[g]; g++)
 		if (!blank(ct_state.group[g], GROUP_BYTES))
 			return;

@@ -121,6 +121,12 @@ CT_COLD void ct_held_release(struct ct_slot *slot, const pthread_mutex_t *m, str
 	r->now = ct_ticks();
 }
 
+/* The lock cooled down in a hold that was timed, whose end nobody saw then: this is another one. */
+static bool is_earlier(const struct ct_held *h, uint64_t now)
+{
+	return now - h->acquired > 1000 * microsecond() && ct_hot_is_younger((const void *)h->lock, h->acquired);
+}
+
 CT_COLD void ct_held_released(struct ct_slot *slot, const pthread_mutex_t *m, uint16_t call, uint32_t stack,
 			      const struct ct_release *r)
 {
@@ -129,7 +135,10 @@ CT_COLD void ct_held_released(struct ct_slot *slot, const pthread_mutex_t *m, ui
 
 	if (r->tell && !start)
 		ct_hot_told(m, &start);
-	if (h->timed == (uint64_t)m) {
+	if (h->timed == (uint64_t)m && is_earlier(h, r->now)) {
+		h->timed = 0;
+		h->marked = 0;
+	} else if (h->timed == (uint64_t)m) {
 		start = h->acquired;
 		account(h, r->now);
 	} else if (h->lock == (uint64_t)m && start && start + microsecond() < r->now) {

@@ -73,7 +73,7 @@ static inline void shut(struct ct_interval *v, int fd, int how, int64_t result)
 {
 	uint64_t end = ct_end(v, result);
 
-	if (result >= 0 && how != SHUT_RD && v->slot && (ct_fd_known(fd) & 3) != CT_FD_NO)
+	if (result >= 0 && how != SHUT_RD && v->slot && !ct_fd_is_silent(fd))
 		ct_fd_wake(v, fd, CT_EV_CLOSED, end, 0);
 }
 
