@@ -132,8 +132,9 @@ static inline bool ct_taken_is_last(const struct ct_slot *slot, const void *lock
 	return slot->taken[(ct_taken_depth(slot) - 1) % CT_TAKEN].lock == (uint64_t)lock;
 }
 
-/* The call, which is not counted yet, is about to release the lock; the first for any. */
+/* For a lock that is not the last one taken. */
 void ct_taken_release(struct ct_slot *slot, uint16_t call, const void *lock);
+/* The call, which is not counted yet, is about to release the lock. */
 static inline void ct_taken_leave(struct ct_slot *slot, uint16_t call, const void *lock)
 {
 	if (CT_UNLIKELY(!ct_taken_is_last(slot, lock)))

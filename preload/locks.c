@@ -188,10 +188,9 @@ static CT_COLD int mutex_lock_hot(struct ct_slot *slot, pthread_mutex_t *m)
 	if (!ct_hot_maybe(m) || !is_plain(m) || !ct_held_takes(slot, m))
 		return mutex_lock_carefully(m);
 	ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_lock]);
-	if (CT_LIKELY(ct_real.pthread_mutex_trylock(m) == 0)) {
-		ct_taken_note(slot, m, __builtin_return_address(0));
+	ct_taken_note(slot, m, __builtin_return_address(0));
+	if (CT_LIKELY(ct_real.pthread_mutex_trylock(m) == 0))
 		return 0;
-	}
 	/* Both are counted when it is taken. */
 	ct_held_takes_not(slot, m);
 	ct_add_local(&slot->calls[CT_CALL_pthread_mutex_lock], -1ull);
