@@ -291,6 +291,28 @@ def csv_quotes(where):
         must(any(str(fifo) in r["object"] for r in rows), f"{arguments}: {[r['object'] for r in rows]}")
 
 
+def no_formulas(where):
+    """Who made the trace chose the names: a spreadsheet must not compute them. Numbers stay numbers."""
+    for name in ("=1+cmd|'x'!A1", "+1", "-2+3", "@SUM(A1)"):
+        program = where / name
+        shutil.copy(PROGRAMS / "wakers", program)
+        trace = where / "t.bin"
+        ended = run(traced(trace, [program, "convoy"]), cwd=where)
+        must(ended.status == 0, str(ended))
+        wait_complete(trace)
+        for command in tables():
+            for arguments in ([], ["--group-by", "process"]):
+                if arguments and "group-by" not in options_of(command):
+                    continue
+                for row in read_csv(command, *arguments, "--csv", trace)[1]:
+                    must(all(v[:1] not in set("=+-@\t\r") for v in row.values()), f"{command}: {row}")
+        must("'" + name[:15] in {r["name"] for r in read_csv("threads", "--csv", trace)[1]}, f"threads: no '{name}")
+        _, rows = read_csv("sql", "--csv", trace, "SELECT -1 AS a, -0.5 AS b, '-1' AS c, name AS d FROM threads WHERE name = '%s'"
+                           % name[:15].replace("'", "''"))
+        must(rows and {tuple(r.values()) for r in rows} == {("-1", "-0.5", "'-1", "'" + name[:15])}, f"sql: {rows}")
+        trace.unlink()
+
+
 COLUMN = {"blocks": {"total": "total_ns", "count": "count", "longest": "max_ns", "average": "average_ns"},
           "threads": {"blocked": "blocked_ns", "lifetime": "lifetime_ns", "running": "running_ns", "runnable": "runnable_ns",
                       "unexplained": "unexplained_ns", "longest": "longest_ns", "name": "name"},
@@ -641,6 +663,7 @@ tests = Tests()
 for name, test in (("books balance with filters", balance), ("filter by site", by_site), ("filter by object", by_object),
                    ("filter by thread and process", by_thread_and_process), ("moments", moments),
                    ("filters everywhere", filters_everywhere), ("csv of every table", csv_of_every_table), ("csv quotes", csv_quotes),
+                   ("csv no formulas", no_formulas),
                    ("sort", sorting), ("group", grouping), ("suggestions", suggestions), ("versions", versions), ("help", helps),
                    ("manual", manual), ("completion in bash", completion_in_bash), ("completion in fish", completion_in_fish),
                    ("completion in zsh", completion_in_zsh), ("pager", pager), ("colour", colour), ("progress", progress),
