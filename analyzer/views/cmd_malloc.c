@@ -384,7 +384,7 @@ static int print_csv(const struct ct_context *c, struct ct_malloc_report *v)
 		return ct_grouped_show(c, v->report);
 	}
 	ct_csv_header(&csv, CT_CSV_MALLOC);
-	for (uint32_t i = 0; i < count && order; i++) {
+	for (uint32_t i = 0; i < count && order && (!c->options->top || i < c->options->top); i++) {
 		const struct ct_call_info *call = &v->m->call[order[i]];
 
 		ct_csv_text(&csv, call->name);
