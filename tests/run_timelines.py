@@ -139,8 +139,7 @@ def compare_waits(t, trace, *options, exact=True):
 def compare_flows(t, trace):
     found = report(trace, command="wakers")
     known = sum(r["count"] for r in found["wakers"] if r["waker"])
-    # wakers counts waits that the clocks' difference makes look as if the thread had slept; blocks does not.
-    few = max(2, known // 20)
+    few = max(2, known // 200)
     must(known - few <= len(t.flows) <= known, f"{len(t.flows)} flows, wakers knows {known}")
     pairs = defaultdict(int)
     for a, b in t.flows:
@@ -350,7 +349,7 @@ def compare_chrome(trace, *options):
     ends = {e["id"]: e for e in events if e["ph"] == "f"}
     must(starts.keys() == ends.keys() and len(starts) == sum(e["ph"] == "s" for e in events), "flows")
     known = sum(r["count"] for r in report(trace, *options, command="wakers")["wakers"] if r["waker"])
-    must(known - max(2, known // 20) <= len(starts) <= known or options, f"{len(starts)} flows, wakers knows {known}")
+    must(known - max(2, known // 200) <= len(starts) <= known or options, f"{len(starts)} flows, wakers knows {known}")
     names = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e["name"] == "thread_name"}
     for th in found["threads"]:
         must(not th["name"] or names.get((th["pid"], th["tid"])) == th["name"], f"the name of thread {th}")

@@ -40,7 +40,7 @@ static void print_part(const struct ct_out *o, const struct ct_malloc_report *v,
 		ct_print(o, CT_FAINT, "  locks     not known: who ended the waits needs the kernel's word on wake-ups\n");
 	else if (s->by_thread)
 		fprintf(o->file, "  locks     %s waits were ended by another thread of the process: for the lock of\n"
-			"            %s, %s\n", ct_format_count(a, s->by_thread), part == CT_MALLOC_HEAP ? "an arena" : "the address space",
+			"            %s, %s with the time until they ran\n", ct_format_count(a, s->by_thread), part == CT_MALLOC_HEAP ? "an arena" : "the address space",
 			ct_format_ns(b, s->by_thread_ns));
 	else
 		ct_print(o, CT_FAINT, "  locks     no wait was ended by another thread: none was for a lock inside\n");
