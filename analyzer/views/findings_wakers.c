@@ -7,6 +7,9 @@
 
 /* A thread is busy if it does not wait for work for at least this part of its life. */
 #define BUSY 0.6
+/* A thread that was woken once or twice in its life, as a helper that is asleep until the end, is not
+ * one that gets its work from another. */
+#define BEHIND_WAITS 3u
 
 /* The call stack of the report at which a row's waits were. */
 static int callstack_of(struct ct_findings *f, const struct ct_waker_row *row, uint32_t *ret)
@@ -117,7 +120,7 @@ static int add_behind(struct ct_findings *f, struct ct_finding *x)
 
 		if (row->waker >= f->m->thread_count || !is_in(x, row->waker) || is_in(x, row->waiter) ||
 		    row->ended == CT_ENDED_EXIT || !is_busy(f, row->waker) || !ct_cause_is_idle(f->m, s->site.cause) ||
-		    row->total_ns < f->m->thread[row->waiter].lifetime_ns / 4)
+		    row->count < BEHIND_WAITS || row->total_ns < f->m->thread[row->waiter].lifetime_ns / 4)
 			continue;
 		x->behind_ns += row->total_ns;
 		if (add_tally(&x->behind, row->waiter, row))
