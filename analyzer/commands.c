@@ -12,7 +12,8 @@ const struct ct_command ct_commands[] = {
 	{ "summary", ct_cmd_summary, "TRACE", 1, "what to know first: the largest findings, in sentences",
 	  "The three findings that weigh most, each with its numbers, its place, who holds\n"
 	  "or wakes, and the command that shows more; then how the threads spent their\n"
-	  "time. Threads that wait for work to arrive are no finding.\n",
+	  "time. Threads that wait for work to arrive are no finding. Rows are findings,\n"
+	  "in the order of their weight: there is no --group-by and no --sort.\n",
 	  .columns = CT_CSV_SUMMARY },
 	{ "blocks", ct_cmd_blocks, "TRACE", 1, "why threads waited, where, and who made them wait",
 	  "Blocked time by cause, then the places where most of it was spent with what\n"
@@ -78,7 +79,8 @@ const struct ct_command ct_commands[] = {
 	{ "deadlocks", ct_cmd_deadlocks, "TRACE", 1, "who waits for whom in a program that hangs",
 	  "Cycles of threads that wait for each other, then waits that nobody is left to\n"
 	  "end, then the others that have not ended. Of a program that was killed, or that\n"
-	  "still runs: waits of a second or more are in the file while they last.\n",
+	  "still runs: waits of a second or more are in the file while they last. Each row\n"
+	  "is a wait of one thread: there is no --group-by and no --sort.\n",
 	  .columns = CT_CSV_DEADLOCKS,
 	  .examples = "trace.bin\n" },
 	{ "path", ct_cmd_path, "TRACE", 1, "the critical path: what ran one after the other",
@@ -96,7 +98,8 @@ const struct ct_command ct_commands[] = {
 	  "  --cause CAUSE   such waits of a cause; critical sections of all its locks\n"
 	  "  --thread NAME   the running time of threads\n"
 	  "take --scale X times as long (default 0: gone). With --split N a lock is\n"
-	  "N locks instead. Without any of them: each lock and each cause of waits in turn.\n",
+	  "N locks instead. Without any of them: each lock and each cause of waits in turn.\n"
+	  "An answer is of the whole program: there is no --group-by, and the best is first.\n",
 	  .columns = CT_CSV_WHATIF,
 	  .examples = "trace.bin\n"
 	  "--lock cache_lock --scale 0.5 trace.bin\n"
@@ -104,7 +107,8 @@ const struct ct_command ct_commands[] = {
 	{ "stats", ct_cmd_stats, "TRACE", 1, "the trace itself, and how often which call was made",
 	  "Size, losses, clock, cost of the collector, what is known of the scheduler, a\n"
 	  "table of the wrapped calls, and the files of frames with what is known of their\n"
-	  "symbols. Always of the whole trace.\n",
+	  "symbols. Always of the whole trace; by call, which is the only way calls are\n"
+	  "counted: there is no --group-by.\n",
 	  .sort_keys = CT_SORT_CALLS, .columns = CT_CSV_CALLS,
 	  .examples = "--sort blocked --top 0 trace.bin\n" },
 	{ "dump", ct_cmd_dump, "TRACE", 1, "every record and event, a line each",
@@ -115,7 +119,8 @@ const struct ct_command ct_commands[] = {
 	  "By cause, place, lock and group of threads, a second of the trace. Places are\n"
 	  "the same where function and file are. With several traces a side, names with\n"
 	  "commas between, medians are compared, and what differs by no more than the runs\n"
-	  "of one side do is marked as noise.\n",
+	  "of one side do is marked as noise. It groups by all of these at once: there is no\n"
+	  "--group-by, and the largest change of each is first.\n",
 	  .columns = CT_CSV_DIFF, .opens = true },
 	{ "explain", ct_cmd_explain, "CAUSE [TRACE]", 2, "what a cause means, and what to look at next",
 	  "CAUSE is a cause (mutex, file, poll...), a state (running, runnable, blocked,\n"
