@@ -99,7 +99,7 @@ const struct ct_command ct_commands[] = {
 	  "  --thread NAME   the running time of threads\n"
 	  "take --scale X times as long (default 0: gone). With --split N a lock is\n"
 	  "N locks instead. Without any of them: each lock and each cause of waits in turn.\n"
-	  "An answer is of the whole program: there is no --group-by, and the best is first.\n",
+	  "An answer is of the whole program: there is no --group-by; the best is first.\n",
 	  .columns = CT_CSV_WHATIF,
 	  .examples = "trace.bin\n"
 	  "--lock cache_lock --scale 0.5 trace.bin\n"
@@ -119,8 +119,8 @@ const struct ct_command ct_commands[] = {
 	  "By cause, place, lock and group of threads, a second of the trace. Places are\n"
 	  "the same where function and file are. With several traces a side, names with\n"
 	  "commas between, medians are compared, and what differs by no more than the runs\n"
-	  "of one side do is marked as noise. It groups by all of these at once: there is no\n"
-	  "--group-by, and the largest change of each is first.\n",
+	  "of one side do is marked as noise. It groups by all of these at once: there is\n"
+	  "no --group-by, and the largest change of each is first.\n",
 	  .columns = CT_CSV_DIFF, .opens = true },
 	{ "explain", ct_cmd_explain, "CAUSE [TRACE]", 2, "what a cause means, and what to look at next",
 	  "CAUSE is a cause (mutex, file, poll...), a state (running, runnable, blocked,\n"
