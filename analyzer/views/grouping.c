@@ -111,7 +111,7 @@ static uint64_t key_of(const struct ct_grouping *g, uint32_t thread, const struc
 	/* The name of a lock depends on the code that was mapped when it was used. */
 	if (g->by == CT_GROUP_OBJECT)
 		return ct_mix(s->site.object ^ ct_mix(ct_pair(s->process, s->site.stack) ^
-						      (uint64_t)s->site.object_kind << 24 ^ s->site.cause));
+						      ct_mix((uint64_t)s->site.object_kind << 8 | s->site.cause)));
 	return ct_pair(s->process, s->site.stack);
 }
 

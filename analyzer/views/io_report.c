@@ -111,8 +111,8 @@ static struct ct_io_row *make_row(struct ct_io_report *io, const struct ct_site_
 		free(label);
 		return NULL;
 	}
-	*row = (struct ct_io_row){ .label = label, .kind = group == CT_NO ? kind_of(io->m, s) : "", .idle = idle, .descriptors = 1,
-				   .lengths = calloc(1, sizeof(*row->lengths)) };
+	*row = (struct ct_io_row){ .label = label, .kind = group == CT_NO ? kind_of(io->m, s) : "", .idle = idle,
+				   .descriptors = group == CT_NO, .lengths = calloc(1, sizeof(*row->lengths)) };
 	return row->lengths ? row : NULL;
 }
 
