@@ -90,8 +90,12 @@ enum ct_object_kind {
 	CT_OBJECT_THREAD,  /* a pthread_t (as in THREAD_START.pthread) */
 	CT_OBJECT_PID,     /* a process id; 0: any child */
 	CT_OBJECT_ID,      /* a System V semaphore set's or message queue's identifier */
+	CT_OBJECT_ARENA,   /* of glibc's allocator: CT_ARENA_MAIN, CT_ARENA_MAPPED, or the arena's address */
 	CT_OBJECT_KINDS
 };
+
+#define CT_ARENA_MAIN   0u /* the one that every process has */
+#define CT_ARENA_MAPPED 1u /* none: the block is a mapping of its own */
 
 /* What a descriptor is. */
 enum ct_fd_kind {

@@ -50,6 +50,7 @@ struct ct_command {
 	const char *help;        /* some lines */
 	const char *sort_keys;   /* of --sort, with spaces between; the first is the default; NULL: none */
 	const char *columns;     /* of --csv, as ct_csv_header has them; NULL: none */
+	const char *groups;      /* of --group-by, with spaces between; NULL: none */
 	const char *examples;    /* what follows the command's name, a line each; NULL: none */
 	bool opens;              /* opens its traces by itself, by ct_command_open */
 };
@@ -61,7 +62,7 @@ const char *ct_open_error(const struct ct_reader *r, int error, char *to, size_t
 int ct_command_open(struct ct_context *c, const char *file);
 
 const struct ct_command *ct_command_find(const char *name); /* or NULL */
-/* Looks at what only a command can say of its options: their sort key. 0, or -EINVAL with one
+/* Looks at what only a command can say of its options: their sort key and group. 0, or -EINVAL with one
  * line in error. */
 int ct_command_check(const struct ct_command *command, struct ct_options *o, char *error, size_t bytes);
 /* One line that says that there is no such command. */

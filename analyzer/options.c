@@ -229,11 +229,12 @@ static int take_color(struct ct_options *o, const char *value)
 
 const struct ct_option ct_options_table[] = {
 	{ "json", NULL, "one JSON object, times in nanoseconds", take_json, "!export flame serve report" },
-	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "blocks diff io latency locks malloc path sched sql stats summary threads wakers" },
+	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "blocks deadlocks diff io latency locks malloc path sched sql stats summary threads wakers whatif" },
 	{ "top", "N", "rows of each list (default 10; 0: all)", take_top, "!dump check export flame serve report sql explain", "a number" },
-	{ "sort", "KEY", "rows in the order of a column; see below", take_sort, "blocks threads locks sched wakers path stats" },
-	{ "group-by", "GROUP", "waits together by thread, start-routine, site, object,\n"
-	  "process or cause", take_group_by, "blocks", "thread, start-routine, site, object, process or cause" },
+	{ "sort", "KEY", "rows in the order of a column; see below", take_sort, "blocks io latency locks malloc path sched stats threads wakers" },
+	{ "group-by", "GROUP", "what belongs together in one row: thread, start-routine,\n"
+	  "site, object, process or cause; see below", take_group_by,
+	  "blocks export flame io latency locks malloc path sched threads wakers", "thread, start-routine, site, object, process or cause" },
 	{ "from", "T", "only from then on; see below", take_from, WHOLE " deadlocks", MOMENTS },
 	{ "to", "T", "only up to then", take_to, WHOLE " deadlocks", MOMENTS },
 	{ "thread", "NAME|TID", "only threads of that name (a pattern such as 'worker*')", take_thread, WHOLE },
@@ -316,6 +317,11 @@ static bool is_reversed(const struct ct_moment *from, const struct ct_moment *to
 	if (from->kind == CT_MOMENT_SHARE)
 		return from->share > to->share;
 	return from->kind == CT_MOMENT_BEFORE ? from->ns < to->ns : from->ns > to->ns;
+}
+
+bool ct_is_command(const struct ct_options *o, const char *command)
+{
+	return o->command && !strcmp(o->command, command);
 }
 
 bool ct_options_select(const struct ct_options *o)

@@ -81,6 +81,8 @@ bool ct_option_is_for(const struct ct_option *option, const char *command);
 int ct_options_parse(struct ct_options *o, int argc, char **argv, char *error, int error_bytes);
 void ct_options_free(struct ct_options *o);
 
+/* Whether they are of that command. */
+bool ct_is_command(const struct ct_options *o, const char *command);
 /* Whether the options select a part of a trace. */
 bool ct_options_select(const struct ct_options *o);
 /* "thread", "start-routine", ...; "" of none. */

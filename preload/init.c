@@ -196,6 +196,7 @@ __attribute__((constructor)) static void init(void)
 
 	ct_resolve();
 	ct_state.sanitized = is_sanitized();
+	ct_heap_settle();
 	settle_rseq();
 	settle_settings();
 	settle_stack_bounds();

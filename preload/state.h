@@ -39,6 +39,7 @@ struct ct_state {
 	 * that it does not make itself, might kill it. */
 	uint32_t no_syscalls;
 	uint32_t sanitized;        /* a sanitizer is in the program: its allocator looks at its callers */
+	uint32_t arenas;           /* the allocator is glibc's: blocks say of which arena they are */
 	uint32_t stopped;          /* no more slots: the child of a fork in which nothing can be done */
 	ptrdiff_t tid_offset;      /* of the tid that glibc keeps, from the thread pointer; 0: not found */
 	char socket[64];

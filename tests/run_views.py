@@ -22,9 +22,9 @@ TABLES = ("summary", "io", "malloc", "latency")
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def trace_of(where, *argv, options=(), stdin=None):
+def trace_of(where, *argv, options=(), stdin=None, env=None):
     trace = where / "t.bin"
-    ended = run(traced(trace, argv, options), stdin=stdin)
+    ended = run(traced(trace, argv, options), stdin=stdin, env=env)
     must(ended.status == 0, str(ended))
     wait_complete(trace)
     return trace
@@ -257,6 +257,35 @@ def malloc(where):
     must({r["call"]: int(r["calls"]) for r in table} == {c: v["calls"] for c, v in calls.items()}, "CSV and JSON differ")
 
 
+def arenas(where):
+    """More threads than arenas: all wait for the lock of the one that there is."""
+    trace = trace_of(where, PROGRAMS / "arenas", "500", env={"MALLOC_ARENA_MAX": "1"})
+    found = report(trace, command="malloc")
+    must(found["arenas"] and found["arenas"][0]["arena"] == "main arena", str(found["arenas"]))
+    known = [a for a in found["arenas"] if a["arena"]]
+    must(len(known) == 1 and known[0]["threads"] >= 4 and known[0]["blocked_ns"] > 10e6, f"one arena: {found['arenas']}")
+    must(sum(a["waits"] for a in found["arenas"]) == found["parts"][0]["waits"], "arenas and waits differ")
+    slow = found["slow"]
+    must(slow and all(a["took_ns"] >= b["took_ns"] for a, b in zip(slow, slow[1:])), "slow calls are not in order")
+    must(all(s["arena"] == "main arena" and s["name"].startswith("taker") for s in slow if s["call"] == "malloc"), str(slow[:3]))
+    must(any(2000 <= s["bytes"] < 20000 for s in slow), "no size")
+    text = analyze("malloc", "--top", "3", trace)
+    must("main arena" in text and "in take  arenas.c" in text.replace("give", "take"), text)
+    rows = rows_of(analyze("malloc", "--group-by", "object", "--csv", trace))
+    must("main arena" in {r["object"] for r in rows}, str(rows))
+    # Threads that have an arena each see it, too.
+    trace = trace_of(where, PROGRAMS / "arenas", "1000", env={"MALLOC_ARENA_MAX": "3"})
+    labels = {a["arena"] for a in report(trace, command="malloc")["arenas"] if a["arena"]}
+    must(len(labels) > 1 and any(a.startswith("arena 0x") for a in labels), f"arenas: {labels}")
+
+
+def other_allocator(where):
+    """Blocks of another allocator are not looked at."""
+    trace = trace_of(where, PROGRAMS / "arenas", "200", env={"LD_PRELOAD": str(PROGRAMS / "rseq_malloc.so"), "MALLOC_ARENA_MAX": "1"})
+    found = report(trace, command="malloc")
+    must(all(a["arena"] is None for a in found["arenas"]), str(found["arenas"]))
+
+
 def latency(where):
     trace = trace_of(where, PROGRAMS / "findings", "disk", where)
     one = report(trace, "--call", "fdatasync", command="latency")["histograms"]
@@ -446,7 +475,9 @@ if __name__ == "__main__":
         tests.run(f"summary-{case.__name__}", calm(case))
     for case in (deadlock, selection, at_the_end):
         tests.run(f"summary-{case.__name__}", case)
-    for case in (io_counts, peers, malloc, latency, explain, diff, cut):
+    for case in (arenas,):
+        tests.run(case.__name__, calm(case))
+    for case in (io_counts, peers, malloc, other_allocator, latency, explain, diff, cut):
         tests.run(case.__name__, case)
     for case in (sqlite, redis, gil, pbzip2):
         tests.run(f"real-{case.__name__}", calm(case))

@@ -289,6 +289,34 @@ static void drop_old(struct ct_wakes *w, uint64_t ns)
 	}
 }
 
+/* Whether a thread was asleep in a part of a wait, as the model counts it. A sleep just before it, or
+ * after it, is another call's; one that was over when it began was no sleep: the thread was ready. */
+static bool slept_in(const struct ct_wakes *w, const struct ct_wait *wait)
+{
+	const struct ct_thread_runs *t = &w->runs[wait->thread];
+	uint32_t low = 0, high = t->run_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (t->run[middle].start_ns <= wait->start_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < t->run_count; low++) {
+		const struct ct_run *r = &t->run[low];
+		uint64_t from_ns = r->slept_ns ? r->slept_ns : r->woken_ns ? wait->start_ns : UINT64_MAX;
+		uint64_t to_ns = r->woken_ns ? r->woken_ns : r->start_ns;
+
+		if (from_ns != UINT64_MAX && from_ns < wait->end_ns && to_ns > from_ns && to_ns > wait->start_ns)
+			return true;
+		if (r->start_ns >= wait->end_ns)
+			break;
+	}
+	return false;
+}
+
 /* It never slept: other threads had its CPU for a while. That is no wait. */
 static bool only_preempted(const struct ct_wakes *w, const struct ct_wait *wait)
 {
@@ -298,7 +326,7 @@ static bool only_preempted(const struct ct_wakes *w, const struct ct_wait *wait)
 
 	return w->m->slices && wait->ended != CT_ENDED_NOT && w->runs[wait->thread].run_count &&
 	       from_ns > m->slices_from_ns && !(gap && gap->from_ns < wait->end_ns) &&
-	       !ct_run_slept(w, wait->thread, from_ns, wait->end_ns + w->slack_ns);
+	       !slept_in(w, wait);
 }
 
 static int join_wait(struct ct_wakes *w, struct ct_wait *wait)

@@ -13,6 +13,8 @@
  * many processes, up to 15 s. */
 #define BEHIND_NS     2000000000ull
 #define BEHIND_MAX_NS 16000000000ull
+/* From its first slice until the writer notices a thread. */
+#define NEWBORN_NS    1000000000ull
 #define CPUS_MAX      4096u
 #define WAKERS_MAX    65536u
 
@@ -217,16 +219,23 @@ static uint32_t place_of(struct ct_slice_pass *p, struct ct_model *m, uint32_t t
 	return at - 1;
 }
 
-/* Threads come to the writer's notice a little after they began to run. Their
- * first slice tells; a main thread's may be of the program before exec. */
+/*
+ * Threads come to the writer's notice a little after they began to run. Their
+ * first slice tells; a main thread's may be of the program before exec. On a busy
+ * machine a new thread can lose its CPU before: then that is a slice shortly
+ * before, and not the last one of an earlier thread with its number.
+ */
 static void find_begin(struct ct_model *m, uint32_t thread, const struct ct_slice *s, uint32_t pid)
 {
 	const struct ct_thread_info *t = &m->thread[thread];
 	const struct ct_process_info *p = &m->process[t->process];
-	uint64_t from_ns = s->flags & CT_SL_WOKEN ? s->woken_ns : s->start_ns;
+	bool woken = s->flags & CT_SL_WOKEN;
+	uint64_t from_ns = woken ? s->woken_ns : s->start_ns;
 
-	if (m->states[thread].line.piece_count || t->tid == p->pid || pid != p->pid ||
-	    s->end_ns < t->start_ns || from_ns >= t->start_ns || from_ns < p->start_ns)
+	if (m->states[thread].line.piece_count || t->tid == p->pid || pid != p->pid || from_ns >= t->start_ns ||
+	    from_ns < p->start_ns)
+		return;
+	if (s->end_ns < t->start_ns && (!woken || s->end == CT_SLICE_EXITED || t->start_ns - s->end_ns > NEWBORN_NS))
 		return;
 	begin_life(m, thread, from_ns);
 }
@@ -245,6 +254,12 @@ int ct_slices_take(struct ct_slice_pass *p, struct ct_model *m, const struct ct_
 		struct ct_states *st = &m->states[thread];
 		struct ct_turn turn;
 
+		/* It was an earlier thread after all. */
+		if (s->end == CT_SLICE_EXITED && s->end_ns < m->thread[thread].start_ns &&
+		    st->line.from_ns < m->thread[thread].start_ns) {
+			ct_timeline_free(&st->line);
+			begin_life(m, thread, m->thread[thread].start_ns);
+		}
 		if (!st->line.begun)
 			find_begin(m, thread, s, task->pid);
 		int error = ct_timeline_slice(&st->line, s, &m->gaps, m->wakes, m->exact_ns, &turn);

@@ -315,34 +315,13 @@ static int print_deadlocks(struct ct_context *c, const struct ct_model *m)
 /* The waits, by site or by what --group-by names. */
 static int print_waits(const struct ct_context *c, struct ct_report *r)
 {
-	struct ct_grouped g = { 0 };
-	int error;
-
-	if (!c->options->group_by) {
-		error = print_sites(c, r, false, "Where threads waited for others", " (contention, io, runtime)");
-		if (!error)
-			error = print_sites(c, r, true, "Where threads were idle",
-					    " (waiting for work to arrive: often as it should be)");
-		return error;
-	}
-	error = ct_grouped_make(&g, r, c->options->group_by);
-	if (!error)
-		ct_grouped_print(c, &g);
-	ct_grouped_close(&g);
-	return error;
-}
-
-static int print_csv(const struct ct_context *c, struct ct_report *r)
-{
-	struct ct_grouped g = { 0 };
-
-	if (!c->options->group_by)
-		return ct_csv_blocks(c, r);
-	int error = ct_grouped_make(&g, r, c->options->group_by);
+	if (c->options->group_by)
+		return ct_grouped_show(c, r);
+	int error = print_sites(c, r, false, "Where threads waited for others", " (contention, io, runtime)");
 
 	if (!error)
-		ct_grouped_csv(c, &g);
-	ct_grouped_close(&g);
+		error = print_sites(c, r, true, "Where threads were idle",
+				    " (waiting for work to arrive: often as it should be)");
 	return error;
 }
 
@@ -355,7 +334,7 @@ int ct_cmd_blocks(struct ct_context *c)
 	if (!error && c->options->json) {
 		error = ct_print_json(c, &r);
 	} else if (!error && c->options->csv) {
-		error = print_csv(c, &r);
+		error = c->options->group_by ? ct_grouped_show(c, &r) : ct_csv_blocks(c, &r);
 	} else if (!error) {
 		ct_print_header(c, &m);
 		if (ct_print_nothing(c, &m))

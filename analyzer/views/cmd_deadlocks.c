@@ -367,7 +367,7 @@ int ct_cmd_deadlocks(struct ct_context *c)
 		error = ct_stuck_find(&d.stuck, m, &c->reader);
 	m->events = d.stuck.events;
 	if (!error)
-		error = c->options->json ? ct_deadlocks_json(&d) : print_all(&d);
+		error = c->options->json ? ct_deadlocks_json(&d) : c->options->csv ? ct_deadlocks_csv(&d) : print_all(&d);
 	ct_stuck_close(&d.stuck);
 	ct_report_close(&d.report);
 	ct_model_free(m);

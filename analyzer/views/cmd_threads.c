@@ -143,11 +143,15 @@ static int print_groups(const struct ct_context *c, struct ct_report *r)
 {
 	struct ct_groups groups;
 	uint32_t top = c->options->top;
-	int error = ct_groups_make(&groups, r);
+	enum ct_group_by by = c->options->group_by;
+	char title[64] = "Threads by name and start routine, added up";
+	int error = ct_groups_make(&groups, r, by);
 
 	ct_sort_groups(&groups, c->options->sort_key);
+	if (by)
+		snprintf(title, sizeof(title), "Threads by %s, added up", ct_group_by_name(by));
 	if (!error)
-		print_heads(&c->out, "Threads by name and start routine, added up", "name", "threads");
+		print_heads(&c->out, title, by ? ct_group_by_name(by) : "name", "threads");
 	for (uint32_t i = 0; i < groups.group_count && !error && (!top || i < top); i++)
 		print_group(c, r, &groups.group[i]);
 	if (!error && top && groups.group_count > top)
@@ -173,6 +177,7 @@ int ct_cmd_threads(struct ct_context *c)
 	struct ct_model m;
 	struct ct_report r;
 	uint32_t top = c->options->top;
+	bool groups = c->options->group || c->options->group_by;
 	int error = ct_command_load(c, &m, &r);
 
 	if (!error)
@@ -180,13 +185,13 @@ int ct_cmd_threads(struct ct_context *c)
 	if (!error && c->options->json) {
 		error = ct_print_json(c, &r);
 	} else if (!error && c->options->csv) {
-		error = c->options->group ? ct_csv_groups(c, &r) : ct_csv_threads(c, &r);
+		error = groups ? ct_csv_groups(c, &r) : ct_csv_threads(c, &r);
 	} else if (!error) {
 		ct_print_header(c, &m);
 		if (!ct_print_nothing(c, &m)) {
-			if (c->options->group || (top && r.thread_count > top))
+			if (groups || (top && r.thread_count > top))
 				error = print_groups(c, &r);
-			if (!error && !c->options->group)
+			if (!error && !groups)
 				print_table(c, &r);
 			ct_print_notes(c, &r);
 		}

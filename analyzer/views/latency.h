@@ -3,11 +3,14 @@
 #define CT_LATENCY_H
 
 #include "calls.h"
+#include "grouping.h"
+#include "symbols.h"
 
 #define CT_LATENCY_BUCKETS 64u
 
 struct ct_latency {
-	uint32_t cause;               /* CT_CAUSES: all that is selected */
+	uint32_t cause;               /* CT_CAUSES: all that is selected, or a group of it */
+	const char *label;            /* of the group; NULL: there is no --group-by */
 	uint64_t recorded, short_calls; /* short: counted, but no events; in all of the following */
 	uint64_t total_ns, max_ns;
 	uint64_t bucket[CT_LATENCY_BUCKETS]; /* by the log2 of the ns; 0 and 1 ns: the first */
@@ -21,6 +24,10 @@ struct ct_latencies {
 	bool with_short;              /* short calls are in it */
 	CT_ARRAY(struct ct_latency, item); /* most time first */
 	uint32_t by_cause[CT_CAUSES]; /* index + 1 */
+	struct ct_symbols symbols;    /* with --group-by, as the next two */
+	struct ct_callstacks callstacks;
+	struct ct_grouping grouping;
+	struct ct_table by_group;     /* index + 1 */
 };
 
 /* Reads the trace once more. 0, -ENOENT: it has no such call, -errno. Close in either case. */

@@ -122,6 +122,39 @@ static void put_words(const char *title, const char *words)
 	}
 }
 
+static void put_tagged(const char *name, int n, const char *help)
+{
+	fputs(".TP\n\\fB", stdout);
+	put(name, n);
+	puts("\\fR");
+	for (const char *at = help, *end; *at; at = *end ? end + 1 : end) {
+		end = strchrnul(at, '\n');
+		put(at, (int)(end - at));
+		putchar('\n');
+	}
+}
+
+static void put_columns(const struct ct_command *command)
+{
+	const char *name, *help;
+	bool any = false;
+	size_t place = 0;
+
+	while (ct_help_head(command, &place, &name, &help)) {
+		if (!any)
+			puts(".SH COLUMNS");
+		any = true;
+		put_tagged(name, (int)strlen(name), help);
+	}
+	if (!command->columns)
+		return;
+	puts(".SH COLUMNS OF \\-\\-CSV");
+	for (const char *at = command->columns, *end; *at; at = *end ? end + 1 : end) {
+		end = strchrnul(at, ' ');
+		put_tagged(at, (int)(end - at), ct_help_column(command, at, (size_t)(end - at)));
+	}
+}
+
 static void put_command(const struct ct_command *command)
 {
 	char name[64];
@@ -142,8 +175,9 @@ static void put_command(const struct ct_command *command)
 	}
 	if (command->sort_keys)
 		put_words("KEYS OF --SORT", command->sort_keys);
-	if (command->columns)
-		put_words("COLUMNS OF --CSV", command->columns);
+	if (command->groups)
+		put_words("GROUPS OF --GROUP-BY", command->groups);
+	put_columns(command);
 	if (ct_help_takes(command, "from")) {
 		puts(".SH MOMENTS\n\\fB\\-\\-from\\fR and \\fB\\-\\-to\\fR take:");
 		put_text(ct_help_moments);
