@@ -78,7 +78,6 @@ struct ct_thread_info {
 /* What the slices say of a thread; only of selected ones. */
 struct ct_states {
 	struct ct_timeline line;
-	struct ct_delays wakes, preempted; /* ready after a wake-up, and after it lost a CPU */
 	uint64_t sleeps, preemptions, migrations;
 	uint64_t waits;               /* its calls that blocked, for the estimate */
 	uint64_t last_event_ns;       /* the latest end of its events */
@@ -87,6 +86,7 @@ struct ct_states {
 	/* For check: calls on which the kernel's word (CT_EV_OFF_CPU) and the slices
 	 * disagree; of those that left the CPU only long ones. */
 	uint64_t slept_unsaid, calls_off, calls_off_unseen;
+	struct ct_delays wakes, preempted; /* ready after a wake-up, and after it lost a CPU */
 };
 
 struct ct_cpu_info {
