@@ -16,6 +16,8 @@
 #define CPUS_MAX      4096u
 #define WAKERS_MAX    65536u
 
+const struct ct_ready ct_ready_none;
+
 void ct_slices_count(struct ct_model *m, const struct ct_chunk_header *h)
 {
 	m->slices += h->count;
@@ -192,9 +194,11 @@ static inline __attribute__((always_inline)) int add_turn(struct ct_model *m, st
 	if (s->start_ns >= st->line.from_ns && s->start_ns < m->to_ns) {
 		st->migrations += st->placed && st->cpu != s->cpu;
 		/* Which of them cannot be foreseen: a choice costs less than a jump. */
-		struct ct_delays *d = turn->ready_ns ? &st->preempted : &p->other;
+		if (__builtin_expect(!st->ready, 0) && !(st->ready = calloc(1, sizeof(*st->ready))))
+			return -ENOMEM;
+		struct ct_delays *d = turn->ready_ns ? &st->ready->preempted : &p->other;
 
-		ct_delays_add(turn->woken ? &st->wakes : d, turn->ready_ns);
+		ct_delays_add(turn->woken ? &st->ready->wakes : d, turn->ready_ns);
 		if (turn->woken && add_waker(m, p, s, turn->ready_ns))
 			return -ENOMEM;
 	}
