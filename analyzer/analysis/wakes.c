@@ -13,6 +13,10 @@
 #define ENDERS_MOST   8000000u
 /* With a window: how far from it what matters in it may be. */
 #define NEAR_NS       60000000000ull
+/* What is kept of a file is bounded by what it holds: events that all are alike compress to
+ * next to nothing. Those of real traces take more than two bytes. */
+#define KEPT_FEW  2000000ull
+#define KEPT_MANY 4u /* for each of the file's bytes */
 #define KEEP_NS       1000000000ull
 /* A thread that came back from a wait soon leaves the call. */
 #define AFTER_NS      1000000u
@@ -201,6 +205,9 @@ static int take_events(struct ct_wakes *w, struct ct_events_decoder *d, struct c
 
 	if (error)
 		return error == -EBADMSG ? 0 : error; /* counted when the model was loaded */
+	w->kept += d->count;
+	if (w->keep && w->kept > w->most)
+		return -EFBIG;
 	uint32_t *site = malloc((d->site_count + 1u) * sizeof(*site));
 
 	if (!site)
@@ -437,7 +444,8 @@ int ct_wakes_read(struct ct_wakes *w, const struct ct_model *m, struct ct_reader
 	struct ct_span payload;
 	int found = 0;
 
-	*w = (struct ct_wakes){ .m = m, .keep = keep, .take = take, .self = self };
+	*w = (struct ct_wakes){ .m = m, .keep = keep, .take = take, .self = self,
+				.most = KEPT_FEW + KEPT_MANY * r->file_bytes };
 	int error = open_wakes(w);
 	struct ct_want want = { .kinds = CT_WANT(CT_CHUNK_EVENTS) | CT_WANT(CT_CHUNK_SWITCHES) };
 

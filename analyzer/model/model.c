@@ -63,8 +63,10 @@ void ct_model_free(struct ct_model *m)
 
 	ct_filter_close(m->filter);
 	free_names(m);
-	for (uint32_t i = 0; i < m->states_count; i++)
+	for (uint32_t i = 0; i < m->states_count; i++) {
 		ct_timeline_free(&m->states[i].line);
+		free(m->states[i].ready);
+	}
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		free(arrays[i]);
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)

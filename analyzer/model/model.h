@@ -75,10 +75,14 @@ struct ct_thread_info {
 	uint64_t longest_ns;          /* of its waits */
 };
 
+/* How long a thread was ready. */
+struct ct_ready {
+	struct ct_delays wakes, preempted; /* after a wake-up, and after it lost a CPU */
+};
+
 /* What the slices say of a thread; only of selected ones. */
 struct ct_states {
 	struct ct_timeline line;
-	struct ct_delays wakes, preempted; /* ready after a wake-up, and after it lost a CPU */
 	uint64_t sleeps, preemptions, migrations;
 	uint64_t waits;               /* its calls that blocked, for the estimate */
 	uint64_t last_event_ns;       /* the latest end of its events */
@@ -87,6 +91,7 @@ struct ct_states {
 	/* For check: calls on which the kernel's word (CT_EV_OFF_CPU) and the slices
 	 * disagree; of those that left the CPU only long ones. */
 	uint64_t slept_unsaid, calls_off, calls_off_unseen;
+	struct ct_ready *ready;       /* made when needed; NULL: never. Read by ct_ready_of */
 };
 
 struct ct_cpu_info {
@@ -218,7 +223,7 @@ struct ct_model {
 	struct ct_table thread_by_tid, thread_by_pthread;
 	uint64_t lost[CT_LOSS_KINDS];
 	uint64_t events;               /* in all EVENTS chunks that were read */
-	uint64_t records, chunks;
+	uint64_t records, record_bytes, chunks;
 	uint64_t bad_events;           /* end before their start */
 	uint64_t clock_pairs, clock_error_ns; /* largest */
 	bool has_end;                  /* the END record was there */
@@ -279,6 +284,13 @@ const char *ct_model_meta(const struct ct_model *m, const char *key);
 int ct_model_selects(const struct ct_model *m, uint32_t process, const struct ct_site *site);
 /* Events lost, of every kind. */
 uint64_t ct_model_lost_events(const struct ct_model *m);
+
+/* The times that a thread was ready; all 0 if it never was. */
+extern const struct ct_ready ct_ready_none;
+static inline const struct ct_ready *ct_ready_of(const struct ct_states *st)
+{
+	return st->ready ? st->ready : &ct_ready_none;
+}
 
 /* A computed time as an integer; the times of a damaged trace can be beyond all. */
 static inline uint64_t ct_whole_ns(double ns)

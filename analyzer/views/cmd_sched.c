@@ -71,7 +71,9 @@ static void print_sum(const struct ct_context *c, const struct ct_model *m, cons
 
 static uint64_t longest_of(const struct ct_states *st)
 {
-	return st->wakes.max_ns > st->preempted.max_ns ? st->wakes.max_ns : st->preempted.max_ns;
+	const struct ct_ready *r = ct_ready_of(st);
+
+	return r->wakes.max_ns > r->preempted.max_ns ? r->wakes.max_ns : r->preempted.max_ns;
 }
 
 struct order {
@@ -89,8 +91,8 @@ static int compare(const void *x, const void *y, void *order)
 	const struct ct_states *t = k < o->m->states_count ? &o->m->states[k] : &none;
 	const uint64_t values[][2] = {
 		{ a->runnable_ns, b->runnable_ns },   { a->running_ns, b->running_ns },
-		{ s->wakes.count, t->wakes.count },   { longest_of(s), longest_of(t) },
-		{ s->preemptions, t->preemptions },
+		{ ct_ready_of(s)->wakes.count, ct_ready_of(t)->wakes.count },
+		{ longest_of(s), longest_of(t) },     { s->preemptions, t->preemptions },
 	};
 	int r = o->key < sizeof(values) / sizeof(values[0]) ? ct_more_first(values[o->key][0], values[o->key][1]) :
 							      strcmp(a->name, b->name);
@@ -119,11 +121,12 @@ static void print_times(const struct ct_out *o, const struct ct_model *m, uint64
 	fputc(' ', o->file);
 	ct_column_ns(o, CT_PLAIN, -8, runnable_ns);
 	if (st && st->line.begun) {
-		const struct ct_delays *d = st->wakes.count || m->wakes ? &st->wakes : &st->preempted;
+		const struct ct_ready *r = ct_ready_of(st);
+		const struct ct_delays *d = r->wakes.count || m->wakes ? &r->wakes : &r->preempted;
 		uint64_t longest = longest_of(st);
 
 		fputc(' ', o->file);
-		ct_column_count(o, CT_PLAIN, -6, st->wakes.count);
+		ct_column_count(o, CT_PLAIN, -6, r->wakes.count);
 		fputc(' ', o->file);
 		ct_column_ns(o, CT_PLAIN, -7, ct_delays_quantile(d, 0.5));
 		fputc(' ', o->file);
@@ -173,7 +176,7 @@ static int compare_groups(const void *x, const void *y, void *key)
 	const struct ct_states *s = a->states ? a->states : &none, *t = b->states ? b->states : &none;
 	const uint64_t values[][2] = {
 		{ a->runnable_ns, b->runnable_ns }, { a->running_ns, b->running_ns },
-		{ s->wakes.count, t->wakes.count }, { longest_of(s), longest_of(t) },
+		{ ct_ready_of(s)->wakes.count, ct_ready_of(t)->wakes.count }, { longest_of(s), longest_of(t) },
 		{ s->preemptions, t->preemptions },
 	};
 	uint32_t at = *(const uint32_t *)key;

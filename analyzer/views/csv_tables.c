@@ -239,11 +239,12 @@ int ct_csv_sched(const struct ct_context *c, const struct ct_report *r, const ui
 	for (uint32_t i = 0; i < rows(c, r->thread_count); i++) {
 		static const struct ct_states none;
 		const struct ct_states *st = order[i] < m->states_count ? &m->states[order[i]] : &none;
+		const struct ct_delays *wakes = &ct_ready_of(st)->wakes, *preempted = &ct_ready_of(st)->preempted;
 		const struct ct_thread_info *t = &m->thread[order[i]];
 		const uint64_t numbers[] = {
-			t->running_ns, t->runnable_ns, st->wakes.count, st->wakes.total_ns,
-			ct_delays_quantile(&st->wakes, 0.5), ct_delays_quantile(&st->wakes, 0.99), st->wakes.max_ns,
-			st->preemptions, st->preempted.total_ns, st->preempted.max_ns, st->migrations,
+			t->running_ns, t->runnable_ns, wakes->count, wakes->total_ns,
+			ct_delays_quantile(wakes, 0.5), ct_delays_quantile(wakes, 0.99), wakes->max_ns,
+			st->preemptions, preempted->total_ns, preempted->max_ns, st->migrations,
 		};
 
 		ct_csv_number(&csv, m->process[t->process].pid);
@@ -265,10 +266,11 @@ void ct_csv_sched_groups(const struct ct_context *c, const struct ct_groups *gro
 		static const struct ct_states none;
 		const struct ct_group *g = &groups->group[i];
 		const struct ct_states *st = g->states ? g->states : &none;
+		const struct ct_delays *wakes = &ct_ready_of(st)->wakes, *preempted = &ct_ready_of(st)->preempted;
 		const uint64_t numbers[] = {
-			g->count, g->running_ns, g->runnable_ns, st->wakes.count, st->wakes.total_ns,
-			ct_delays_quantile(&st->wakes, 0.5), ct_delays_quantile(&st->wakes, 0.99), st->wakes.max_ns,
-			st->preemptions, st->preempted.total_ns, st->preempted.max_ns, st->migrations,
+			g->count, g->running_ns, g->runnable_ns, wakes->count, wakes->total_ns,
+			ct_delays_quantile(wakes, 0.5), ct_delays_quantile(wakes, 0.99), wakes->max_ns,
+			st->preemptions, preempted->total_ns, preempted->max_ns, st->migrations,
 		};
 
 		ct_csv_text(&csv, g->label);

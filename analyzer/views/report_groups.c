@@ -78,7 +78,9 @@ static struct ct_group *new_group(struct ct_groups *groups, const struct ct_repo
 	*g = (struct ct_group){ .first = thread, .main = is_main(m, thread), .same_name = true,
 				.by_cause = calloc(r->cause_count + 1u, sizeof(*g->by_cause)),
 				.states = m->states ? calloc(1, sizeof(*g->states)) : NULL };
-	return g->by_cause && (g->states || !m->states) ? g : NULL;
+	if (g->states)
+		g->states->ready = calloc(1, sizeof(*g->states->ready));
+	return g->by_cause && (!m->states || (g->states && g->states->ready)) ? g : NULL;
 }
 
 static struct ct_group *group_of(struct ct_groups *groups, struct ct_report *r, uint32_t thread)
@@ -123,8 +125,8 @@ static struct ct_group *group_by(struct ct_groups *groups, struct ct_report *r, 
 
 static void add_states(struct ct_states *to, const struct ct_states *from)
 {
-	ct_delays_merge(&to->wakes, &from->wakes);
-	ct_delays_merge(&to->preempted, &from->preempted);
+	ct_delays_merge(&to->ready->wakes, &ct_ready_of(from)->wakes);
+	ct_delays_merge(&to->ready->preempted, &ct_ready_of(from)->preempted);
 	to->preemptions += from->preemptions;
 	to->migrations += from->migrations;
 	to->line.begun |= from->line.begun;
@@ -181,6 +183,8 @@ void ct_groups_close(struct ct_groups *groups)
 {
 	for (uint32_t i = 0; i < groups->group_count; i++) {
 		free(groups->group[i].by_cause);
+		if (groups->group[i].states)
+			free(groups->group[i].states->ready);
 		free(groups->group[i].states);
 	}
 	free(groups->group);
