@@ -71,6 +71,7 @@ struct ct_option {
 	int (*take)(struct ct_options *o, const char *value); /* 0 or -EINVAL */
 	const char *commands; /* names with spaces between, after "!" all but those; NULL: all */
 	const char *wants;    /* of what the value is: the end of a complaint; NULL: that is plain */
+	bool chooses;         /* what is shown, and nothing else: the page of serve may give it */
 };
 extern const struct ct_option ct_options_table[]; /* up to one without a name */
 

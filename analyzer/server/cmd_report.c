@@ -226,7 +226,7 @@ static int put_page(FILE *f, struct ct_served *s)
 
 static int write_report(struct ct_export *e)
 {
-	struct ct_served s;
+	struct ct_served s = { 0 };
 	int error = ct_served_open(&s, e->context);
 
 	if (!error)

@@ -1,5 +1,6 @@
 /* See http.h. */
 #include "http.h"
+#include "hosts.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,7 +14,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PROGRAMS_MOST 4u          /* at once; others wait for their turn */
@@ -21,6 +24,8 @@
 #define CONNECTIONS   64u
 #define TIMEOUT_S     60u         /* of one that says nothing */
 #define POLL_MS       500
+#define CROWDED       48u             /* connections: those that do nothing have to go */
+#define PATIENCE_MS   2000            /* with one of them, then */
 
 extern char **environ;
 
@@ -30,9 +35,21 @@ struct pending {
 	struct MHD_Connection *connection;
 	struct ct_answer answer;
 	bool asked;              /* answer is there, or being made */
+	bool waits;              /* for what ct_http_ready tells of */
+	bool counted;            /* in its guest's requests */
+	int socket;              /* MHD's */
 	pid_t pid;               /* 0: not started yet, or ended */
 	int output, errors;      /* -1: none; errors: a file */
-	struct pending *next;    /* of those that have a program */
+	struct pending *next;    /* of those that are suspended */
+};
+
+/* Who is connected, in the order of their coming. */
+struct guest {
+	int socket;              /* MHD's */
+	uint64_t since_ms;       /* of the connection, or of its last answer */
+	uint32_t requests;       /* that are being answered */
+	bool told_to_go;
+	struct guest *next;
 };
 
 struct ct_http {
@@ -40,7 +57,10 @@ struct ct_http {
 	struct MHD_Daemon *daemon;
 	uint16_t port;
 	char token[CT_HTTP_TOKEN];
-	struct pending *program; /* in the order of their requests */
+	struct ct_hosts hosts;
+	struct pending *suspended; /* in the order of their requests */
+	struct guest *guest;
+	uint32_t guest_count;
 };
 
 static const char policy[] = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -75,6 +95,11 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct ct_
 	MHD_add_response_header(r, "Cache-Control", "no-store");
 	MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
 	MHD_add_response_header(r, "Content-Security-Policy", policy);
+	MHD_add_response_header(r, "X-Frame-Options", "DENY");
+	MHD_add_response_header(r, "Cross-Origin-Resource-Policy", "same-origin");
+	MHD_add_response_header(r, "Cross-Origin-Opener-Policy", "same-origin");
+	if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(r, "Allow", "GET");
 	if (a->gzip)
 		MHD_add_response_header(r, "Content-Encoding", "gzip");
 	enum MHD_Result result = MHD_queue_response(connection, a->status, r);
@@ -89,6 +114,9 @@ static void free_argv(struct ct_answer *a)
 		free(*arg);
 	free(a->argv);
 	a->argv = NULL;
+	if (a->trace)
+		close(a->trace);
+	a->trace = 0;
 }
 
 static void say(struct ct_answer *a, unsigned int status, const char *text)
@@ -102,21 +130,6 @@ static void say(struct ct_answer *a, unsigned int status, const char *text)
 
 /* --- who may ask --- */
 
-/* Pages of other sites may make a browser send requests here, under a name of theirs. */
-static bool names_us(const struct ct_http *h, const char *host)
-{
-	static const char *const names[] = { "127.0.0.1", "localhost", "[::1]" };
-	char wanted[128];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(wanted, sizeof(wanted), "%s:%u", names[i], h->port);
-		if (!strcmp(host, wanted))
-			return true;
-	}
-	snprintf(wanted, sizeof(wanted), "%s:%u", h->options.host, h->port);
-	return !strcmp(host, wanted);
-}
-
 static bool same_token(const struct ct_http *h, const char *text)
 {
 	unsigned char differs = 0;
@@ -127,6 +140,13 @@ static bool same_token(const struct ct_http *h, const char *text)
 		differs |= (unsigned char)(text[i] ^ h->token[i]);
 	}
 	return !differs && text[CT_HTTP_TOKEN - 1] == '/';
+}
+
+static int socket_of(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	return info ? info->connect_fd : -1;
 }
 
 /* The path behind the token, or NULL: a says why not. */
@@ -140,11 +160,12 @@ static const char *admit(const struct ct_http *h, struct MHD_Connection *c, cons
 		say(a, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET");
 		return NULL;
 	}
-	if (!host || !names_us(h, host)) {
+	if (!host || !ct_hosts_name(&h->hosts, host, socket_of(c))) {
 		say(a, MHD_HTTP_FORBIDDEN, "the request names another host");
 		return NULL;
 	}
-	if (origin && (strncmp(origin, "http://", 7) || !names_us(h, origin + 7))) {
+	/* The page itself: the very host that it was asked for at. */
+	if (origin && (strncmp(origin, "http://", 7) || strcmp(host, origin + 7))) {
 		say(a, MHD_HTTP_FORBIDDEN, "the request comes from another site");
 		return NULL;
 	}
@@ -171,6 +192,8 @@ static int start_program(struct pending *p)
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
 	posix_spawn_file_actions_adddup2(&actions, p->errors, 2);
+	if (p->answer.trace)
+		posix_spawn_file_actions_adddup2(&actions, p->answer.trace, CT_ANSWER_TRACE);
 	int error = posix_spawn(&p->pid, p->answer.argv[0], &actions, NULL, p->answer.argv, environ);
 
 	posix_spawn_file_actions_destroy(&actions);
@@ -184,14 +207,27 @@ static int start_program(struct pending *p)
 	return 0;
 }
 
+static void suspend(struct pending *p)
+{
+	struct pending **at = &p->http->suspended;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = p;
+	p->next = NULL;
+	MHD_suspend_connection(p->connection);
+}
+
+/* Off the list of those that are suspended, and their program is no more. */
 static void forget_program(struct pending *p)
 {
-	struct pending **at = &p->http->program;
+	struct pending **at = &p->http->suspended;
 
 	while (*at && *at != p)
 		at = &(*at)->next;
 	if (*at)
 		*at = p->next;
+	p->waits = false;
 	if (p->output >= 0)
 		close(p->output);
 	if (p->errors >= 0)
@@ -260,19 +296,145 @@ static void start_programs(struct ct_http *h)
 {
 	unsigned int running = 0;
 
-	for (struct pending *p = h->program, *next; p; p = next) {
+	for (struct pending *p = h->suspended; p; p = p->next)
+		running += p->pid != 0;
+	for (struct pending *p = h->suspended, *next; p; p = next) {
 		next = p->next;
-		if (!p->pid && running < PROGRAMS_MOST && start_program(p)) {
+		if (p->waits || p->pid || running >= PROGRAMS_MOST)
+			continue;
+		if (start_program(p)) {
 			say(&p->answer, MHD_HTTP_INTERNAL_SERVER_ERROR, "no process could be started");
 			forget_program(p);
 			MHD_resume_connection(p->connection);
-			continue;
+		} else {
+			running++;
 		}
-		running += p->pid != 0;
+	}
+}
+
+static bool has_gone(int socket)
+{
+	struct pollfd fd = { .fd = socket, .events = POLLRDHUP };
+
+	return socket >= 0 && poll(&fd, 1, 0) > 0 && fd.revents & (POLLRDHUP | POLLHUP | POLLERR);
+}
+
+/* MHD does not look at those that are suspended: who has gone wants no answer. */
+static void drop_gone(struct ct_http *h)
+{
+	for (struct pending *p = h->suspended, *next; p; p = next) {
+		next = p->next;
+		if (!has_gone(p->socket))
+			continue;
+		say(&p->answer, MHD_HTTP_SERVICE_UNAVAILABLE, "gone");
+		forget_program(p);
+		MHD_resume_connection(p->connection);
+	}
+}
+
+/* --- guests --- */
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static struct guest *guest_of(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+/* They come and go. */
+static void notify(void *self, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code)
+{
+	struct ct_http *h = self;
+	struct guest **at = &h->guest, *g = *context;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		g = calloc(1, sizeof(*g));
+		*context = g;
+		if (!g)
+			return;
+		*g = (struct guest){ .socket = socket_of(connection), .since_ms = now_ms() };
+		while (*at)
+			at = &(*at)->next;
+		*at = g;
+		h->guest_count++;
+	} else if (g) {
+		while (*at != g)
+			at = &(*at)->next;
+		*at = g->next;
+		h->guest_count--;
+		*context = NULL;
+		free(g);
+	}
+}
+
+static void count(struct pending *p)
+{
+	struct guest *g = guest_of(p->connection);
+
+	if (!g || p->counted)
+		return;
+	p->counted = true;
+	g->requests++;
+}
+
+/* Connections are few: those that say nothing, or say it slowly, must not keep others out. */
+static void make_room(struct ct_http *h)
+{
+	uint64_t now = now_ms();
+	uint32_t stay = h->guest_count;
+
+	for (struct guest *g = h->guest; g && stay > CROWDED; g = g->next) {
+		if (g->requests || now - g->since_ms < PATIENCE_MS)
+			continue;
+		if (!g->told_to_go)
+			shutdown(g->socket, SHUT_RDWR);
+		g->told_to_go = true;
+		stay--;
 	}
 }
 
 /* --- requests --- */
+
+static enum MHD_Result begin(struct ct_http *h, struct MHD_Connection *connection, const char *method, void **state)
+{
+	struct pending *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return MHD_NO;
+	*p = (struct pending){ .http = h, .connection = connection, .socket = socket_of(connection), .output = -1, .errors = -1 };
+	*state = p;
+	/* Answered now, what it would send is not waited for. */
+	if (strcmp(method, "GET")) {
+		p->asked = true;
+		count(p);
+		admit(h, connection, "", method, &p->answer);
+		return send_answer(connection, &p->answer);
+	}
+	return MHD_YES;
+}
+
+/* Asks for the answer. False: it takes until later, the connection is suspended. */
+static bool ask(struct pending *p, const char *path)
+{
+	struct ct_http *h = p->http;
+	struct ct_request r = { path, value_of, p->connection };
+
+	h->options.answer(h->options.self, &r, &p->answer);
+	if (!p->answer.argv && !p->answer.later)
+		return true;
+	p->waits = p->answer.later;
+	p->asked = !p->waits; /* it is asked again then */
+	suspend(p);
+	return false;
+}
 
 static enum MHD_Result handle(void *self, struct MHD_Connection *connection, const char *url, const char *method,
 			      const char *version, const char *data, size_t *data_bytes, void **state)
@@ -282,35 +444,23 @@ static enum MHD_Result handle(void *self, struct MHD_Connection *connection, con
 
 	(void)version;
 	(void)data;
-	if (!p) {
-		p = calloc(1, sizeof(*p));
-		if (!p)
-			return MHD_NO;
-		*p = (struct pending){ .http = h, .connection = connection, .output = -1, .errors = -1 };
-		*state = p;
-		return MHD_YES;
-	}
+	if (!p)
+		return begin(h, connection, method, state);
 	/* Nobody has to send us anything. */
 	if (*data_bytes) {
 		*data_bytes = 0;
 		return MHD_YES;
 	}
 	if (!p->asked) {
-		struct ct_request r = { NULL, value_of, connection };
-
+		/* A page that moves on asks for the next picture and waits for this one no more. */
+		if (has_gone(p->socket))
+			return MHD_NO;
 		p->asked = true;
-		r.path = admit(h, connection, url, method, &p->answer);
-		if (r.path)
-			h->options.answer(h->options.self, &r, &p->answer);
-		if (p->answer.argv) {
-			struct pending **at = &h->program;
+		count(p);
+		const char *path = admit(h, connection, url, method, &p->answer);
 
-			while (*at)
-				at = &(*at)->next;
-			*at = p;
-			MHD_suspend_connection(connection);
+		if (path && !ask(p, path))
 			return MHD_YES;
-		}
 	}
 	return send_answer(connection, &p->answer);
 }
@@ -320,11 +470,16 @@ static void done(void *self, struct MHD_Connection *connection, void **state, en
 	struct pending *p = *state;
 
 	(void)self;
-	(void)connection;
 	(void)how;
 	if (!p)
 		return;
 	forget_program(p);
+	if (p->counted) {
+		struct guest *g = guest_of(connection);
+
+		g->requests--;
+		g->since_ms = now_ms();
+	}
 	ct_buf_free(&p->answer.body);
 	free(p);
 	*state = NULL;
@@ -354,13 +509,14 @@ int ct_http_start(struct ct_http **ret, const struct ct_http_options *o)
 	if (!h)
 		return -ENOMEM;
 	h->options = *o;
+	ct_hosts_open(&h->hosts, o->host);
 	int error = make_token(h->token);
 
 	errno = 0;
 	if (!error)
 		h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, h,
 					     MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED,
-					     done, NULL, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
+					     done, NULL, MHD_OPTION_NOTIFY_CONNECTION, notify, h, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
 					     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
 	if (!h->daemon) {
 		error = error ? error : errno ? -errno : -EIO;
@@ -384,7 +540,24 @@ const char *ct_http_token(const struct ct_http *h)
 	return h->token;
 }
 
-/* What is waited for: the server, the one who stops it, and the output of programs. */
+const char *ct_http_shown(const struct ct_http *h, char *to, size_t bytes)
+{
+	return ct_hosts_shown(&h->hosts, to, bytes);
+}
+
+void ct_http_ready(struct ct_http *h)
+{
+	for (struct pending *p = h->suspended, *next; p; p = next) {
+		next = p->next;
+		if (!p->waits)
+			continue;
+		forget_program(p);
+		MHD_resume_connection(p->connection);
+	}
+}
+
+/* What is waited for: the server, the one who stops it, who wakes it, the output of programs,
+ * and that those who are suspended go. */
 static nfds_t descriptors(const struct ct_http *h, int stop_fd, struct pollfd *fds)
 {
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -392,15 +565,18 @@ static nfds_t descriptors(const struct ct_http *h, int stop_fd, struct pollfd *f
 
 	fds[n++] = (struct pollfd){ .fd = info ? info->epoll_fd : -1, .events = POLLIN };
 	fds[n++] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
-	for (struct pending *p = h->program; p; p = p->next)
+	fds[n++] = (struct pollfd){ .fd = h->options.wake_fd, .events = POLLIN };
+	for (struct pending *p = h->suspended; p; p = p->next) {
+		fds[n++] = (struct pollfd){ .fd = p->socket, .events = POLLRDHUP };
 		if (p->output >= 0)
 			fds[n++] = (struct pollfd){ .fd = p->output, .events = POLLIN };
+	}
 	return n;
 }
 
 int ct_http_run(struct ct_http *h, int stop_fd)
 {
-	struct pollfd fds[2 + PROGRAMS_MOST];
+	struct pollfd fds[3 + 2 * CONNECTIONS];
 
 	for (;;) {
 		MHD_UNSIGNED_LONG_LONG mhd_ms;
@@ -413,11 +589,17 @@ int ct_http_run(struct ct_http *h, int stop_fd)
 			return -errno;
 		if (fds[1].revents)
 			return 0;
-		for (struct pending *p = h->program, *next; p; p = next) {
+		int error = h->options.tick ? h->options.tick(h->options.self) : 0;
+
+		if (error)
+			return error < 0 ? error : 0;
+		drop_gone(h);
+		for (struct pending *p = h->suspended, *next; p; p = next) {
 			next = p->next;
 			if (p->output >= 0)
 				read_program(p);
 		}
+		make_room(h);
 		MHD_run(h->daemon);
 	}
 }
@@ -425,10 +607,11 @@ int ct_http_run(struct ct_http *h, int stop_fd)
 void ct_http_stop(struct ct_http *h)
 {
 	/* A server that ends with requests that are suspended is not allowed to. */
-	while (h->program) {
-		struct pending *p = h->program;
+	while (h->suspended) {
+		struct pending *p = h->suspended;
 
 		say(&p->answer, MHD_HTTP_SERVICE_UNAVAILABLE, "the server ends");
+		p->asked = true;
 		forget_program(p);
 		MHD_resume_connection(p->connection);
 	}

@@ -328,6 +328,8 @@ int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret)
 {
 	struct ct_chunk c;
 
+	if (ct_progress_stopped())
+		return -ECANCELED;
 	if (r->ahead || r->entry) {
 		int found = r->ahead ? ct_ahead_next(r, ret) : next_entry(r, ret);
 

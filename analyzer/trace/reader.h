@@ -87,7 +87,7 @@ struct ct_want {
 void ct_reader_ahead(struct ct_reader *r, const struct ct_want *want);
 bool ct_is_wanted(const struct ct_want *want, const struct ct_chunk_header *h);
 /* The next chunk with a valid header whose bytes are all there, of whatever
- * kind: 1 and the chunk, 0 at the end, -errno. */
+ * kind: 1 and the chunk, 0 at the end, -errno; -ECANCELED: see progress.h. */
 int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret);
 /* The chunk's payload, valid until the next call. 0; -EBADMSG: damaged, which
  * has been counted; -ENOTSUP: a codec that we do not know; -errno. */
