@@ -11,7 +11,7 @@
 /* Who ends a wait does so in it; what is read lies around that. Of a long one only its end is
  * read: the rest of it is taken to have been spent in it alone. */
 #define AROUND_NS 1000000u
-#define NEAR_NS   1500000000u /* slices are written up to a second later */
+#define NEAR_NS   200000000u  /* what the threads did just before and after */
 #define LONG_NS   2000000000u
 
 struct search {
@@ -104,6 +104,7 @@ void ct_api_wait(struct ct_served *s, const struct ct_request *r, struct ct_answ
 		ct_api_say(ret, 500, strerror(-error));
 		return;
 	}
+	c.reader.alone = true;
 	error = ct_source_open(&source, &c);
 	if (!error)
 		error = ct_source_waits(&source, take, &k);

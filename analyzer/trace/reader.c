@@ -125,6 +125,7 @@ int ct_reader_dup(struct ct_reader *ret, const struct ct_reader *r)
 		.has_trailer = r->has_trailer,
 		.index_offset = r->index_offset,
 		.limit = r->limit,
+		.alone = r->alone,
 	};
 
 	if (d.fd < 0)

@@ -22,6 +22,7 @@ struct ct_reader {
 	uint64_t damage_offset;   /* of the first */
 	const char *damage;       /* what was wrong there; static text */
 	bool whole;               /* set by tests: windows read all chunks, too */
+	bool alone;               /* nothing is read ahead: for a few of many chunks it is not worth it */
 	/* Private. */
 	uint64_t offset;          /* where the next chunk is looked for */
 	uint64_t limit;           /* where the chunks end */
