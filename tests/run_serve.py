@@ -4,6 +4,7 @@ in Chromium.
 
 usage: run_serve.py BUILD [REGEX...]
 """
+import base64
 import http.client
 import json
 import os
@@ -458,6 +459,44 @@ def one_file(where):
     must(ended.status == 2 and ended.err == "ctrace-analyze: report: needs --output FILE\n", str(ended))
 
 
+MANY = """
+import threading
+lock = threading.Lock()
+def work():
+    for i in range(20):
+        with lock:
+            sum(range(100))
+for k in range(13):
+    t = [threading.Thread(target=work, name=f"worker with a long name {i}") for i in range(100)]
+    [x.start() for x in t]
+    [x.join() for x in t]
+"""
+
+
+def many(where):
+    """More threads than a report has room for: it stays small and says what is missing; a server draws them all."""
+    out, page = trace_of(where, ["/usr/bin/python3", "-c", MANY]), where / "r.html"
+    ended = run([ANALYZE, "report", "-o", page, out], timeout=120)
+    must(ended.status == 0 and page.stat().st_size < 5000000, f"{ended}, {page.stat().st_size} bytes")
+    text = page.read_text()
+    data = json.loads(text.partition('id="ctrace-data">')[2].partition("</script>")[0])
+    told, left_out = data["answers"]["api/trace"], " ".join(data["left_out"])
+    must(len(told["lanes"]) == 1000 and "pictures of 1101 of 1301 threads" in left_out and "trace: 301 threads" in left_out, f"{len(told['lanes'])} lanes, {left_out}")
+    must(all(n["lane"] == i and n["process"] < len(told["processes"]) for i, n in enumerate(told["lanes"])), "lanes by number")
+    must("Left out of this report: trace: 301 threads" in text, "the page does not say what is left out")
+    picture = base64.b64decode(data["picture"])
+    head = json.loads(picture[4:4 + struct.unpack_from("<I", picture)[0]])
+    must(len(head["lanes"]) == 200 and all(n["lane"] < 1000 for n in head["lanes"]) and head["lanes"][0]["lane"] == 0, "lanes of the picture")
+    must(len(json.dumps(data["answers"]["api/view/threads"]["threads"])) > 50000, "rows of threads")
+    with Served(out) as s:
+        duration = s.json("api/trace")["trace"]["duration_ns"]
+        for start, end in ((0, duration), (duration // 2, duration // 2 + duration // 1000)):
+            load = s.get(f"api/load?from={start}&to={end}&pieces=4096")
+            must(len(load) % 24 == 0 and 24 <= len(load) <= 24 * 4096, f"load: {len(load)} bytes")
+            s.picture(start, end, 1000, range(1045, 1301))
+        must(memory(s.process.pid) < 250, f"{memory(s.process.pid)} MB")
+
+
 tests = Tests()
 tests.run("refusals", refusals)
 tests.run("rude clients", rude)
@@ -471,4 +510,5 @@ tests.run("the page", page)
 tests.run("hostile names", hostile)
 tests.run("a trace that was cut", cut)
 tests.run("a report", one_file)
+tests.run("many threads", many)
 tests.finish()

@@ -163,8 +163,10 @@ static void look(struct ct_follow *f)
 {
 	if (f->next || now_ms() < f->not_before_ms)
 		return;
-	if (ct_served_fate(&f->now->served) != CT_FATE_SAME)
-		start(f); /* else the next time */
+	if (ct_served_fate(&f->now->served) == CT_FATE_SAME)
+		f->now->served.stale = NULL;
+	else
+		start(f); /* if it cannot, then the next time */
 }
 
 static void answer_progress(struct ct_follow *f, struct ct_answer *ret)
@@ -191,7 +193,7 @@ void ct_follow_answer(void *self, const struct ct_request *r, struct ct_answer *
 	} else if (!f->now) {
 		*ret = (struct ct_answer){ .later = true };
 	} else {
-		if (!strcmp(r->path, "api/trace"))
+		if (!strcmp(r->path, "api/trace") || !strncmp(r->path, "api/view/", 9))
 			look(f);
 		ct_api_answer(&f->now->served, r, ret);
 	}
