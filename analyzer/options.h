@@ -41,6 +41,7 @@ struct ct_options {
 	enum ct_group_by group_by;
 	/* Filters; the model applies them. */
 	struct ct_moment from, to;
+	uint64_t near_ns;     /* how much around that is read to know who ended waits; 0: a minute */
 	const char *thread;   /* glob or tid; NULL: all */
 	const char *process;  /* glob or pid; NULL: all */
 	const char *cause[CT_OPTIONS_CAUSES]; /* causes and categories; point into the copy below */
@@ -71,6 +72,7 @@ struct ct_option {
 	int (*take)(struct ct_options *o, const char *value); /* 0 or -EINVAL */
 	const char *commands; /* names with spaces between, after "!" all but those; NULL: all */
 	const char *wants;    /* of what the value is: the end of a complaint; NULL: that is plain */
+	bool chooses;         /* what is shown, and nothing else: the page of serve may give it */
 };
 extern const struct ct_option ct_options_table[]; /* up to one without a name */
 

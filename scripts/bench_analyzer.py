@@ -295,10 +295,10 @@ class Analyzer:
             write(target, "\n".join(self.lines))
 
 
-def write(path, text):
+def write(path, text, name="analyzer"):
     """Between the marks in a document."""
     with open(path, encoding="utf-8") as f:
-        before, rest = f.read().split("<!-- bench analyzer: begin -->", 1)
-    after = rest.split("<!-- bench analyzer: end -->", 1)[1]
+        before, rest = f.read().split(f"<!-- bench {name}: begin -->", 1)
+    after = rest.split(f"<!-- bench {name}: end -->", 1)[1]
     with open(path, "w", encoding="utf-8") as f:
-        f.write(before + "<!-- bench analyzer: begin -->\n" + text + "\n<!-- bench analyzer: end -->" + after)
+        f.write(before + f"<!-- bench {name}: begin -->\n" + text + f"\n<!-- bench {name}: end -->" + after)

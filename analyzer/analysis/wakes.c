@@ -450,8 +450,10 @@ int ct_wakes_read(struct ct_wakes *w, const struct ct_model *m, struct ct_reader
 	struct ct_want want = { .kinds = CT_WANT(CT_CHUNK_EVENTS) | CT_WANT(CT_CHUNK_SWITCHES) };
 
 	if (m->window && !r->whole) {
-		want.from_ns = m->from_ns > NEAR_NS ? m->from_ns - NEAR_NS : 0;
-		want.to_ns = m->to_ns < UINT64_MAX - NEAR_NS ? m->to_ns + NEAR_NS : UINT64_MAX;
+		uint64_t near_ns = m->options->near_ns ? m->options->near_ns : NEAR_NS;
+
+		want.from_ns = m->from_ns > near_ns ? m->from_ns - near_ns : 0;
+		want.to_ns = m->to_ns < UINT64_MAX - near_ns ? m->to_ns + near_ns : UINT64_MAX;
 	}
 	ct_reader_rewind(r);
 	ct_reader_ahead(r, &want);

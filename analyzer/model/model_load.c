@@ -115,9 +115,10 @@ static int note_gaps(struct ct_model *m, struct ct_reader *r, const struct ct_ch
 static int note_window(struct ct_model *m, struct ct_reader *r)
 {
 	struct ct_switches_decoder d = { 0 };
+	uint64_t near_ns = m->options->near_ns ? m->options->near_ns : GAPS_NEAR_NS;
 	struct ct_want near = { .kinds = CT_WANT(CT_CHUNK_SWITCHES),
-				.from_ns = m->from_ns > GAPS_NEAR_NS ? m->from_ns - GAPS_NEAR_NS : 0,
-				.to_ns = m->to_ns < UINT64_MAX - GAPS_NEAR_NS ? m->to_ns + GAPS_NEAR_NS : UINT64_MAX };
+				.from_ns = m->from_ns > near_ns ? m->from_ns - near_ns : 0,
+				.to_ns = m->to_ns < UINT64_MAX - near_ns ? m->to_ns + near_ns : UINT64_MAX };
 	struct ct_chunk c;
 	int found = 0, error = 0;
 

@@ -125,6 +125,7 @@ int ct_reader_dup(struct ct_reader *ret, const struct ct_reader *r)
 		.has_trailer = r->has_trailer,
 		.index_offset = r->index_offset,
 		.limit = r->limit,
+		.alone = r->alone,
 	};
 
 	if (d.fd < 0)
@@ -328,6 +329,8 @@ int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret)
 {
 	struct ct_chunk c;
 
+	if (ct_progress_stopped())
+		return -ECANCELED;
 	if (r->ahead || r->entry) {
 		int found = r->ahead ? ct_ahead_next(r, ret) : next_entry(r, ret);
 

@@ -22,6 +22,7 @@ struct ct_reader {
 	uint64_t damage_offset;   /* of the first */
 	const char *damage;       /* what was wrong there; static text */
 	bool whole;               /* set by tests: windows read all chunks, too */
+	bool alone;               /* nothing is read ahead: for a few of many chunks it is not worth it */
 	/* Private. */
 	uint64_t offset;          /* where the next chunk is looked for */
 	uint64_t limit;           /* where the chunks end */
@@ -89,7 +90,7 @@ struct ct_want {
 void ct_reader_ahead(struct ct_reader *r, const struct ct_want *want);
 bool ct_is_wanted(const struct ct_want *want, const struct ct_chunk_header *h);
 /* The next chunk with a valid header whose bytes are all there, of whatever
- * kind: 1 and the chunk, 0 at the end, -errno. */
+ * kind: 1 and the chunk, 0 at the end, -errno; -ECANCELED: see progress.h. */
 int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret);
 /* The chunk's payload, valid until the next call; behind it are CT_PAYLOAD_SLACK bytes, all 0,
  * that may be read as well. 0; -EBADMSG: damaged, which
