@@ -185,6 +185,19 @@ static int take_min(struct ct_options *o, const char *value)
 	return ct_parse_duration(value, 0, &o->min_ns);
 }
 
+static int take_max(struct ct_options *o, const char *value)
+{
+	int error = ct_parse_duration(value, 0, &o->max_ns);
+
+	return error ? error : o->max_ns ? 0 : -EINVAL;
+}
+
+static int take_stack(struct ct_options *o, const char *value)
+{
+	o->stack_given = true;
+	return ct_parse_number(value, UINT32_MAX, &o->stack);
+}
+
 static int take_scale(struct ct_options *o, const char *value)
 {
 	return parse_scale(value, &o->scale);
@@ -229,7 +242,7 @@ static int take_color(struct ct_options *o, const char *value)
 
 const struct ct_option ct_options_table[] = {
 	{ "json", NULL, "one JSON object, times in nanoseconds", take_json, "!export flame serve report" },
-	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "blocks diff io latency locks malloc path sched sql stats summary threads wakers" },
+	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "blocks diff io latency locks malloc path sched sql stats summary threads waits wakers" },
 	{ "top", "N", "rows of each list (default 10; 0: all)", take_top, "!dump check export flame serve report sql explain", "a number" },
 	{ "sort", "KEY", "rows in the order of a column; see below", take_sort, "blocks threads locks sched wakers path stats" },
 	{ "group-by", "GROUP", "waits together by thread, start-routine, site, object,\n"
@@ -244,7 +257,9 @@ const struct ct_option ct_options_table[] = {
 	  "stack", take_site, WHOLE " path", REGEX },
 	{ "min", "DURATION", "only waits of at least that long, such as 10ms", take_min, NO_WAITS,
 	  "a duration with its unit, such as 10ms" },
-	{ "call", "NAME", "only that call, such as fdatasync", take_call, "latency" },
+	{ "call", "NAME", "only that call, such as fdatasync", take_call, "latency waits" },
+	{ "max", "DURATION", "only waits shorter than that", take_max, "latency waits", "a duration with its unit, such as 10ms" },
+	{ "stack", "NUMBER", "only waits with that call stack", take_stack, "waits", "a stack_id of waits --json" },
 	{ "group", NULL, "only groups of threads", take_group, "threads" },
 	{ "lock", "NAME", "the critical sections of that lock", take_lock, "whatif" },
 	{ "scale", "X", "so many times as long (default 0: gone)", take_scale, "whatif", "a number from 0 to 1000" },

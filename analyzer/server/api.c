@@ -182,7 +182,7 @@ static int follow(struct ct_served *s)
 /* Commands whose output is one JSON object, and that take no time worth speaking of but the
  * trace's size. */
 static const char *const views[] = {
-	"summary", "blocks", "threads", "locks", "io", "malloc", "sched", "wakers", "path", "deadlocks", "latency", "stats",
+	"summary", "blocks", "threads", "locks", "io", "malloc", "sched", "wakers", "path", "deadlocks", "latency", "waits", "stats",
 	"whatif",
 };
 
@@ -249,7 +249,9 @@ void ct_api_answer(void *self, const struct ct_request *r, struct ct_answer *ret
 			ct_api_say(ret, 500, strerror(-error));
 		else
 			answer_trace(s, ret);
-	} else if (s->broken && !strncmp(r->path, "api/", 4))
+	} else if (!strcmp(r->path, "api/words"))
+		ct_api_words(ret);
+	else if (s->broken && !strncmp(r->path, "api/", 4))
 		ct_api_say(ret, 503, "the trace cannot be read now");
 	else if (!strcmp(r->path, "api/lanes"))
 		ct_api_lanes(s, r, ret);

@@ -195,6 +195,8 @@ static int put_data(FILE *f, struct ct_served *s)
 	fputs("{\"answers\":{\"report\":true", f);
 	error = put_answer(f, s, "api/trace", &none, "api/trace");
 	if (!error)
+		error = put_answer(f, s, "api/words", &none, "api/words");
+	if (!error)
 		error = put_views(f, s);
 	for (uint32_t i = 0; i < s->map.site_count && i < SITES_MOST && !error; i++) {
 		char number[16], key[40];

@@ -23,6 +23,7 @@
 #define CT_CSV_WAKERS                                                                                    \
 	"waiter waker cause category object ended_by count total_ns max_ns release_ns resume_ns "        \
 	"blame_ns waiter_site waker_site"
+#define CT_CSV_WAITS "pid tid name start_ns duration_ns cause call object site"
 #define CT_CSV_PATH  "pid tid name state cause count path_ns site"
 #define CT_CSV_CALLS "call family made written blocked_ns short_ns"
 

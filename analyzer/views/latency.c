@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t bucket_of(uint64_t ns)
+uint32_t ct_latency_bucket(uint64_t ns)
 {
 	return ns < 2 ? 0 : 63u - (uint32_t)__builtin_clzll(ns);
 }
@@ -46,7 +46,7 @@ static int take_call(void *self, const struct ct_call_event *e)
 	x->total_ns += ns;
 	if (ns > x->max_ns)
 		x->max_ns = ns;
-	x->bucket[bucket_of(ns)]++;
+	x->bucket[ct_latency_bucket(ns)]++;
 	ct_delays_add(&x->lengths, ns);
 	return 0;
 }
@@ -101,7 +101,7 @@ int ct_latencies_make(struct ct_latencies *l, const struct ct_model *m, struct c
 		return -ENOENT;
 	int error = ct_calls_read(m, reader, take_call, l);
 
-	if (!error && l->call && !m->window && !o->min_ns && !o->cause_count && !is_chosen(o))
+	if (!error && l->call && !m->window && !o->min_ns && !o->max_ns && !o->cause_count && !is_chosen(o))
 		error = add_short(l, reader);
 	if (l->item_count)
 		qsort(l->item, l->item_count, sizeof(*l->item), by_time);

@@ -22,6 +22,7 @@ export interface Trace {
 export interface Frame { function: string | null; file: string | null; line: number; module: string | null; offset: number; inlined: boolean }
 export interface Site { cause: number; call: string; object: string; stack?: Frame[] }
 export interface Wait {
+  cause: string; call: string; object: string; stack?: Frame[]; stack_id?: number;
   blocked_ns: number; ready_ns: number; release_ns: number; result: number; ended_by: string;
   owner_tid?: number; owner_lane?: number; waker?: string; waker_lane?: number; waker_stack?: Frame[];
 }
