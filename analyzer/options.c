@@ -244,7 +244,7 @@ const struct ct_option ct_options_table[] = {
 	{ "json", NULL, "one JSON object, times in nanoseconds", take_json, "!export flame serve report" },
 	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "blocks diff io latency locks malloc path sched sql stats summary threads waits wakers" },
 	{ "top", "N", "rows of each list (default 10; 0: all)", take_top, "!dump check export flame serve report sql explain", "a number" },
-	{ "sort", "KEY", "rows in the order of a column; see below", take_sort, "blocks threads locks sched wakers path stats" },
+	{ "sort", "KEY", "rows in the order of a column; see below", take_sort, "blocks threads locks sched waits wakers path stats" },
 	{ "group-by", "GROUP", "waits together by thread, start-routine, site, object,\n"
 	  "process or cause", take_group_by, "blocks", "thread, start-routine, site, object, process or cause" },
 	{ "from", "T", "only from then on; see below", take_from, WHOLE " deadlocks", MOMENTS },

@@ -16,7 +16,7 @@ export interface Head {
   lost_switches: number; start_real_ns: number; file_bytes: number; commands: string[];
 }
 export interface Trace {
-  file: string; trace: Head; scheduler: Record<string, unknown>;
+  file: string; generation?: number; stale?: string | null; trace: Head; scheduler: Record<string, unknown>;
   processes: Process[]; lanes: Lane[]; causes: Cause[];
 }
 export interface Frame { function: string | null; file: string | null; line: number; module: string | null; offset: number; inlined: boolean }
@@ -51,8 +51,16 @@ function heldAnswer(path: string): any {
   return held!.answers[key];
 }
 
+/* Lanes' numbers are those of one reading of the trace: a trace that grows is read again. The server refuses what is asked
+ * of an older one, and then the trace is asked for anew. */
+let generation: number | undefined;
+let outdated: () => void = () => {};
+export function isOf(g: number | undefined, whenOutdated: () => void) { generation = g; outdated = whenOutdated; }
+const OF_A_READING = /^api\/(lanes|load|site|wait)\?/;
+
 async function ask(path: string, signal?: AbortSignal): Promise<Response> {
-  const answer = await fetch(path, { signal });
+  const of = generation, answer = await fetch(of !== undefined && OF_A_READING.test(path) ? `${path}&generation=${of}` : path, { signal });
+  if (answer.status === 409 && of === generation) outdated();
   if (!answer.ok) throw new Refused((await answer.text()).trim());
   return answer;
 }

@@ -1,7 +1,7 @@
 /* The page: head, filters, the timeline with its keys, and the other pages. */
 import { render } from "preact";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { isReport, json, view, type Lane, type Site, type Trace, type Wait } from "./api";
+import { isOf, isReport, json, view, type Lane, type Site, type Trace, type Wait } from "./api";
 import { COLORS } from "./colors";
 import { Details } from "./details";
 import { byCause, rowsOf, sorts, type ByCause } from "./lanes";
@@ -24,6 +24,7 @@ function Legend() {
 
 function Banner({ trace }: { trace: Trace }) {
   const t = trace.trace, lines: string[] = [], gap = Number(trace.scheduler.gap_ns ?? 0);
+  if (trace.stale) lines.push(trace.stale);
   if (t.damaged) lines.push(`The trace is damaged in ${t.damaged} place${t.damaged === 1 ? "" : "s"}: what can be read is shown.`);
   if (!t.complete && !t.damaged) lines.push("The trace has no end: it was cut off, or is still being written.");
   if (t.lost_events) lines.push(`${count(t.lost_events)} events were lost: threads made them faster than they were written.`);
@@ -268,6 +269,24 @@ function onLanes(trace: Trace, legs: Record<string, any>[]) {
 
 const FOLLOW_MS = 2000;
 
+/* A large trace is read for a while when the server starts: how far it is. */
+function First() {
+  const [far, setFar] = useState("");
+  useEffect(() => {
+    let timer = 0;
+    const ask = async () => {
+      try {
+        const p = await json<{ ready: boolean; doing: string; percent: number }>("api/progress");
+        setFar(p.ready ? "" : `${p.doing ?? ""} ${p.percent ?? 0} %`);
+        timer = window.setTimeout(ask, 500);
+      } catch { /* then it is not told */ }
+    };
+    timer = window.setTimeout(ask, 700);
+    return () => clearTimeout(timer);
+  }, []);
+  return <p class="first">reading the trace… {far}</p>;
+}
+
 function App() {
   const [trace, setTrace] = useState<Trace | null>(null), [no, setNo] = useState(""), [where, setWhere] = useState(parse(location.hash));
   const [path, setPath] = useState<{ lane: number; from: number; to: number }[]>([]);
@@ -275,17 +294,22 @@ function App() {
     const moved = () => setWhere(parse(location.hash));
     /* A trace that is still being written grows: asked again a while after the answer, so that there is never more than
      * one request, and none while nobody looks. */
-    let timer = 0, stopped = isReport, last: Trace | null = null;
+    let timer = 0, stopped = isReport, asking = false, last: Trace | null = null;
     const follow = async () => {
+      if (asking) return;
+      asking = true;
+      clearTimeout(timer);
       try {
         if (!document.hidden || !last) {
           const t = await json<Trace>("api/trace");
           if (stopped && !isReport) return;
-          if (!last || t.trace.file_bytes !== last.trace.file_bytes) { last = t; setTrace(t); }
+          isOf(t.generation, follow);
+          if (!last || t.trace.file_bytes !== last.trace.file_bytes || t.generation !== last.generation || t.stale !== last.stale) { last = t; setTrace(t); }
         }
       } catch (e) {
-        if (!last) { setNo((e as Error).message); return; }
+        if (!last) { asking = false; setNo((e as Error).message); return; }
       }
+      asking = false;
       if (!stopped && last && !last.trace.complete && !last.trace.damaged) timer = window.setTimeout(follow, FOLLOW_MS);
     };
     follow();
@@ -296,7 +320,7 @@ function App() {
   const set = useCallback((w: Where, now = false) => { setWhere(w); go(w, now); }, []);
   const address = useMemo(() => ({ where, set }), [where, set]);
   if (no) return <p class="refused" role="alert">{no}</p>;
-  if (!trace) return <p class="faint">reading the trace…</p>;
+  if (!trace) return <First />;
   return <AddressContext.Provider value={address}>
     <header>
       <b>ctrace</b> <span class="file" title={trace.file}>{base(trace.file)}</span>
