@@ -75,7 +75,7 @@ export function Details({ trace, lane, bar, site, jump, go, onWait, onSite, clos
           <h3>Ended by</h3>
           {!wait && <p class="faint">{no || "…"}</p>}
           {wait && <>
-            <p>{wait.waker ? <button class="link" disabled={wait.waker_lane === undefined} title="to its lane at that moment" onClick={() => jump(wait.waker_lane!, bar.start + wait.release_ns)}>{wait.waker}</button> : wait.ended_by}
+            <p>{wait.waker ? <button class="link" disabled={wait.waker_lane === undefined} title="to its lane at that moment" onClick={() => jump(wait.waker_lane!, bar.start + wait.release_ns)}>{wait.waker}</button> : wait.ended_by === "time" && cause?.category === "io" ? "no thread: the device or the peer, or time" : wait.ended_by}<Explain of="ended_by" />
               {wait.waker && <> after {time(wait.release_ns)}; then {time(Math.max(0, bar.length - wait.release_ns))} until it went on</>}</p>
             {wait.waker && <Stack stack={wait.waker_stack} />}
             {wait.owner_tid !== undefined && <p>Held, when it began, by <button class="link" disabled={wait.owner_lane === undefined} title="to its lane at that moment" onClick={() => jump(wait.owner_lane!, bar.start)}>{trace.lanes[wait.owner_lane ?? -1]?.name ?? "thread"} ({wait.owner_tid})</button></p>}
