@@ -228,6 +228,7 @@ def explained(where):
     steps += [["go", "blocks"], ["until", "document.querySelector('th .ask')"], ["click", "[aria-label=causes] td .ask"], ["get", "cause", "document.querySelector('.bubble').innerText"], ["shot", "explained"],
               ["go", "flame"], ["until", "document.querySelector('.box')"], ["click", ".box:has-text('rider')"], ["get", "zoomed", "document.querySelectorAll('.box.around').length"],
               ["click", "input[type=checkbox]"], ["get", "still", "document.querySelectorAll('.box.around').length"], ["click", "input[type=checkbox]"], ["get", "and", "document.querySelectorAll('.box.around').length"],
+              ["choose", "h2 select", "delay_ns"], ["click", "input[type=checkbox]"], ["get", "delay", "document.querySelector('.flame').parentNode.innerText"],
               ["go", "locks"], ["until", "document.querySelector('[aria-label=locks] td')"], ["click", "[aria-label=locks] td"], ["get", "locks", "document.querySelector('tr.detail').innerText"]]
     found = browse(where, out, steps)
     lacking = {p: found[f"no {p}"] for p in pages if found[f"no {p}"]}
@@ -235,6 +236,7 @@ def explained(where):
     for name in ("legend", "cause"):
         must(len(found[name]) > 40, f"{name}: {found[name]}")
     must(found["zoomed"] > 0 and found["still"] == found["zoomed"] == found["and"], f"zoom: {found['zoomed']} {found['still']} {found['and']}")
+    must("of time without a CPU" in found["delay"] and not found["delay"].startswith("0"), short(found["delay"]))
     must("let_go" in found["locks"] and "queue_up" in found["locks"], f"holder and waiter: {found['locks']}")
 
 

@@ -32,10 +32,16 @@ found.lanes = await line("t.rows.filter((r) => r.kind === 'lane').length");
 found.events = await line("t.trace.trace.events");
 await page.screenshot({ path: `${folder}/whole.png` });
 
-let heap = 0;
+// What the page's process takes, of its own: lanes' pictures are no JavaScript objects.
+const whole = await browser.newBrowserCDPSession();
+let heap = 0, resident = 0;
 async function measureHeap() {
   const m = (await cdp.send("Performance.getMetrics")).metrics.find((x) => x.name === "JSHeapUsedSize").value;
   heap = Math.max(heap, m);
+  for (const p of (await whole.send("SystemInfo.getProcessInfo")).processInfo.filter((x) => x.type === "renderer")) {
+    const text = readFileSync(`/proc/${p.id}/status`, "utf8"), kb = ["RssAnon", "RssShmem"].reduce((n, k) => n + Number(new RegExp(`${k}:\\s+(\\d+)`).exec(text)[1]), 0);
+    resident = Math.max(resident, kb / 1024);
+  }
 }
 // A move, until its own picture is there: as the user has it, with the pause before the request.
 async function moves(name, steps) {
@@ -80,5 +86,6 @@ await smooth("scroll", "t.scrollTo(t.scroll + (k % 60 < 30 ? 12 : -12))");
 await cdp.send("HeapProfiler.collectGarbage");
 found.heap_after_mb = (await cdp.send("Performance.getMetrics")).metrics.find((x) => x.name === "JSHeapUsedSize").value / 1e6;
 found.heap_most_mb = heap / 1e6;
+found.resident_mb = resident;
 console.log(JSON.stringify(found));
 await browser.close();

@@ -25,7 +25,7 @@ function grow(rows: Weighted[]): Node {
 
 const pathOf = (n: Node): string[] => (n.parent ? [...pathOf(n.parent), n.name] : []);
 
-export function Flame({ rows }: { rows: Weighted[] }) {
+export function Flame({ rows, what }: { rows: Weighted[]; what: string }) {
   /* The zoom is a path of names: it holds when the rows change. */
   const root = useMemo(() => grow(rows), [rows]), [zoom, setZoom] = useState<string[]>([]), [words, setWords] = useState("");
   let top = root;
@@ -52,7 +52,7 @@ export function Flame({ rows }: { rows: Weighted[] }) {
       <div class="tools">
         <input type="search" placeholder="search functions" aria-label="search functions" value={words} onInput={(e) => setWords(e.currentTarget.value)} />
         {top !== root && <button onClick={() => setZoom([])}>back to all</button>}
-        <span class="faint">{time(root.value)} of blocked time</span>
+        <span class="faint">{time(root.value)} of {what}</span>
       </div>
       <div class="flame" style={{ height: `${rowsHigh * 19}px` }}>
         {boxes.map(({ node, left, width, row }) => (

@@ -7,7 +7,7 @@ import { at, byCategory, category, cause, causeColumns, id, List, Loaded, ns, nu
 import { averages, Plot, useLoad } from "./plot";
 import { FlameRows } from "./range";
 import { Stack } from "./stack";
-import { AddressContext, type Where } from "./state";
+import { AddressContext, useRest, type Where } from "./state";
 import { Explain, Table, type Column } from "./table";
 import { base, count, share, time } from "./text";
 
@@ -136,11 +136,11 @@ function Plain({ name, where, title }: { name: string; where: Where; title: stri
 }
 
 function FlamePage({ where }: { where: Where }) {
-  const [idle, setIdle] = useState(false);
+  const [idle, setIdle] = useState(false), [of, setOf] = useRest("flame");
   return <Loaded name="blocks" where={where} extra={{ top: "2000" }}>{(d) => <>
-    <h2>Flame graph of blocked time</h2>
+    <h2>Flame graph of <select aria-label="of which time" value={of} onChange={(e) => setOf(e.currentTarget.value)}><option value="">blocked time</option><option value="delay_ns">time ready without a CPU, by the wait before it</option></select></h2>
     <label><input type="checkbox" checked={idle} onChange={(e) => setIdle(e.currentTarget.checked)} /> with idle waits</label>
-    <FlameRows sites={d.sites} idle={idle} />
+    <FlameRows sites={d.sites} idle={idle} of={of || "total_ns"} />
   </>}</Loaded>;
 }
 

@@ -35,9 +35,10 @@ function Running({ mark }: { mark: [number, number] }) {
 function FlameIn({ where }: { where: Where }) {
   return <Loaded name="blocks" where={where} extra={{ top: "1000" }}>{(d) => <FlameRows sites={d.sites} />}</Loaded>;
 }
-export function FlameRows({ sites, idle = true }: { sites: Row[]; idle?: boolean }) {
-  const rows = useMemo(() => sites.filter((s) => idle || s.category !== "idle").map((s) => ({ stack: s.stack, value: s.total_ns, category: s.category, leaf: title(s.cause, s.object) })), [sites, idle]);
-  return <Flame rows={rows} />;
+/* of: which time of the sites. */
+export function FlameRows({ sites, idle = true, of = "total_ns" }: { sites: Row[]; idle?: boolean; of?: string }) {
+  const rows = useMemo(() => sites.filter((s) => (idle || s.category !== "idle") && s[of] > 0).map((s) => ({ stack: s.stack, value: s[of], category: s.category, leaf: title(s.cause, s.object) })), [sites, idle, of]);
+  return <Flame rows={rows} what={of === "total_ns" ? "blocked time" : "time without a CPU"} />;
 }
 
 export function Range({ trace, reveal }: { trace: Trace; reveal: (pid: number, tid: number) => void }) {
