@@ -34,7 +34,9 @@ export interface Picture {
   lanes: Map<number, LanePicture>; sites: Map<number, Site>;
 }
 
-export class Refused extends Error {}
+export class Refused extends Error {
+  constructor(text: string, public status = 0) { super(text); }
+}
 
 /* A report has its answers with it. */
 const inside = document.getElementById("ctrace-data");
@@ -61,7 +63,7 @@ const OF_A_READING = /^api\/(lanes|load|site|wait)\?/;
 async function ask(path: string, signal?: AbortSignal): Promise<Response> {
   const of = generation, answer = await fetch(of !== undefined && OF_A_READING.test(path) ? `${path}&generation=${of}` : path, { signal });
   if (answer.status === 409 && of === generation) outdated();
-  if (!answer.ok) throw new Refused((await answer.text()).trim());
+  if (!answer.ok) throw new Refused((await answer.text()).trim(), answer.status);
   return answer;
 }
 

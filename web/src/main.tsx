@@ -281,7 +281,7 @@ function First() {
         timer = window.setTimeout(ask, 500);
       } catch { /* then it is not told */ }
     };
-    timer = window.setTimeout(ask, 700);
+    timer = window.setTimeout(ask, 1500);
     return () => clearTimeout(timer);
   }, []);
   return <p class="first">reading the trace… {far}</p>;

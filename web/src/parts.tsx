@@ -1,7 +1,7 @@
 /* What pages are made of: a view of the server's, columns, bars of time. */
 import { useEffect, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
-import { view, type Frame, type Trace } from "./api";
+import { Refused, view, type Frame, type Trace } from "./api";
 import { COLORS } from "./colors";
 import { Stack } from "./stack";
 import { query, type Where } from "./state";
@@ -14,9 +14,16 @@ export function useView(name: string, where: Where, extra: Record<string, string
   const [data, setData] = useState<{ q: string; d: Row } | null>(null), [no, setNo] = useState(""), q = name + "?" + query(where, extra);
   useEffect(() => {
     const stop = new AbortController();
+    let timer = 0;
+    const ask = () => view(name, query(where, extra), stop.signal).then((d) => { setNo(""); setData({ q, d }); }).catch((e) => {
+      if (e.name === "AbortError") return;
+      setNo(e.message);
+      /* The file is another one: it is being read. */
+      if (e instanceof Refused && e.status === 409) timer = window.setTimeout(ask, 2000);
+    });
     setNo("");
-    view(name, query(where, extra), stop.signal).then((d) => setData({ q, d })).catch((e) => { if (e.name !== "AbortError") setNo(e.message); });
-    return () => stop.abort();
+    ask();
+    return () => { stop.abort(); clearTimeout(timer); };
   }, [q]);
   return { data: data?.q === q ? data.d : null, no };
 }
