@@ -271,20 +271,20 @@ const FOLLOW_MS = 2000;
 
 /* A large trace is read for a while when the server starts: how far it is. */
 function First() {
-  const [far, setFar] = useState("");
+  const [far, setFar] = useState("reading the trace…");
   useEffect(() => {
     let timer = 0;
     const ask = async () => {
       try {
         const p = await json<{ ready: boolean; doing: string; percent: number }>("api/progress");
-        setFar(p.ready ? "" : `${p.doing ?? ""} ${p.percent ?? 0} %`);
+        setFar(p.ready || !p.doing ? "reading the trace…" : `${p.doing}: ${p.percent} %`);
         timer = window.setTimeout(ask, 500);
       } catch { /* then it is not told */ }
     };
     timer = window.setTimeout(ask, 1500);
     return () => clearTimeout(timer);
   }, []);
-  return <p class="first">reading the trace… {far}</p>;
+  return <p class="first" role="status">{far}</p>;
 }
 
 function App() {
