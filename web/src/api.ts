@@ -40,8 +40,9 @@ export class Refused extends Error {
 
 /* A report has its answers with it. */
 const inside = document.getElementById("ctrace-data");
-const held: { answers: Record<string, any>; picture: string; load: string } | null = inside ? JSON.parse(inside.textContent!) : null;
+const held: { answers: Record<string, any>; picture: string; load: string; left_out?: string[] } | null = inside ? JSON.parse(inside.textContent!) : null;
 export const isReport = held !== null;
+export const leftOut = held?.left_out ?? [];
 
 function heldAnswer(path: string): any {
   const [name, query] = path.split("?");

@@ -1,7 +1,7 @@
 /* The page: head, filters, the timeline with its keys, and the other pages. */
 import { render } from "preact";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { isOf, isReport, json, view, type Lane, type Site, type Trace, type Wait } from "./api";
+import { isOf, isReport, json, leftOut, view, type Lane, type Site, type Trace, type Wait } from "./api";
 import { COLORS } from "./colors";
 import { Details } from "./details";
 import { byCause, rowsOf, sorts, type ByCause } from "./lanes";
@@ -24,6 +24,7 @@ function Legend() {
 
 function Banner({ trace }: { trace: Trace }) {
   const t = trace.trace, lines: string[] = [], gap = Number(trace.scheduler.gap_ns ?? 0);
+  if (leftOut.length) lines.push(`Left out of this report: ${leftOut.join("; ")}.`);
   if (trace.stale) lines.push(trace.stale);
   if (t.damaged) lines.push(`The trace is damaged in ${t.damaged} place${t.damaged === 1 ? "" : "s"}: what can be read is shown.`);
   if (!t.complete && !t.damaged) lines.push("The trace has no end: it was cut off, or is still being written.");
@@ -332,4 +333,5 @@ function App() {
   </AddressContext.Provider>;
 }
 
+document.querySelector(".left-out")?.remove(); /* the banner says it */
 render(<App />, document.getElementById("app")!);
