@@ -83,6 +83,9 @@ function useShown(where: Where): { shown: Shown | null; no: string } {
   return { shown, no };
 }
 
+/* As a regular expression that matches just that: C++ names have parentheses and stars. */
+const literal = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
 function words(show: string): string {
   const q = new URLSearchParams(show), ns = (k: string) => time(Number((q.get(k) ?? "0").replace("ns", "")));
   return `${q.get("cause") ?? ""} ${ns("min")} to ${ns("max")}`;
@@ -138,10 +141,11 @@ function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where;
   /* To a wait that is known by its time, and selects it. */
   const goTo = useCallback((lane: number, start: number, length: number) => {
     const t = line.current!;
+    if (!trace.lanes[lane]) return; /* of a thread that began since */
     if (start < t.from || start + length > t.to || length < (t.to - t.from) / 400) t.move(start - length * 3, start + length * 4);
     t.reveal(lane);
     select({ lane, bar: { start, length, site: -1, open: false }, site: null });
-  }, [select]);
+  }, [select, trace]);
   const reveal = useCallback((pid: number, tid: number) => {
     const t = line.current!, at = current.current.mark ?? [t.from, t.to];
     const l = trace.lanes.find((x) => x.tid === tid && trace.processes[x.process].pid === pid && x.from_ns < at[1] && x.to_ns > at[0]);
@@ -242,14 +246,14 @@ function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where;
   return <div class="timeline">
     <div class="tools">
       <input ref={search} type="search" placeholder="find a thread ( / )" value={find} onInput={(e) => setFind(e.currentTarget.value, false)} />
-      <label>sort by <select value={sort} onChange={(e) => setSort(e.currentTarget.value)}>{Object.keys(SORTS).map((s) => <option>{s}</option>)}</select></label>
+      <label>sort by <select value={sort} onChange={(e) => { e.currentTarget.blur(); setSort(e.currentTarget.value); }}>{Object.keys(SORTS).map((s) => <option>{s}</option>)}</select></label>
       <button onClick={() => line.current!.move(0, line.current!.duration)}>all ( f )</button>
       {where.rest.show && <span class="chip shown">{shown ? `${count(shown.count)} waits: ` : no || "reading the trace: "}{words(where.rest.show)}{shown && shown.count > shown.waits.length ? `, the longest ${count(shown.waits.length)} shown` : ""} <button class="link" onClick={() => step(true)}>next (n)</button> <button aria-label="all waits again" onClick={() => set({ ...where, rest: { ...where.rest, show: "" } }, true)}>×</button></span>}<button onClick={() => setHelp(true)}>keys ( ? )</button>
       <Legend />
     </div>
     <canvas ref={canvas} tabIndex={0} aria-label="timeline: a lane a thread" onMouseDown={down} onMouseMove={moved} onMouseUp={up} onMouseLeave={() => setTip(null)} />
     {tip && !selected && <div class="tip" style={{ left: `${tip.x + 12}px`, top: `${tip.y + 14}px` }}>{tip.text}</div>}
-    {selected && <Details trace={trace} lane={selected.lane} bar={selected.bar} site={selected.site} jump={jump} go={goTo} onWait={onWait} close={() => select(null)} onSite={(f) => set({ ...where, page: "blocks", filters: { ...where.filters, site: f } }, true)} />}
+    {selected && <Details trace={trace} lane={selected.lane} bar={selected.bar} site={selected.site} jump={jump} go={goTo} onWait={onWait} close={() => select(null)} onSite={(f) => set({ ...where, page: "blocks", filters: { ...where.filters, site: literal(f) } }, true)} />}
     {!selected && where.mark && <Range trace={trace} reveal={reveal} />}
     {help && <div class="help" role="dialog" aria-label="keys" onClick={() => setHelp(false)}><table><tbody>{KEYS.map(([k, t]) => <tr><td><kbd>{k}</kbd></td><td>{t}</td></tr>)}</tbody></table></div>}
   </div>;
