@@ -63,6 +63,13 @@ const struct ct_command ct_commands[] = {
 	  .sort_keys = CT_SORT_LATENCY, .columns = CT_CSV_LATENCY, .groups = ALL_GROUPS,
 	  .examples = "--call fdatasync trace.bin\n"
 	  "--cause mutex --group-by object trace.bin\n" },
+	{ "waits", ct_cmd_waits, "TRACE", 1, "single waits, the longest first, with thread and time",
+	  "One row a wait of those that latency counts: when it began, how long it took,\n"
+	  "which thread, why, on what and where. --stack takes the stack_id of a wait in\n"
+	  "the JSON, and selects those with the same call stack.\n",
+	  .sort_keys = CT_SORT_WAITS, .columns = CT_CSV_WAITS,
+	  .examples = "--cause mutex --object g_lock --top 20 trace.bin\n"
+	  "--sort start --min 1ms --max 2ms --thread main trace.bin\n" },
 	{ "sched", ct_cmd_sched, "TRACE", 1, "how long threads that were ready waited for a CPU",
 	  "Use of the CPUs; then the delays between being ready and running, in all, by\n"
 	  "thread, by who woke, and by where the thread had waited.\n",
@@ -125,7 +132,8 @@ const struct ct_command ct_commands[] = {
 	{ "explain", ct_cmd_explain, "CAUSE [TRACE]", 2, "what a cause means, and what to look at next",
 	  "CAUSE is a cause (mutex, file, poll...), a state (running, runnable, blocked,\n"
 	  "unexplained, unknown, excluded) or a category (contention, io, idle, runtime,\n"
-	  "cpu). With a trace also its numbers there.\n",
+	  "cpu), or a column of a table by its name in JSON or CSV (hold_ns). With a trace\n"
+	  "also its numbers there.\n",
 	  .opens = true },
 	{ "check", ct_cmd_check, "TRACE", 1, "whether the trace keeps the rules of its format",
 	  "Prints OK, or each violation; then the exit status is 1.\n",

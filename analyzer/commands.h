@@ -27,6 +27,7 @@ int ct_cmd_latency(struct ct_context *c);
 int ct_cmd_malloc(struct ct_context *c);
 int ct_cmd_sched(struct ct_context *c);
 int ct_cmd_deadlocks(struct ct_context *c);
+int ct_cmd_waits(struct ct_context *c);
 int ct_cmd_wakers(struct ct_context *c);
 int ct_cmd_path(struct ct_context *c);
 int ct_cmd_whatif(struct ct_context *c);

@@ -185,6 +185,19 @@ static int take_min(struct ct_options *o, const char *value)
 	return ct_parse_duration(value, 0, &o->min_ns);
 }
 
+static int take_max(struct ct_options *o, const char *value)
+{
+	int error = ct_parse_duration(value, 0, &o->max_ns);
+
+	return error ? error : o->max_ns ? 0 : -EINVAL;
+}
+
+static int take_stack(struct ct_options *o, const char *value)
+{
+	o->stack_given = true;
+	return ct_parse_number(value, UINT32_MAX, &o->stack);
+}
+
 static int take_scale(struct ct_options *o, const char *value)
 {
 	return parse_scale(value, &o->scale);
@@ -229,9 +242,9 @@ static int take_color(struct ct_options *o, const char *value)
 
 const struct ct_option ct_options_table[] = {
 	{ "json", NULL, "one JSON object, times in nanoseconds", take_json, "!export flame serve report" },
-	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "blocks deadlocks diff io latency locks malloc path sched sql stats summary threads wakers whatif" },
+	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "blocks deadlocks diff io latency locks malloc path sched sql stats summary threads waits wakers whatif" },
 	{ "top", "N", "rows of each list (default 10; 0: all)", take_top, "!dump check export flame serve report sql explain", "a number", true },
-	{ "sort", "KEY", "rows in the order of a column; see below", take_sort, "blocks io latency locks malloc path sched stats threads wakers", NULL, true },
+	{ "sort", "KEY", "rows in the order of a column; see below", take_sort, "blocks io latency locks malloc path sched stats threads waits wakers", NULL, true },
 	{ "group-by", "GROUP", "what belongs together in one row: thread, start-routine,\n"
 	  "site, object, process or cause; see below", take_group_by,
 	  "blocks export flame io latency locks malloc path sched threads wakers", "thread, start-routine, site, object, process or cause", true },
@@ -245,7 +258,9 @@ const struct ct_option ct_options_table[] = {
 	  "stack", take_site, WHOLE " path", REGEX, true },
 	{ "min", "DURATION", "only waits of at least that long, such as 10ms", take_min, NO_WAITS,
 	  "a duration with its unit, such as 10ms", true },
-	{ "call", "NAME", "only that call, such as fdatasync", take_call, "latency", NULL, true },
+	{ "call", "NAME", "only that call, such as fdatasync", take_call, "latency waits", NULL, true },
+	{ "max", "DURATION", "only waits shorter than that", take_max, "latency waits", "a duration with its unit, such as 10ms", true },
+	{ "stack", "NUMBER", "only waits with that call stack", take_stack, "waits", "a stack_id of waits --json", true },
 	{ "group", NULL, "only groups of threads", take_group, "threads", NULL, true },
 	{ "lock", "NAME", "the critical sections of that lock", take_lock, "whatif", NULL, true },
 	{ "scale", "X", "so many times as long (default 0: gone)", take_scale, "whatif", "a number from 0 to 1000", true },

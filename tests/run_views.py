@@ -306,7 +306,42 @@ def latency(where):
     must(run([ANALYZE, "latency", "--call", "frobnicate", trace]).status == 2, "an unknown call is no error")
 
 
+def waits(where):
+    """Single waits: those that latency counts, by length or time, of one call stack."""
+    trace = trace_of(where, PROGRAMS / "findings", "disk", where)
+    told = report(trace, "--call", "fdatasync", "--top", "0", command="waits")
+    one = report(trace, "--call", "fdatasync", command="latency")["histograms"][0]
+    must(told["count"] == len(told["waits"]) == one["recorded"] and told["total_ns"] == sum(w["duration_ns"] for w in told["waits"]), f"{told['count']} {one}")
+    lengths = [w["duration_ns"] for w in told["waits"]]
+    must(lengths == sorted(lengths, reverse=True) and lengths[0] == told["max_ns"] == one["max_ns"], "not by length")
+    if not one["short"]:
+        must(told["buckets"] == one["buckets"], f"{told['buckets']} {one['buckets']}")
+    starts = [w["start_ns"] for w in report(trace, "--call", "fdatasync", "--top", "7", "--sort", "start", command="waits")["waits"]]
+    must(starts == sorted(w["start_ns"] for w in told["waits"])[:7], "not by start")
+    middle = lengths[len(lengths) // 2]
+    some = report(trace, "--call", "fdatasync", "--top", "0", "--min", f"{middle}ns", "--max", f"{lengths[0]}ns", command="waits")["waits"]
+    must([w["duration_ns"] for w in some] == [n for n in lengths if middle <= n < lengths[0]], f"--min {middle} --max {lengths[0]}: {len(some)}")
+    every = report(trace, "--top", "0", command="waits")
+    stack = told["waits"][0]["stack_id"]
+    same = [w for w in every["waits"] if every["stacks"].get(str(w.get("stack_id"))) == every["stacks"][str(stack)]]
+    must(report(trace, "--stack", str(stack), command="waits")["count"] == len(same), "--stack selects others")
+    must(any("save" in (f["function"] or "") for f in told["stacks"][str(stack)]), str(told["stacks"][str(stack)])[:300])
+    rows = rows_of(analyze("waits", "--csv", "--call", "fdatasync", trace))
+    must([int(r["duration_ns"]) for r in rows] == lengths, "CSV and JSON differ")
+    text = analyze("waits", "--call", "fdatasync", trace).encode("latin-1").decode()
+    must("fdatasync" in text or "file" in text, text)
+    must_fit(text)
+    ended = run([ANALYZE, "waits", "--stack", "4000000000", trace])
+    must(ended.status == 2 and ended.err.count("\n") == 1 and "4000000000" in ended.err, str(ended))
+
+
 # --- explain, diff ---
+
+def whole_columns(trace):
+    """The columns of the tables that are made as CSV."""
+    for command in ("blocks", "threads", "locks", "sched", "wakers", "path", "waits", "io", "malloc", "stats", "latency"):
+        yield analyze(command, "--csv", trace).split("\n")[0].split(",")
+
 
 def explain(where):
     causes = re.findall(r'^CT_CAUSE\((\w+), +"(\w+)", +"(\w+)"', (ROOT / "abi/causes.def").read_text(), re.M)
@@ -321,6 +356,12 @@ def explain(where):
         for line in told["next"]:
             command = line.split(" ")[0]
             must(run([ANALYZE, command, "--help"]).status == 0, f"explain {name} names {command}")
+    # Columns, by the names that CSV gives them.
+    names = {k for c in whole_columns(trace) for k in c}
+    for name in sorted(names):
+        told = json.loads(analyze("explain", name, "--json"))
+        must(told["name"] == name and len(told["means"]) > 7, f"explain {name}: {told}")
+        must_fit(analyze("explain", name).encode("latin-1").decode())
     told = json.loads(analyze("explain", "file", "--json", trace))
     whole = report(trace)
     cause = next(c for c in whole["causes"] if c["cause"] == "file")
@@ -477,7 +518,7 @@ if __name__ == "__main__":
         tests.run(f"summary-{case.__name__}", case)
     for case in (arenas,):
         tests.run(case.__name__, calm(case))
-    for case in (io_counts, peers, malloc, other_allocator, latency, explain, diff, cut):
+    for case in (io_counts, peers, malloc, other_allocator, latency, waits, explain, diff, cut):
         tests.run(case.__name__, case)
     for case in (sqlite, redis, gil, pbzip2):
         tests.run(f"real-{case.__name__}", calm(case))

@@ -11,7 +11,7 @@ static int take_batch(const struct ct_model *m, const struct ct_events_decoder *
 		      uint32_t events, uint32_t process, uint32_t thread, ct_call_taker *take, void *self)
 {
 	bool wanted = thread != CT_NO && m->thread[thread].selected;
-	const uint64_t min_ns = m->options->min_ns;
+	const uint64_t min_ns = m->options->min_ns, max_ns = m->options->max_ns ? m->options->max_ns : UINT64_MAX;
 	int error = 0;
 
 	for (uint32_t i = 0; i < events && !error; i++) {
@@ -30,7 +30,7 @@ static int take_batch(const struct ct_model *m, const struct ct_events_decoder *
 			e.start_ns = e.start_ns < m->from_ns ? m->from_ns : e.start_ns;
 			e.end_ns = e.end_ns > m->to_ns ? m->to_ns : e.end_ns;
 		}
-		if (e.end_ns - e.start_ns >= min_ns)
+		if (e.end_ns - e.start_ns >= min_ns && e.end_ns - e.start_ns < max_ns)
 			error = take(self, &e);
 	}
 	return error;

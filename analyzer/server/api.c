@@ -163,7 +163,7 @@ enum ct_fate ct_served_fate(const struct ct_served *s)
 /* Commands whose output is one JSON object, and that take no time worth speaking of but the
  * trace's size. */
 static const char *const views[] = {
-	"summary", "blocks", "threads", "locks", "io", "malloc", "sched", "wakers", "path", "deadlocks", "latency", "stats",
+	"summary", "blocks", "threads", "locks", "io", "malloc", "sched", "wakers", "path", "deadlocks", "latency", "waits", "stats",
 	"whatif",
 };
 
@@ -250,6 +250,8 @@ void ct_api_answer(void *self, const struct ct_request *r, struct ct_answer *ret
 
 	if (!strcmp(r->path, "api/trace"))
 		answer_trace(s, ret);
+	else if (!strcmp(r->path, "api/words"))
+		ct_api_words(ret);
 	else if (!strncmp(r->path, "api/", 4) && !is_ours(s, r, ret))
 		return;
 	else if (!strcmp(r->path, "api/lanes"))

@@ -40,6 +40,7 @@ enum ct_fate ct_served_fate(const struct ct_served *s);
 
 /*
  * GET api/trace             the trace, its threads and causes
+ *     api/words             what states, causes, categories and columns mean
  *     api/lanes?from=&to=&pieces=&lanes=   a picture: see lanes.c
  *     api/load?from=&to=&pieces=   all threads together
  *     api/site?id=          the object, the call and the stack of a wait's site
@@ -52,8 +53,9 @@ enum ct_fate ct_served_fate(const struct ct_served *s);
  */
 ct_answerer ct_api_answer;
 
-/* --- lanes.c, wait.c, page.c --- */
+/* --- lanes.c, wait.c, words.c, page.c --- */
 
+void ct_api_words(struct ct_answer *ret);
 void ct_api_lanes(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
 void ct_api_load(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
 void ct_api_site(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);

@@ -26,6 +26,7 @@
 #define LANES_NAMED   1000u
 #define VIEWS_BYTES   (2000u << 10)
 #define SITES_BYTES   (500u << 10)
+#define WORDS_BYTES   (200u << 10)
 
 struct page {
 	FILE *file;
@@ -310,6 +311,8 @@ static int put_data(struct page *p)
 
 	fputs("{\"answers\":{\"report\":true", p->file);
 	error = put_answer(p, "api/trace", &none, "api/trace", LANES_NAMED, NULL);
+	if (!error)
+		error = put_answer(p, "api/words", &none, "api/words", WORDS_BYTES, NULL);
 	if (!error)
 		error = put_views(p);
 	if (!error)

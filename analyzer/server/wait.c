@@ -46,11 +46,26 @@ static json_t *stack_json(struct ct_timeline_source *source, uint32_t stack)
 	return ct_json_stack(&source->callstacks, &source->symbols, callstack);
 }
 
+static void tell_site(json_t *o, struct ct_timeline_source *source, const struct ct_interval *i)
+{
+	const struct ct_site_info *site = &source->wakes.site[i->site];
+	uint32_t stack = site->site.stack ? ct_model_stack(&source->m, site->process, site->site.stack) : CT_NO;
+
+	ct_json_text(o, "cause", ct_model_cause_name(&source->m, site->site.cause));
+	ct_json_text(o, "call", ct_model_call_name(&source->m, site->site.call));
+	ct_json_text(o, "object", ct_source_object(source, i->site));
+	ct_json_set(o, "stack", stack_json(source, stack));
+	/* What other waits of this place are asked by. */
+	if (stack != CT_NO)
+		ct_json_number(o, "stack_id", stack);
+}
+
 static json_t *wait_json(struct ct_timeline_source *source, const struct ct_interval *i, uint64_t skipped_ns)
 {
 	const struct ct_model *m = &source->m;
 	json_t *o = json_object();
 
+	tell_site(o, source, i);
 	ct_json_number(o, "blocked_ns", i->blocked_ns + skipped_ns);
 	ct_json_number(o, "ready_ns", i->ready_ns);
 	ct_json_number(o, "release_ns", skipped_ns + (i->release_ns > i->start_ns ? i->release_ns - i->start_ns : 0));

@@ -176,6 +176,23 @@ static const char *cause_of(const struct ct_context *c, const struct ct_latencie
 	return c->options->cause_count == 1 ? c->options->cause[0] : NULL;
 }
 
+json_t *ct_latency_json(const uint64_t bucket[CT_LATENCY_BUCKETS])
+{
+	json_t *buckets = json_array();
+
+	for (uint32_t b = 0; b < CT_LATENCY_BUCKETS; b++) {
+		json_t *o = bucket[b] ? json_object() : NULL;
+
+		if (!bucket[b])
+			continue;
+		ct_json_number(o, "from_ns", b ? 1ull << b : 0);
+		ct_json_number(o, "to_ns", b < 63 ? 2ull << b : UINT64_MAX);
+		ct_json_number(o, "count", bucket[b]);
+		ct_json_append(buckets, o);
+	}
+	return buckets;
+}
+
 /*
  * {"trace": as everywhere,
  *  "histograms": [{"cause" (with --group-by: "label", the group's), "call" (null: several), "recorded", "short": calls that were only counted, in all of the
@@ -190,7 +207,7 @@ static int print_json(const struct ct_context *c, const struct ct_latencies *l)
 	ct_json_set(o, "trace", ct_json_trace(c, l->m));
 	for (uint32_t i = 0; i < l->item_count; i++) {
 		const struct ct_latency *x = &l->item[i];
-		json_t *item = json_object(), *buckets = json_array();
+		json_t *item = json_object();
 
 		ct_json_text(item, l->grouping.by ? "label" : "cause", cause_of(c, l, x));
 		ct_json_text(item, "call", l->call);
@@ -202,17 +219,7 @@ static int print_json(const struct ct_context *c, const struct ct_latencies *l)
 		ct_json_number(item, "p90_ns", ct_latency_quantile(x, 0.9));
 		ct_json_number(item, "p99_ns", ct_latency_quantile(x, 0.99));
 		ct_json_number(item, "p999_ns", ct_latency_quantile(x, 0.999));
-		for (uint32_t b = 0; b < CT_LATENCY_BUCKETS; b++) {
-			json_t *bucket = x->bucket[b] ? json_object() : NULL;
-
-			if (!x->bucket[b])
-				continue;
-			ct_json_number(bucket, "from_ns", b ? 1ull << b : 0);
-			ct_json_number(bucket, "to_ns", b < 63 ? 2ull << b : UINT64_MAX);
-			ct_json_number(bucket, "count", x->bucket[b]);
-			ct_json_append(buckets, bucket);
-		}
-		ct_json_set(item, "buckets", buckets);
+		ct_json_set(item, "buckets", ct_latency_json(x->bucket));
 		ct_json_append(items, item);
 	}
 	ct_json_set(o, "histograms", items);

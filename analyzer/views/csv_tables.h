@@ -42,6 +42,7 @@
 	"reason cycle pid tid name cause object call wait_ns held_by_tid held_by certain wakes site"
 #define CT_CSV_WHATIF "what predicted_ns replay_ns speed_up complete broken"
 #define CT_CSV_GROUPED "count total_ns average_ns max_ns unknown open" /* after the group's label */
+#define CT_CSV_WAITS "pid tid name start_ns duration_ns cause call object site"
 #define CT_CSV_PATH  "pid tid name state cause count path_ns site"
 #define CT_CSV_CALLS "call family made written blocked_ns short_ns"
 

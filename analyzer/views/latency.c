@@ -7,7 +7,7 @@
 
 #include "report_sort.h"
 
-static uint32_t bucket_of(uint64_t ns)
+uint32_t ct_latency_bucket(uint64_t ns)
 {
 	return ns < 2 ? 0 : 63u - (uint32_t)__builtin_clzll(ns);
 }
@@ -65,7 +65,7 @@ static int take_call(void *self, const struct ct_call_event *e)
 	x->total_ns += ns;
 	if (ns > x->max_ns)
 		x->max_ns = ns;
-	x->bucket[bucket_of(ns)]++;
+	x->bucket[ct_latency_bucket(ns)]++;
 	ct_delays_add(&x->lengths, ns);
 	return 0;
 }
@@ -147,7 +147,7 @@ int ct_latencies_make(struct ct_latencies *l, const struct ct_model *m, struct c
 		error = ct_calls_read(m, reader, take_call, l);
 
 	/* To which place or object short calls belong is not known. */
-	if (!error && l->call && !m->window && !o->group_by && !o->min_ns && !o->cause_count && !is_chosen(o))
+	if (!error && l->call && !m->window && !o->group_by && !o->min_ns && !o->max_ns && !o->cause_count && !is_chosen(o))
 		error = add_short(l, reader);
 	if (l->item_count)
 		qsort_r(l->item, l->item_count, sizeof(*l->item), by_key, l);

@@ -2,6 +2,8 @@
 #ifndef CT_LATENCY_H
 #define CT_LATENCY_H
 
+#include <jansson.h>
+
 #include "calls.h"
 #include "grouping.h"
 #include "symbols.h"
@@ -33,6 +35,10 @@ struct ct_latencies {
 /* Reads the trace once more. 0, -ENOENT: it has no such call, -errno. Close in either case. */
 int ct_latencies_make(struct ct_latencies *l, const struct ct_model *m, struct ct_reader *reader);
 void ct_latencies_close(struct ct_latencies *l);
+/* Which bucket a length belongs to. */
+uint32_t ct_latency_bucket(uint64_t ns);
+/* [{"from_ns", "to_ns", "count"}] of those that are not empty. */
+json_t *ct_latency_json(const uint64_t bucket[CT_LATENCY_BUCKETS]);
 uint64_t ct_latency_quantile(const struct ct_latency *l, double share);
 
 #endif

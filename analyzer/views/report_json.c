@@ -187,8 +187,8 @@ static json_t *groups_json(const struct ct_options *options, struct ct_report *r
 				ct_json_number(causes, ct_model_cause_name(r->model, r->cause[k].cause), g->by_cause[k]);
 		ct_json_set(o, "by_cause", causes);
 		if (g->label && g->states) {
-			ct_json_number(o, "wakes", g->states->wakes.count);
-			ct_json_number(o, "wake_delay_ns", g->states->wakes.total_ns);
+			ct_json_number(o, "wakes", g->states->ready->wakes.count);
+			ct_json_number(o, "wake_delay_ns", g->states->ready->wakes.total_ns);
 			ct_json_number(o, "preemptions", g->states->preemptions);
 			ct_json_number(o, "migrations", g->states->migrations);
 		}

@@ -26,7 +26,7 @@ const char *const fuzz_lines[] = {
 	"stats", "stats --json",
 	"dump", "dump --json --min 1us",
 	"check", "serve",
-	"summary", "summary --json", "io", "io --json", "malloc", "malloc --json", "latency", "latency --json --from 20%", "diff", "diff --json",
+	"summary", "summary --json", "io", "io --json", "malloc", "malloc --json", "latency", "waits", "waits --json --sort start --max 1ms", "latency --json --from 20%", "diff", "diff --json",
 	"export --format perfetto", "export --format perfetto --from 20% --to 70%", "export --format chrome",
 	"export --format pprof", "export --format pprof --profile sched", "export --format pprof --profile sync --from 30%",
 	"export --format folded", "export --format folded --by off-cpu", "export --format folded --by waker --min 1us",
