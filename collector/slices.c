@@ -68,8 +68,10 @@ void ct_sched_close(struct ct_sched *s)
 
 /* --- the chunk --- */
 
-static void flush(struct ct_sched *s, struct ct_writer *w)
+void ct_sched_flush(struct ct_sched *s, struct ct_writer *w)
 {
+	if (!s->encoder.count && !s->encoder.gap_count)
+		return;
 	uint64_t lost = s->lost - s->lost_written;
 
 	ct_writer_switches(w, &s->encoder);
@@ -351,7 +353,7 @@ static void merge(struct ct_sched *s, struct ct_writer *w, uint64_t limit_ns)
 			if (s->perf.ring[i].at > s->cpu[i].suspect_at)
 				s->cpu[i].suspect_at = 0;
 			if (s->encoder.count >= CHUNK_SLICES)
-				flush(s, w);
+				ct_sched_flush(s, w);
 			r = peek(s, i);
 		} while (r && r->ns <= second_ns && r->ns < limit_ns);
 }
@@ -398,6 +400,7 @@ static void bound_wakes(struct ct_sched *s, struct ct_writer *w, uint64_t now_ns
 		return;
 	if (s->foreign_wakes > s->bearable_wakes && s->bearable_ns) {
 		ct_perf_stop_waking(&s->perf);
+		s->wakes_stopped = true;
 		ct_writer_record(w, &r);
 		return;
 	}
@@ -427,7 +430,7 @@ unsigned int ct_sched_pass(struct ct_sched *s, struct ct_writer *w, uint64_t now
 	if (!s->chunk_since_ns)
 		s->chunk_since_ns = now_ns;
 	if (now_ns - s->chunk_since_ns >= (s->flushed ? CHUNK_NS : FIRST_CHUNK_NS))
-		flush(s, w);
+		ct_sched_flush(s, w);
 	return fullest;
 }
 
@@ -442,6 +445,5 @@ void ct_sched_finish(struct ct_sched *s, struct ct_writer *w, uint64_t now_ns)
 		else if (s->cpu[i].running)
 			stop(s, &s->task[s->cpu[i].running - 1], now_ns, CT_SLICE_TRACE);
 	}
-	if (s->encoder.count || s->encoder.gap_count)
-		flush(s, w);
+	ct_sched_flush(s, w);
 }

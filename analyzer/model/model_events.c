@@ -256,7 +256,7 @@ static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_
 			m->bad_events++;
 			continue;
 		}
-		if (m->window) {
+		if (m->clip) {
 			if (end_ns < from_ns || start_ns >= to_ns || (end_ns == from_ns && start_ns < end_ns)) {
 				outside++;
 				continue;
@@ -279,7 +279,7 @@ static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_
 	if (last_ns > pass->last_ns)
 		pass->last_ns = last_ns;
 	/* Of a window only what is in it: whether chunks outside are read makes no difference. */
-	if (m->window) {
+	if (m->clip) {
 		first_ns = in_first_ns;
 		last_ns = in_last_ns;
 	}
