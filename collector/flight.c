@@ -10,7 +10,7 @@
 #include "collector.h"
 
 #define PARTS      8u
-#define PIECE_MIN  (16u << 10)
+#define PIECE_MIN  4096u
 #define PIECE_MAX  (1u << 20)
 
 static uint64_t memory_of(const struct ct_generation *g)
