@@ -369,6 +369,7 @@ int main(int argc, char **argv)
 	if (c->flight.options.on) {
 		ct_flight_finish(&c->flight);
 		answer(c);
+		ct_flight_close(&c->flight);
 		return 0;
 	}
 	/* Nobody was ever traced and nobody asks: the file is of no use. */

@@ -5,17 +5,23 @@
  * circle is a deadlock if it lasts.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "collector.h"
+
+#define WAITERS_MAX 2048u /* of a process, that are looked at */
 
 struct edge {
 	uint32_t from, to;    /* slots */
 };
 
 struct graph {
-	struct edge *edge;    /* owned */
+	struct edge *edge;    /* by from; owned */
 	uint32_t count, room;
-	uint8_t *state;       /* of each slot: 0 new, 1 under way, 2 done */
+	uint32_t *first;      /* of each slot: its first edge, if it has one; owned */
+	uint8_t *state;       /* likewise: 0 new, 1 under way, 2 done */
+	uint32_t *path;       /* those under way */
+	uint32_t depth;
 };
 
 static void add_edge(struct graph *g, uint32_t from, uint32_t to)
@@ -29,6 +35,8 @@ static void add_edge(struct graph *g, uint32_t from, uint32_t to)
 		g->edge = larger;
 		g->room = room;
 	}
+	if (!g->count || g->edge[g->count - 1].from != from)
+		g->first[from] = g->count;
 	g->edge[g->count++] = (struct edge){ from, to };
 }
 
@@ -87,67 +95,87 @@ static void edges_of(struct ct_trace *t, struct ct_process *p, uint32_t slot, st
 	}
 }
 
-/* Follows what a thread waits for. Without recursion: a chain can be as long as there are threads.
- * Returns a slot in a circle, UINT32_MAX: there is none. */
-static uint32_t follow(struct graph *g, uint32_t begin, uint32_t *path)
+static uint32_t next_of(const struct graph *g, uint32_t slot)
 {
-	uint32_t depth = 0;
+	for (uint32_t i = g->first[slot]; i < g->count && g->edge[i].from == slot; i++)
+		if (g->state[g->edge[i].to] != 2)
+			return g->edge[i].to;
+	return UINT32_MAX;
+}
 
-	path[depth++] = begin;
+/* Follows what a thread waits for. Without recursion: a chain can be as long as there are threads.
+ * Returns where the path meets itself, as a place in it; UINT32_MAX: it does not. */
+static uint32_t follow(struct graph *g, uint32_t begin)
+{
+	g->depth = 0;
+	g->path[g->depth++] = begin;
 	g->state[begin] = 1;
-	while (depth) {
-		uint32_t at = path[depth - 1], next = UINT32_MAX;
+	while (g->depth) {
+		uint32_t at = g->path[g->depth - 1], next = next_of(g, at), place = 0;
 
-		for (uint32_t i = 0; i < g->count && next == UINT32_MAX; i++)
-			if (g->edge[i].from == at && g->state[g->edge[i].to] != 2)
-				next = g->edge[i].to;
-		if (next != UINT32_MAX && g->state[next] == 1)
-			return next;
 		if (next == UINT32_MAX) {
 			g->state[at] = 2;
-			depth--;
-		} else {
-			g->state[next] = 1;
-			path[depth++] = next;
+			g->depth--;
+			continue;
 		}
+		if (g->state[next] == 1) {
+			while (g->path[place] != next)
+				place++;
+			return place;
+		}
+		g->state[next] = 1;
+		g->path[g->depth++] = next;
 	}
 	return UINT32_MAX;
 }
 
-/* The waits that are under way in the search, as one number. */
-static uint64_t mark_of(const struct ct_process *p, const struct graph *g)
+/* The waits in a circle as one number, wherever it was entered. */
+static uint64_t mark_of(const struct ct_process *p, const struct graph *g, uint32_t place)
 {
-	uint64_t mark = p->id;
+	uint64_t mark = 0;
 
-	for (uint32_t i = 0; i < p->slot_count; i++)
-		if (p->threads[i] && g->state[i] == 1)
-			mark = (mark ^ p->threads[i]->id ^ p->region->slots[i].wait.start) * 0x9e3779b97f4a7c15ull;
+	for (uint32_t i = place; i < g->depth; i++)
+		mark += (p->threads[g->path[i]]->id ^ p->region->slots[g->path[i]].wait.start) * 0x9e3779b97f4a7c15ull;
 	return mark | 1;
+}
+
+static void make_graph(struct ct_trace *t, struct ct_process *p, struct graph *g)
+{
+	for (uint32_t i = 0, waiters = 0; i < p->slot_count && waiters < WAITERS_MAX; i++)
+		if (p->threads[i] && ct_drain_waits(&p->region->slots[i])) {
+			edges_of(t, p, i, g);
+			waiters++;
+		}
 }
 
 static uint64_t find_in(struct ct_trace *t, struct ct_process *p, struct ct_reason *ret)
 {
-	struct graph g = { .state = calloc(p->slot_count, 1) };
-	uint32_t *path = calloc(p->slot_count + 1u, sizeof(*path));
+	struct graph g = { .first = calloc(p->slot_count, sizeof(*g.first)), .state = calloc(p->slot_count, 1),
+			   .path = calloc(p->slot_count + 1u, sizeof(*g.path)) };
 	uint64_t mark = 0;
 
-	for (uint32_t i = 0; i < p->slot_count && g.state && path; i++)
-		if (p->threads[i] && ct_drain_waits(&p->region->slots[i]))
-			edges_of(t, p, i, &g);
+	/* Slots without an edge must not seem to have one. */
+	for (uint32_t i = 0; g.first && i < p->slot_count; i++)
+		g.first[i] = UINT32_MAX;
+	if (g.first && g.state && g.path)
+		make_graph(t, p, &g);
 	for (uint32_t i = 0; i < g.count && !mark; i++) {
-		uint32_t at = g.state[g.edge[i].from] ? UINT32_MAX : follow(&g, g.edge[i].from, path);
+		uint32_t place = g.state[g.edge[i].from] ? UINT32_MAX : follow(&g, g.edge[i].from);
 		struct ct_wait w;
 
-		if (at == UINT32_MAX || !ct_drain_waiting(t, p, p->threads[at], &w))
+		if (place == UINT32_MAX || !ct_drain_waiting(t, p, p->threads[g.path[place]], &w))
 			continue;
-		mark = mark_of(p, &g);
-		*ret = (struct ct_reason){ .pid = (uint32_t)p->pid, .tid = (uint32_t)p->threads[at]->tid,
-					   .cause = w.cause, .start_ns = ct_process_ns(t, p, w.start) };
-		__builtin_memcpy(ret->thread, p->threads[at]->name, CT_NAME);
+		const struct ct_thread *th = p->threads[g.path[place]];
+
+		mark = mark_of(p, &g, place);
+		*ret = (struct ct_reason){ .pid = (uint32_t)p->pid, .tid = (uint32_t)th->tid, .cause = w.cause,
+					   .start_ns = ct_process_ns(t, p, w.start) };
+		memcpy(ret->thread, th->name, CT_NAME);
 	}
 	free(g.edge);
+	free(g.first);
 	free(g.state);
-	free(path);
+	free(g.path);
 	return mark;
 }
 

@@ -12,6 +12,7 @@
 #define PARTS      8u
 #define PIECE_MIN  4096u
 #define PIECE_MAX  (1u << 20)
+#define BROKEN_NS  100000000u
 
 static uint64_t memory_of(const struct ct_generation *g)
 {
@@ -123,12 +124,16 @@ void ct_flight_cut(struct ct_flight *f, uint64_t now_ns)
 	write_opening(f, g);
 }
 
+/* An opening that is large for the bound must not be all that is kept. */
 static bool is_due(const struct ct_flight *f, uint64_t now_ns)
 {
 	const struct ct_generation *g = f->current;
+	uint64_t body = ct_chunks_memory(&g->body), opening = ct_chunks_memory(&g->opening), age_ns = now_ns - g->begin_ns;
 
-	return g->broken || memory_of(g) >= f->options.bytes / PARTS ||
-	       (f->options.span_ns && now_ns - g->begin_ns >= f->options.span_ns / PARTS);
+	if (g->broken)
+		return age_ns >= BROKEN_NS;
+	return (body + opening >= f->options.bytes / PARTS && body >= opening) ||
+	       (f->options.span_ns && age_ns >= f->options.span_ns / PARTS);
 }
 
 static bool is_old(const struct ct_flight *f, const struct ct_generation *g, uint64_t now_ns)

@@ -114,6 +114,9 @@ static void hear_control(struct ct_collector *c)
 		return;
 	if (n == sizeof(m) && m.magic == CT_CONTROL_MAGIC && m.kind == CT_CONTROL_ENDED) {
 		c->flight.program_signal = WIFSIGNALED(m.status) ? WTERMSIG(m.status) : 0;
+		/* Its process ended before it was known how. */
+		if (c->trace.flight && c->flight.program_signal && !ct_collector_find(c, c->options.program))
+			ct_flight_died(c->trace.flight, c->options.program, c->flight.program_signal);
 		program_ended(c, true);
 	}
 	else

@@ -322,7 +322,8 @@ static int fill(struct ct_flight *f, struct ct_snapshot *s, const struct ct_reas
 		return -ENOMEM;
 	ct_alive_end(f->c, &w, s->now_ns);
 	struct ct_generation *begin = ct_flight_begin(f, s->now_ns);
-	int error = add_generations(s, begin);
+	/* The bound is less than what is alive takes. */
+	int error = begin->broken ? -ENOBUFS : add_generations(s, begin);
 
 	write_end_record(f, s, begin, &w);
 	ct_writer_close(&w);
