@@ -79,6 +79,8 @@ bool ct_command_stop(const struct ct_context *c);
 
 /* What the trace covers, the first lines of every report. */
 void ct_print_header(const struct ct_context *c, const struct ct_model *m);
+/* Why a snapshot was taken; nothing where it is none. */
+void ct_print_snapshot(const struct ct_out *o, const struct ct_model *m);
 /* One line if what is shown is only the last part of the time: see ct_lives_fit. */
 void ct_print_shortened(const struct ct_context *c, const struct ct_model *m, uint64_t bytes);
 /* Which filters are applied; part of the header. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "atomics.h"
+#include "flight.h"
 #include "process.h"
 
 #define PUBLISH      256u          /* events after which the ring's room is given back */
@@ -45,6 +46,14 @@ static enum verdict judge(struct ct_trace *t, struct ct_process *p, const struct
 	return e->end - ct_process_latest(t, p) < (uint64_t)(p->ticks_per_ms * FUTURE_MS) ? LATER : DAMAGED;
 }
 
+/* An interval that is over, and in which the thread left its CPU as far as it is known. */
+static bool is_wait(const struct ct_process *p, const struct ct_site *s)
+{
+	if (s->kind != CT_EVENT_INTERVAL || s->flags & (CT_EV_OPEN | CT_EV_NO_START | CT_EV_ABANDONED))
+		return false;
+	return s->flags & CT_EV_OFF_CPU || !(p->declared.features & CT_FEATURE_OFF_CPU);
+}
+
 static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, const struct ct_event *e,
 		uint32_t stack, uint64_t start_ns, uint64_t end_ns)
 {
@@ -67,6 +76,8 @@ static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, 
 	ct_events_add(&p->encoder, th->id, &site, start_ns, end_ns, e->result);
 	if (end_ns > th->last_end_ns)
 		th->last_end_ns = end_ns;
+	if (t->flight && end_ns - start_ns > t->flight->least_wait_ns && is_wait(p, &site))
+		ct_trigger_wait(t->flight, p, th, site.cause, e->start, start_ns, end_ns);
 }
 
 /* Whether an event was reserved after n and is complete. */

@@ -54,6 +54,8 @@ static void process_free(struct ct_process *p)
 	free(p->descriptors);
 	free(p->locks);
 	free(p->holder);
+	free((char *)p->declared.executable.p);
+	free((char *)p->declared.command.p);
 	ct_events_free(&p->encoder);
 	ct_buf_free(&p->after);
 	ct_map_free(&p->stacks);
@@ -93,6 +95,16 @@ static void set_clock(struct ct_trace *t, struct ct_process *p, const struct ct_
 	p->earliest_ticks = p->base.ticks > slack ? p->base.ticks - slack : 0;
 }
 
+/* For the generations of a flight recorder that are to come. */
+static void remember(struct ct_process *p, const struct ct_record_process_start *r)
+{
+	char *executable = strndup(r->executable.p, r->executable.n), *command = strndup(r->command.p, r->command.n);
+
+	p->declared = *r;
+	p->declared.executable = (struct ct_text){ executable, executable ? r->executable.n : 0 };
+	p->declared.command = (struct ct_text){ command, command ? r->command.n : 0 };
+}
+
 static void write_start(struct ct_trace *t, struct ct_process *p, const struct ct_header *header)
 {
 	char command[COMMAND];
@@ -113,6 +125,7 @@ static void write_start(struct ct_trace *t, struct ct_process *p, const struct c
 	if (!ct_proc_command(p->pid, command, sizeof(command)))
 		r.process_start.command = ct_text_of(command);
 	ct_writer_record(&t->writer, &r);
+	remember(p, &r.process_start);
 	if (!t->first_ns || start_ns < t->first_ns)
 		t->first_ns = start_ns;
 }
@@ -186,10 +199,8 @@ static uint32_t slots_used(const struct ct_process *p)
 	return used < p->slot_count ? used : p->slot_count;
 }
 
-static void counters_pass(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
+void ct_process_counters(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
 {
-	if (now_ns < p->counters_ns)
-		return;
 	p->counters_ns = now_ns + COUNTERS_NS;
 	for (uint32_t i = 0; i < p->slot_count && p->thread_count; i++)
 		if (p->threads[i]) {
@@ -218,7 +229,8 @@ unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t 
 	ct_ends_pass(t, p);
 	if (!p->counters_ns)
 		p->counters_ns = now_ns + COUNTERS_NS;
-	counters_pass(t, p, now_ns);
+	if (now_ns >= p->counters_ns)
+		ct_process_counters(t, p, now_ns);
 	ct_waiting_pass(t, p, now_ns);
 	flush_if_due(t, p, now_ns);
 	return fullest;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "env.h"
 #include "run.h"
 
 #define COLUMN 27
@@ -18,6 +19,13 @@ const struct ct_run_option ct_run_option_table[] = {
 	{ 'k', false, "stacks", "MODE", "call stacks: auto, fp, unwind, off (auto)", "auto fp unwind off" },
 	{ 'w', false, "watchdog", "DURATION", "report who waits for whom when no thread has made progress\n"
 	  "for so long: 10s", NULL },
+	{ 'f', false, "flight", "BOUNDS", "keep the last part in memory, such as 30s,256M, and write it\n"
+	  "when asked: see docs/flight.md", NULL },
+	{ 't', false, "trigger", "WHEN", "write a snapshot when: 'wait>50ms cause=mutex thread=w*',\n"
+	  "deadlock, 'lost>0'; may be given several times", NULL },
+	{ 'M', false, "max-snapshots", "N", "of those by triggers; 0: without bound (10)", NULL },
+	{ 'P', false, "snapshot-pause", "DURATION", "between two of those (10s)", NULL },
+	{ 'e', false, "snapshot-at-end", NULL, "write one when the program ends, however it does", NULL },
 	{ 'q', true, "quiet", NULL, "no summary at the end", NULL },
 	{ 'h', true, "help", NULL, "this text", NULL },
 	{ 'V', false, "version", NULL, "which version this is", NULL },
@@ -119,6 +127,22 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 			return 0;
 		snprintf(wrong, 256, "--stacks %.100s: none of auto, fp, unwind, off", value);
 		return -1;
+	case 'f':
+		o->flight_bounds = value;
+		return ct_flight_parse(value, &o->flight, wrong);
+	case 't':
+		if (o->trigger_words < CT_TRIGGERS_MAX)
+			o->trigger[o->trigger_words++] = value;
+		return ct_trigger_parse(value, &o->flight, wrong);
+	case 'M':
+		o->max_snapshots = value;
+		return ct_flight_parse_max(value, &o->flight, wrong);
+	case 'P':
+		o->snapshot_pause = value;
+		return ct_flight_parse_pause(value, &o->flight, wrong);
+	case 'e':
+		o->flight.at_end = true;
+		return 0;
 	case 'q':
 		o->quiet = true;
 		return 0;
@@ -132,10 +156,39 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 	return -1;
 }
 
+/* Of the flight recorder, where the command line says nothing. */
+static int take_environment(struct ct_run_options *o, char wrong[256])
+{
+	const struct {
+		const char *name;
+		int option;
+		bool given;
+	} variables[] = {
+		{ CT_ENV_TRIGGER, 't', o->trigger_words != 0 },
+		{ CT_ENV_MAX_SNAPSHOTS, 'M', o->max_snapshots },
+		{ CT_ENV_SNAPSHOT_PAUSE, 'P', o->snapshot_pause },
+		{ CT_ENV_SNAPSHOT_AT_END, 'e', o->flight.at_end },
+	};
+	const char *bounds = getenv(CT_ENV_FLIGHT);
+
+	if (!o->flight.on && bounds && *bounds && take('f', bounds, o, wrong))
+		return -1;
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]) && o->flight.on; i++) {
+		const char *value = getenv(variables[i].name);
+
+		if (value && *value && !variables[i].given && (variables[i].option != 'e' || strcmp(value, "0")) &&
+		    take(variables[i].option, value, o, wrong))
+			return -1;
+	}
+	return 0;
+}
+
 int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_wrong[256])
 {
 	struct option options[OPTIONS] = { 0 };
 	struct ct_run_options o = { 0 };
+
+	ct_flight_defaults(&o.flight);
 
 	for (size_t i = 0; ct_run_option_table[i].name; i++)
 		options[i] = (struct option){ ct_run_option_table[i].name,
@@ -152,6 +205,17 @@ int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_w
 		}
 		if (take(option, optarg, &o, ret_wrong))
 			return -1;
+	}
+	if (take_environment(&o, ret_wrong))
+		return -1;
+	if (!o.flight.on && (o.trigger_words || o.max_snapshots || o.snapshot_pause || o.flight.at_end)) {
+		snprintf(ret_wrong, 256, "--trigger, --max-snapshots, --snapshot-pause and --snapshot-at-end are of --flight");
+		return -1;
+	}
+	if (o.flight.on && o.watchdog_ns) {
+		snprintf(ret_wrong, 256, "--watchdog reads the trace's file, of which there is none with --flight: "
+			 "--trigger deadlock says the same");
+		return -1;
 	}
 	if (optind == argc) {
 		snprintf(ret_wrong, 256, "no program given (--help shows the options)");

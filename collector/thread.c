@@ -111,7 +111,7 @@ static void name_from_slot(struct ct_trace *t, struct ct_process *p, struct ct_t
 	set_name(t, th, name);
 }
 
-static void poll_schedstat(struct ct_process *p, struct ct_thread *th)
+void ct_thread_poll(struct ct_process *p, struct ct_thread *th)
 {
 	uint64_t cpu_ns, delay_ns;
 
@@ -132,7 +132,7 @@ static void poll_proc(struct ct_trace *t, struct ct_process *p, struct ct_thread
 	if (t->proc_tokens < 2)
 		return;
 	t->proc_tokens -= 2;
-	poll_schedstat(p, th);
+	ct_thread_poll(p, th);
 	if (!ct_proc_comm(p->pid, th->tid, comm))
 		set_name(t, th, comm);
 	th->poll_period_ms = th->busy ? POLL_MIN_MS : th->poll_period_ms * 2;
@@ -250,19 +250,18 @@ static uint64_t end_of(struct ct_trace *t, struct ct_process *p, struct ct_threa
 	return end_ns > th->last_end_ns ? end_ns : th->last_end_ns;
 }
 
-static void write_end(struct ct_trace *t, struct ct_process *p, const struct ct_thread *th, int process_how,
-		      uint64_t end_ns)
+void ct_thread_end_record(const struct ct_process *p, const struct ct_thread *th, int process_how, uint64_t end_ns,
+			  struct ct_record *ret)
 {
 	uint64_t cpu_ns = ct_load(&p->region->slots[th->slot].cpu_ns);
-	struct ct_record r = { .type = CT_RECORD_THREAD_END, .thread_end = {
+
+	*ret = (struct ct_record){ .type = CT_RECORD_THREAD_END, .thread_end = {
 		.thread = th->id,
 		.end_ns = end_ns,
 		.cpu_ns = cpu_ns && cpu_ns <= end_ns ? cpu_ns : th->cpu_ns,
 		.run_delay_ns = th->run_delay_ns,
 		.how = process_how == CT_END_TRACE ? CT_END_TRACE : CT_END_EXIT,
 	} };
-
-	ct_process_record_after(t, p, &r);
 }
 
 void ct_thread_look(struct ct_trace *t, struct ct_process *p, uint32_t slot)
@@ -276,6 +275,7 @@ void ct_thread_look(struct ct_trace *t, struct ct_process *p, uint32_t slot)
 void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, int process_how, uint64_t end_ns)
 {
 	uint32_t state = ct_load_acquire(&p->region->slot_state[slot]);
+	struct ct_record r;
 
 	ct_thread_look(t, p, slot);
 	struct ct_thread *th = p->threads[slot];
@@ -283,7 +283,7 @@ void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, i
 	if (!th)
 		return;
 	if (process_how >= 0)
-		poll_schedstat(p, th);
+		ct_thread_poll(p, th);
 	/* Everything in the ring is older than this moment. */
 	ct_trace_sync(t);
 	ct_drain(t, p, th, process_how != CT_END_TRACE);
@@ -301,7 +301,8 @@ void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, i
 	ct_counters_loss(t, p, th);
 	if (th->last_end_ns > thread_end_ns)
 		thread_end_ns = th->last_end_ns;
-	write_end(t, p, th, process_how, thread_end_ns);
+	ct_thread_end_record(p, th, process_how, thread_end_ns, &r);
+	ct_process_record_after(t, p, &r);
 	if (process_how < 0)
 		free_slot(p, slot, th->consumed);
 	p->threads[slot] = NULL;

@@ -204,7 +204,7 @@ static void write_holders(struct ct_trace *t, struct ct_process *p, const struct
 	size_t bytes = s->holder_count * sizeof(s->holder[0]);
 	struct ct_holder *copy;
 
-	if (s->holder_count == p->holder_count && (!bytes || !memcmp(s->holder, p->holder, bytes)))
+	if (s->holder_count == p->holder_count && p->holders_generation == t->generation && (!bytes || !memcmp(s->holder, p->holder, bytes)))
 		return;
 	for (uint32_t i = 0; i < s->holder_count || !i; i++) {
 		const struct ct_holder *h = s->holder_count ? &s->holder[i] : &nobody;
@@ -219,6 +219,7 @@ static void write_holders(struct ct_trace *t, struct ct_process *p, const struct
 
 		ct_writer_record(&t->writer, &r);
 	}
+	p->holders_generation = t->generation;
 	copy = realloc(p->holder, bytes + 1);
 	if (!copy)
 		return;
@@ -226,6 +227,22 @@ static void write_holders(struct ct_trace *t, struct ct_process *p, const struct
 		memcpy(copy, s->holder, bytes);
 	p->holder = copy;
 	p->holder_count = s->holder_count;
+}
+
+uint32_t ct_waiting_holders(struct ct_process *p, const struct ct_wait *w, struct ct_holder *ret, uint32_t room)
+{
+	struct snapshot s = { .lock_count = 0 };
+
+	want(&s, w);
+	if (!s.lock_count)
+		return 0;
+	ask_lock(p, &s, &s.lock[0]);
+	if (s.lock[0].rwlock)
+		ask_readers(p, &s);
+	uint32_t n = s.holder_count < room ? s.holder_count : room;
+
+	memcpy(ret, s.holder, n * sizeof(*ret));
+	return n;
 }
 
 /* --- passes --- */
@@ -250,7 +267,8 @@ static void look(struct ct_trace *t, struct ct_process *p, struct snapshot *s, s
 	if (waits)
 		want(s, &w);
 	/* The rest is said by the thread's OPEN event. */
-	if (final || (waits && th->waiting_start == w.start && th->waiting_call == w.call))
+	if (final || (waits && th->waiting_start == w.start && th->waiting_call == w.call &&
+		      th->waiting_generation == t->generation))
 		return;
 	if (waits)
 		write_waiting(t, p, th, &w, now_ns);
@@ -258,6 +276,7 @@ static void look(struct ct_trace *t, struct ct_process *p, struct snapshot *s, s
 		write_over(t, th, now_ns);
 	th->waiting_start = waits ? w.start : 0;
 	th->waiting_call = waits ? w.call : CT_CALL_NONE;
+	th->waiting_generation = t->generation;
 }
 
 /* Whether all are still in the waits that were just looked at. */

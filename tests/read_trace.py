@@ -25,7 +25,7 @@ LAYOUT = {
     4: ("PROCESS_START", "U process, U pid, U parent_pid, U start_ns, T executable, T command, "
                          "U ticks_per_ms, U min_ns, U features"),
     5: ("PROCESS_END", "U process, U end_ns, U how, S status"),
-    6: ("THREAD_START", "U thread, U process, U tid, U start_ns, U pthread, U routine, T name"),
+    6: ("THREAD_START", "U thread, U process, U tid, U start_ns, U pthread, U routine, T name, U cpu_ns, U run_delay_ns"),
     7: ("THREAD_NAME", "U thread, T name"),
     8: ("THREAD_END", "U thread, U end_ns, U cpu_ns, U run_delay_ns, U how"),
     9: ("MODULE", "U module, U process, U start, U end, U bias, U epoch_first, U epoch_last, T path, "

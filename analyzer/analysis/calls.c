@@ -24,7 +24,7 @@ static int take_batch(const struct ct_model *m, const struct ct_events_decoder *
 			continue;
 		struct ct_call_event e = { thread, process, s, c->start_ns, c->end_ns, c->result };
 
-		if (m->window) {
+		if (m->clip) {
 			if (e.end_ns <= m->from_ns || e.start_ns >= m->to_ns)
 				continue;
 			e.start_ns = e.start_ns < m->from_ns ? m->from_ns : e.start_ns;
@@ -72,7 +72,7 @@ int ct_calls_read(const struct ct_model *m, struct ct_reader *r, ct_call_taker *
 		uint32_t process = ct_table_get(&m->process_by_id, c.header.process) - 1;
 
 		if (c.header.kind != CT_CHUNK_EVENTS || process == CT_NO || !m->process[process].selected ||
-		    (m->window && (c.header.last_ns < m->from_ns || c.header.first_ns > m->to_ns)))
+		    (m->clip && (c.header.last_ns < m->from_ns || c.header.first_ns > m->to_ns)))
 			continue;
 		error = ct_reader_payload(r, &c, &payload);
 		if (!error)

@@ -59,6 +59,30 @@ static int define(struct ct_check *k, struct ct_table *table, const char *what, 
 	return ct_table_put(table, key, 1);
 }
 
+/* Defines an id that may come again if it means the same: hash says what. */
+static int define_again(struct ct_check *k, struct ct_table *table, const char *what, uint64_t process, uint64_t id,
+			uint64_t hash)
+{
+	uint64_t key = ct_pair((uint32_t)process, (uint32_t)id);
+	uint32_t value = (uint32_t)ct_mix(hash) | 1, before = ct_table_get(table, key);
+
+	if (!before || !id || id > UINT32_MAX || process > UINT32_MAX)
+		return define(k, table, what, process, id) ?: ct_table_put(table, key, value);
+	if (before != value)
+		ct_violation(k, "%s %llu is defined a second time, as another one", what, (unsigned long long)id);
+	return 0;
+}
+
+static uint64_t hash_stack(const struct ct_record_stack *r)
+{
+	struct ct_span packed = r->frames.packed;
+	uint64_t hash = r->epoch, frame;
+
+	while (!ct_get_varint(&packed, &frame))
+		hash = ct_mix(hash ^ frame) + 1;
+	return hash;
+}
+
 static void need_process(struct ct_check *k, const char *what, uint64_t process)
 {
 	if (!ct_table_get(&k->processes, process))
@@ -168,10 +192,12 @@ static int check_record(struct ct_check *k, const struct ct_record *r)
 		return check_module(k, &r->module);
 	case CT_RECORD_STACK:
 		need_process(k, "STACK", r->stack.process);
-		return define(k, &k->stacks, "stack", r->stack.process, r->stack.stack);
+		return define_again(k, &k->stacks, "stack", r->stack.process, r->stack.stack, hash_stack(&r->stack));
 	case CT_RECORD_DESCRIPTOR:
 		need_process(k, "DESCRIPTOR", r->descriptor.process);
-		return define(k, &k->descriptors, "descriptor", r->descriptor.process, r->descriptor.descriptor);
+		/* What is known of one can have become less. */
+		return define_again(k, &k->descriptors, "descriptor", r->descriptor.process, r->descriptor.descriptor,
+				    (uint64_t)r->descriptor.fd);
 	case CT_RECORD_COUNTERS:
 		need_thread(k, "COUNTERS", r->counters.thread);
 		if (!ct_table_get(&k->calls, r->counters.call))

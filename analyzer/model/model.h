@@ -55,7 +55,8 @@ struct ct_thread_info {
 	uint32_t id, process;
 	uint64_t tid, pthread, routine;
 	uint64_t start_ns, end_ns;
-	uint64_t cpu_ns, run_delay_ns;
+	uint64_t cpu_ns, run_delay_ns; /* since start_ns */
+	uint64_t cpu_before_ns, run_delay_before_ns;
 	uint64_t dropped;             /* events lost */
 	char *name;                   /* "" if not known */
 	uint8_t how;
@@ -233,6 +234,8 @@ struct ct_model {
 	uint64_t start_ns, end_ns;     /* what the trace covers */
 	uint64_t from_ns, to_ns;       /* what was asked for of it */
 	bool window;                   /* --from or --to was given */
+	bool clip;                     /* what is outside of from_ns and to_ns is cut off: by the window, or since
+					* a snapshot begins after its threads */
 	struct ct_filter *filter;      /* of --object and --site; NULL: all sites (filter.h) */
 	char complaint[160];           /* what ct_model_load's -EINVAL is about */
 	bool has_sched;                /* running and ready times are known */

@@ -297,7 +297,7 @@ static bool clip(struct ct_model *m, struct span *in, uint64_t *start_ns, uint64
 		m->bad_events++;
 		return false;
 	}
-	if (!m->window)
+	if (!m->clip)
 		return true;
 	if (*end_ns < from_ns || *start_ns >= to_ns || (*end_ns == from_ns && *start_ns < *end_ns)) {
 		in->outside++;
@@ -315,7 +315,7 @@ static int take_block(struct ct_model *m, struct ct_event_pass *pass, const stru
 {
 	const uint64_t min_ns = m->options->min_ns;
 	struct ct_thread_info *t = &m->thread[thread];
-	const bool joined = t->selected && ct_states_of(m, thread), clipped = m->window || b->odd;
+	const bool joined = t->selected && ct_states_of(m, thread), clipped = m->clip || b->odd;
 
 	for (uint32_t i = 0; i < n; i++) {
 		struct ct_resolved *r = &pass->resolved[b->site[i]];
@@ -357,7 +357,7 @@ static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_
 	if (all.last_ns > pass->last_ns)
 		pass->last_ns = all.last_ns;
 	/* Of a window only what is in it: whether chunks outside are read makes no difference. */
-	if (!m->window)
+	if (!m->clip)
 		in = all;
 	if (in.first_ns < t->first_ns)
 		t->first_ns = in.first_ns;

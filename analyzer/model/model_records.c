@@ -136,6 +136,8 @@ static int take_thread_start(struct ct_model *m, const struct ct_record_thread_s
 	t->pthread = r->pthread;
 	t->routine = r->routine;
 	t->start_ns = r->start_ns;
+	t->cpu_before_ns = r->cpu_ns;
+	t->run_delay_before_ns = r->run_delay_ns;
 	return ct_model_text(&t->name, r->name);
 }
 
@@ -156,8 +158,8 @@ static int take_thread_end(struct ct_model *m, const struct ct_record_thread_end
 
 	t->ended = true;
 	t->end_ns = r->end_ns;
-	t->cpu_ns = r->cpu_ns;
-	t->run_delay_ns = r->run_delay_ns;
+	t->cpu_ns = r->cpu_ns > t->cpu_before_ns ? r->cpu_ns - t->cpu_before_ns : 0;
+	t->run_delay_ns = r->run_delay_ns > t->run_delay_before_ns ? r->run_delay_ns - t->run_delay_before_ns : 0;
 	t->how = (uint8_t)r->how;
 	if (r->end_ns > m->end_ns)
 		m->end_ns = r->end_ns;

@@ -31,6 +31,8 @@ json_t *ct_json_trace(const struct ct_context *c, const struct ct_model *m)
 	ct_json_number(o, "lost_switches", m->lost[CT_LOSS_SWITCHES]);
 	ct_json_number(o, "start_real_ns", c->reader.header.start_real_ns);
 	ct_json_number(o, "file_bytes", c->reader.file_bytes);
+	if (*ct_model_meta(m, "snapshot"))
+		ct_json_text(o, "snapshot", ct_model_meta(m, "snapshot"));
 	for (uint32_t i = 0; i < m->process_count; i++)
 		ct_json_append(commands, json_string(m->process[i].command));
 	ct_json_set(o, "commands", commands);
