@@ -171,7 +171,12 @@ static int prepare(struct ct_collector *c)
 		expand_out(c);
 	/* Last, so that no file is left behind by another failure. */
 	error = ct_writer_open(&c->trace.writer, c->options.out);
-	return error ? fail(c, c->options.out, error) : 0;
+	if (error)
+		return fail(c, c->options.out, error);
+	if (!realpath(c->options.out, c->out_path))
+		snprintf(c->out_path, sizeof(c->out_path), "%s", c->options.out);
+	ct_commands_open(c);
+	return 0;
 }
 
 /* The program waits for the process that it started to end, which does so when the
@@ -284,6 +289,7 @@ int main(int argc, char **argv)
 	announce(c, ready);
 	ct_meta_write(c);
 	ct_collector_loop(c);
+	ct_commands_close(c);
 	/* Nobody was ever traced and nobody asks: the file is of no use. */
 	if (!c->trace.last_process && c->control < 0)
 		ct_writer_discard(&c->trace.writer, c->options.out);

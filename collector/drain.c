@@ -64,6 +64,7 @@ static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, 
 		site.object = ct_intern_descriptor(t, p, e->object);
 	if (site.object_kind == CT_OBJECT_FD)
 		ct_ends_event(t, p, e, end_ns - start_ns);
+	p->events++;
 	ct_events_add(&p->encoder, th->id, &site, start_ns, end_ns, e->result);
 	if (end_ns > th->last_end_ns)
 		th->last_end_ns = end_ns;
@@ -79,7 +80,7 @@ static bool later_one_ready(const struct ct_slot *s, uint64_t n, uint64_t reserv
 }
 
 /* Event n is not there. Whether to go on after it. */
-static bool skip_hole(struct ct_trace *t, struct ct_thread *th, const struct ct_slot *s, uint64_t n, bool final)
+static bool skip_hole(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, const struct ct_slot *s, uint64_t n, bool final)
 {
 	uint64_t reserved = ct_load(&s->reserved_events);
 
@@ -99,6 +100,7 @@ static bool skip_hole(struct ct_trace *t, struct ct_thread *th, const struct ct_
 	th->hole_since_ns = 0;
 	th->lost++;
 	t->lost++;
+	p->lost++;
 	return true;
 }
 
@@ -111,7 +113,7 @@ uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th
 		const struct ct_event *shared = &s->ring[n % CT_RING_EVENTS];
 
 		if (ct_load_acquire(&shared->seq) != n + 1) {
-			if (!skip_hole(t, th, s, n, final))
+			if (!skip_hole(t, p, th, s, n, final))
 				break;
 			continue;
 		}
@@ -128,6 +130,7 @@ uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th
 		} else {
 			th->damaged++;
 			t->lost++;
+			p->lost++;
 		}
 		if ((n - first) % PUBLISH == PUBLISH - 1)
 			ct_store_release(&s->consumed, n + 1);

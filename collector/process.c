@@ -131,6 +131,8 @@ int ct_process_start(struct ct_trace *t, struct ct_region *region, const struct 
 	}
 	p->id = ++t->last_process;
 	p->pid = pid;
+	p->parent_pid = (pid_t)header->parent_pid;
+	memcpy(p->executable, header->executable, sizeof(p->executable));
 	p->pidfd = pidfd;
 	p->region = region;
 	p->region_bytes = header->region_bytes;
@@ -186,11 +188,20 @@ static uint32_t slots_used(const struct ct_process *p)
 	return used < p->slot_count ? used : p->slot_count;
 }
 
+static void rate(struct ct_process *p, uint64_t now_ns)
+{
+	if (p->rated_ns && now_ns > p->rated_ns)
+		p->events_per_s = (uint64_t)((double)(p->events - p->rated_events) * 1e9 / (double)(now_ns - p->rated_ns));
+	p->rated_events = p->events;
+	p->rated_ns = now_ns;
+}
+
 static void counters_pass(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
 {
 	if (now_ns < p->counters_ns)
 		return;
 	p->counters_ns = now_ns + COUNTERS_NS;
+	rate(p, now_ns);
 	for (uint32_t i = 0; i < p->slot_count && p->thread_count; i++)
 		if (p->threads[i]) {
 			ct_counters_thread(t, p, p->threads[i]);

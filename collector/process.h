@@ -87,7 +87,7 @@ struct ct_descriptor_seen {
 
 struct ct_process {
 	uint32_t id;           /* in the trace */
-	pid_t pid;
+	pid_t pid, parent_pid;
 	int pidfd;             /* owned; -1: probed with kill() */
 	struct ct_region *region; /* mapped; owned */
 	uint64_t region_bytes;
@@ -101,6 +101,9 @@ struct ct_process {
 	struct ct_events_encoder encoder;
 	bool flushed;
 	uint64_t events_since_ns;
+	char executable[sizeof(((struct ct_region *)0)->executable)];
+	uint64_t events, lost; /* so far */
+	uint64_t rated_events, rated_ns, events_per_s; /* of the second before rated_ns */
 	struct ct_buf after;   /* records that must stand behind the events gathered so far */
 	uint32_t after_count;
 	struct ct_map stacks;  /* word in the arena -> trace id */
