@@ -73,6 +73,8 @@ struct ct_collector {
 	struct ct_asker asker[CT_ASKERS_MAX];
 	unsigned int next_asker;
 	char out_path[PATH_MAX];  /* the output's, whole where it is known */
+	struct ct_recording recording; /* what was wanted of all processes */
+	bool recording_set;       /* it was */
 	uint32_t refused;
 	char refused_text[128];
 };

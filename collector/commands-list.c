@@ -56,6 +56,7 @@ static void put_process(FILE *to, struct ct_process *p, uint64_t now_ns)
 	put(to, "events", p->events);
 	put(to, "events_per_s", p->events_per_s);
 	put(to, "lost", p->lost);
+	ct_json_recording(to, &p->recording);
 }
 
 static void put_collector(FILE *to, const struct ct_collector *c, uint64_t now_ns)

@@ -19,6 +19,9 @@
 const struct ct_verb ct_verbs[] = {
 	{ "list", ct_command_list },
 	{ "status", ct_command_status },
+	{ "start", ct_command_start },
+	{ "stop", ct_command_stop },
+	{ "set", ct_command_set },
 	{ NULL, NULL },
 };
 

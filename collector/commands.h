@@ -14,6 +14,10 @@
  *
  *   list      the collector, and each process that it traces
  *   status    pid=PID [threads=N]: a process in detail, with its threads and their waits
+ *   start     [pid=PID [tree=1]]: records all families; of the process, those that descend
+ *             from it too, or without a pid of all, and those to come
+ *   stop      likewise: records nothing
+ *   set       likewise: [families=LIST|all|none] [min_ns=N] [stacks=MODE]
  */
 #ifndef CT_COMMANDS_H
 #define CT_COMMANDS_H
@@ -22,6 +26,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+
+#include "recording.h"
 
 #define CT_REQUEST_BYTES 8192u
 #define CT_REQUEST_ARGUMENTS 32u
@@ -76,5 +82,13 @@ void ct_commands_close(struct ct_collector *c);
 
 int ct_command_list(struct ct_collector *c, const struct ct_request *q, struct ct_answer *a);
 int ct_command_status(struct ct_collector *c, const struct ct_request *q, struct ct_answer *a);
+
+/* --- commands-set.c --- */
+
+int ct_command_start(struct ct_collector *c, const struct ct_request *q, struct ct_answer *a);
+int ct_command_stop(struct ct_collector *c, const struct ct_request *q, struct ct_answer *a);
+int ct_command_set(struct ct_collector *c, const struct ct_request *q, struct ct_answer *a);
+/* As members of a process: what of it is recorded. */
+void ct_json_recording(FILE *to, const struct ct_recording *r);
 
 #endif

@@ -48,6 +48,12 @@ static enum verdict judge(struct ct_trace *t, struct ct_process *p, const struct
 static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, const struct ct_event *e,
 		uint32_t stack, uint64_t start_ns, uint64_t end_ns)
 {
+	/* A call that ended while it was declared that nothing is recorded: see recording.h. */
+	if (end_ns <= th->piece_end_ns && end_ns > th->piece_start_ns) {
+		end_ns = th->piece_start_ns;
+		if (start_ns > end_ns)
+			start_ns = end_ns;
+	}
 	struct ct_site site = {
 		.kind = e->kind,
 		.cause = e->cause,
@@ -165,10 +171,27 @@ bool ct_drain_waits(const struct ct_slot *s)
 	return ct_load(&s->wait.call) != 0;
 }
 
+uint64_t ct_drain_start(const struct ct_process *p, const struct ct_wait *w)
+{
+	uint64_t start = ct_load(&w->start);
+
+	if (start)
+		return start;
+	return p->recording.off & ct_family_bit(w->cause) ? 0 : p->on_ticks;
+}
+
+bool ct_drain_recorded(const struct ct_process *p, const struct ct_thread *th, struct ct_wait *ret)
+{
+	return read_wait(&p->region->slots[th->slot], ret) && ret->call && ret->start;
+}
+
 static bool event_of_wait(const struct ct_process *p, const struct ct_thread *th, struct ct_wait *w,
 			  struct ct_event *ret)
 {
 	if (!read_wait(&p->region->slots[th->slot], w) || !w->call)
+		return false;
+	w->start = ct_drain_start(p, w);
+	if (!w->start)
 		return false;
 	*ret = (struct ct_event){
 		.start = w->start,
@@ -215,4 +238,16 @@ void ct_drain_wait(struct ct_trace *t, struct ct_process *p, struct ct_thread *t
 		end_ns = start_ns;
 	}
 	add(t, p, th, &e, w.stack ? ct_intern_stack(t, p, w.stack) : ct_intern_ip(t, p, w.ip), start_ns, end_ns);
+}
+
+void ct_drain_switched(struct ct_trace *t, struct ct_process *p, uint32_t families, uint64_t end_ns)
+{
+	for (uint32_t i = 0; i < p->slot_count && p->thread_count; i++) {
+		struct ct_thread *th = p->threads[i];
+		struct ct_wait w;
+
+		/* It will say nothing of it itself. */
+		if (th && read_wait(&p->region->slots[i], &w) && w.call && !w.start && ct_family_bit(w.cause) & families)
+			ct_drain_wait(t, p, th, CT_EV_OPEN, end_ns);
+	}
 }

@@ -138,6 +138,8 @@ int ct_process_start(struct ct_trace *t, struct ct_region *region, const struct 
 	p->region_bytes = header->region_bytes;
 	ct_trace_sync(t);
 	set_clock(t, p, header);
+	p->no_rseq = !(header->features & CT_FEATURE_OFF_CPU);
+	ct_recording_read(p);
 	write_start(t, p, header);
 	t->processes++;
 	*ret = p;
@@ -211,6 +213,15 @@ static void counters_pass(struct ct_trace *t, struct ct_process *p, uint64_t now
 	ct_counters_loss(t, p, NULL);
 }
 
+void ct_process_drain(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
+{
+	uint32_t used = slots_used(p);
+
+	ct_intern_descriptors(t, p);
+	for (uint32_t i = 0; i < used; i++)
+		ct_thread_pass(t, p, i, now_ns);
+}
+
 unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
 {
 	uint32_t used = slots_used(p);
@@ -231,6 +242,7 @@ unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t 
 		p->counters_ns = now_ns + COUNTERS_NS;
 	counters_pass(t, p, now_ns);
 	ct_waiting_pass(t, p, now_ns);
+	ct_recording_pass(p, now_ns);
 	flush_if_due(t, p, now_ns);
 	return fullest;
 }

@@ -82,6 +82,8 @@ OPEN_FIXED(creat64, creat, (const char *path, mode_t mode), path, mode)
 		if (CT_LIKELY(ct_prepare(&v, CT_CALL_close, CT_CAUSE_FILE, CT_OBJECT_FD, (uint32_t)fd))) { \
 			id = ct_fd_closing(fd); \
 			ct_start(&v, __builtin_return_address(0)); \
+		} else { \
+			ct_fd_forget(fd); \
 		} \
 		int r = ct_real.symbol(fd); \
 		ct_thread.bad_close = r < 0; \
@@ -123,7 +125,7 @@ ON_FD_(eventfd_write, eventfd_write, ct_fd_written_to(&v, fd, ct_end_io(&v, CT_R
 #define SEEK(symbol, type) \
 	CT_EXPORT type symbol(int fd, type at, int whence) \
 	{ \
-		struct ct_slot *slot = ct_begin_quick(CT_CALL_lseek); \
+		struct ct_slot *slot = ct_begin_quick(CT_CALL_lseek, CT_CAUSE_FILE); \
 		struct ct_interval v; \
 		if (CT_LIKELY(slot != NULL)) { \
 			type q = ct_real.symbol(fd, at, whence); \
@@ -150,6 +152,8 @@ SEEK(__lseek, off_t)
 			if (from != fd && fd >= 0 && ct_fd_known(fd)) \
 				id = ct_fd_closing(fd); \
 			ct_start(&v, __builtin_return_address(0)); \
+		} else if (from != fd) { \
+			ct_fd_forget(fd); \
 		} \
 		int r = ct_real.symbol(__VA_ARGS__); \
 		ct_end_closed(&v, fd, id, CT_RESULT(r)); \

@@ -137,7 +137,7 @@ static inline bool is_easy(const struct ct_slot *slot, const pthread_mutex_t *m)
 	uint16_t both;
 
 	__builtin_memcpy(&both, filter_of(m), sizeof(both));
-	return !(both | ct_load(&m->__data.__lock) | slot->wait.call) && may_try(m) && ct_state.rseq;
+	return !(both | ct_load(&m->__data.__lock) | slot->wait.call) && may_try(m);
 }
 
 static CT_COLD int mutex_lock_carefully(pthread_mutex_t *m)
@@ -182,6 +182,15 @@ static CT_COLD int mutex_lock_hot(struct ct_slot *slot, pthread_mutex_t *m)
 	return mutex_lock_contended(m);
 }
 
+/* Not recorded, or without rseq. Where it is not recorded one that is taken is waited for
+ * where the collector can see it, in case it is asked for before that ends. */
+static __attribute__((noinline)) int mutex_lock_off(struct ct_slot *slot, pthread_mutex_t *m)
+{
+	if (!ct_is_off(CT_CAUSE_MUTEX))
+		return mutex_lock_hot(slot, m);
+	return ct_load(&m->__data.__lock) ? mutex_lock_contended(m) : ct_real.pthread_mutex_lock(m);
+}
+
 static CT_COLD void suspect(const pthread_mutex_t *m)
 {
 	ct_store(&filter_of(m)->suspect, SUSPECT);
@@ -194,6 +203,8 @@ CT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 	ct_prefetch_write(&m->__data.__lock);
 	if (CT_UNLIKELY(!slot))
 		return mutex_lock_carefully(m);
+	if (CT_UNLIKELY(!ct_is_quick(CT_CAUSE_MUTEX)))
+		return mutex_lock_off(slot, m);
 	if (CT_UNLIKELY(!is_easy(slot, m)))
 		return mutex_lock_hot(slot, m);
 	ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_lock]);

@@ -19,6 +19,9 @@ void ct_write_event(struct ct_slot *slot, const struct ct_event *event)
 	 * with its parent's slot. */
 	if (CT_UNLIKELY(is_parents() || slot != ct_thread.slot))
 		return;
+	/* A call that began before the switch is written, what it tells of others' waits is not. */
+	if (CT_UNLIKELY(ct_is_off(event->cause)) && event->kind != CT_EVENT_INTERVAL)
+		return;
 
 	uint64_t pending = ct_load(&slot->reserved_events) - ct_load(&slot->consumed);
 
@@ -139,12 +142,75 @@ CT_COLD void ct_write_waiting_wake(uint16_t call, uint8_t cause, const void *obj
 	write_waking(CT_EVENT_INTERVAL, CT_EV_OFF_CPU, call, cause, object, start, 0);
 }
 
+/* When calls with a cause were switched on; 0: they are off. The collector wrote the one
+ * before the other. */
+static uint64_t since_switch(uint8_t cause)
+{
+	return ct_load_acquire(&ct_live.off) & ct_family_bit(cause) ? 0 : ct_load(&ct_live.on_ticks);
+}
+
+__attribute__((noinline)) int ct_prepare_silent(struct ct_interval *v, uint16_t call, uint8_t cause, uint8_t object_kind,
+						uint64_t object)
+{
+	struct ct_slot *slot = v->slot;
+	struct ct_wait *w = &slot->wait;
+
+	v->slot = v->silent = NULL;
+	/* In a handler: the wait that it interrupted is recorded, and stays. */
+	if (w->call && w->start)
+		return 0;
+	v->silent = slot;
+	v->object = object;
+	v->call = call;
+	v->cause = cause;
+	v->object_kind = object_kind;
+	/* No sequence number: who begins and ends so fast that the collector reads half of each
+	 * does not wait. call is last, so that the rest is valid when it is seen. */
+	ct_store(&w->call, CT_CALL_NONE);
+	w->start = 0;
+	w->cause = cause;
+	w->object_kind = object_kind;
+	w->object = object;
+	w->aux = w->ip = 0;
+	w->frame = (uint64_t)v;
+	w->stack = w->owner = 0;
+	ct_store_release(&w->call, call);
+	return 0;
+}
+
+__attribute__((noinline)) void ct_end_silent(struct ct_interval *v, int64_t result)
+{
+	struct ct_slot *slot = v->silent;
+	struct ct_wait *w = &slot->wait;
+
+	/* A handler may have forked meanwhile, or begun a silent call in the place of this one. */
+	if (slot != ct_thread.slot)
+		return;
+	if (w->frame == (uint64_t)v)
+		ct_store(&w->call, CT_CALL_NONE);
+	uint64_t start = since_switch(v->cause), end;
+
+	if (CT_LIKELY(!start))
+		return;
+	end = ct_ticks();
+	if (end < start || end - start < ct_load(&ct_live.min_ticks))
+		return;
+	v->start = start;
+	v->aux = 0;
+	v->stack = v->owner = 0;
+	v->slot = slot;
+	ct_write(v, end, 1, result);
+	v->slot = NULL;
+}
+
 /* Writes the published wait, which its wrapper will not. */
 static void write_left(struct ct_slot *slot, uint64_t end, uint8_t flags)
 {
 	struct ct_wait *w = &slot->wait;
+	/* One that is not recorded: at most from the switch on. */
+	uint64_t start = w->start ? w->start : since_switch(w->cause);
 	struct ct_event e = {
-		.start = w->start,
+		.start = start,
 		.end = end,
 		.object = w->object,
 		.aux = w->aux,
@@ -159,6 +225,8 @@ static void write_left(struct ct_slot *slot, uint64_t end, uint8_t flags)
 	};
 
 	ct_store(&w->call, CT_CALL_NONE);
+	if (!start || end < start)
+		return;
 	if (e.object_kind == CT_OBJECT_FD)
 		ct_descriptor(&e, false);
 	ct_write_event(slot, &e);

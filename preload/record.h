@@ -20,7 +20,8 @@
 #pragma GCC visibility push(hidden)
 
 struct ct_interval {
-	struct ct_slot *slot; /* NULL: not traced */
+	struct ct_slot *slot; /* NULL: not traced, or not recorded */
+	struct ct_slot *silent; /* where slot is NULL: whose wait is published, but not recorded; NULL: none */
 	uint64_t start;
 	uint64_t object, aux;
 	uint32_t stack, owner;
@@ -30,6 +31,10 @@ struct ct_interval {
 	struct ct_wait outer; /* nested only: the wait that a signal handler interrupted */
 };
 
+/* Begins a call of a family that is off. Returns 0. */
+int ct_prepare_silent(struct ct_interval *v, uint16_t call, uint8_t cause, uint8_t object_kind, uint64_t object);
+/* Ends it: what is left of it since its family was switched on is recorded. */
+void ct_end_silent(struct ct_interval *v, int64_t result);
 /* Handles a wait that is still published: nested or abandoned. */
 void ct_begin_nested(struct ct_interval *v);
 /* The published wait ends now, without having returned. */
@@ -80,8 +85,12 @@ static inline int ct_prepare(struct ct_interval *v, uint16_t call, uint8_t cause
 		slot = ct_thread.slot;
 	}
 	v->slot = slot;
-	if (CT_UNLIKELY(!slot))
+	if (CT_UNLIKELY(!slot)) {
+		v->silent = NULL;
 		return 0;
+	}
+	if (CT_UNLIKELY(ct_is_off(cause)))
+		return ct_prepare_silent(v, call, cause, object_kind, object);
 	ct_inc_local(&slot->calls[call]);
 	v->object = object;
 	v->aux = 0;
@@ -148,8 +157,11 @@ static inline uint64_t ct_end_min(struct ct_interval *v, int64_t result, uint64_
 {
 	struct ct_slot *slot = v->slot;
 
-	if (CT_UNLIKELY(!slot))
+	if (CT_UNLIKELY(!slot)) {
+		if (v->silent)
+			ct_end_silent(v, result);
 		return 0;
+	}
 	int left = ct_rseq_left();
 	uint64_t end = ct_ticks();
 
@@ -167,7 +179,7 @@ static inline uint64_t ct_end_min(struct ct_interval *v, int64_t result, uint64_
 
 static inline uint64_t ct_end(struct ct_interval *v, int64_t result)
 {
-	return ct_end_min(v, result, ct_state.min_ticks);
+	return ct_end_min(v, result, ct_load(&ct_live.min_ticks));
 }
 
 /* Where even a short call tells of others' waits. */
@@ -176,14 +188,20 @@ static inline void ct_end_written(struct ct_interval *v, int64_t result)
 	ct_end_min(v, result, 0);
 }
 
+/* Whether calls with a cause are recorded, and rseq tells which left the CPU. */
+static inline __attribute__((always_inline)) bool ct_is_quick(uint8_t cause)
+{
+	return !(ct_load(&ct_live.off) & (ct_family_bit(cause) | CT_LIVE_NO_RSEQ));
+}
+
 /* For calls that seldom block and are too short to be timed: counts the call and
  * lets rseq watch it. NULL where that can't be done: to be timed instead. */
-static inline struct ct_slot *ct_begin_quick(uint16_t call)
+static inline struct ct_slot *ct_begin_quick(uint16_t call, uint8_t cause)
 {
 	struct ct_slot *slot = ct_thread.slot;
 
 	/* In a handler that interrupted a call its rseq field is not ours. */
-	if (CT_UNLIKELY(!slot || !ct_state.rseq || slot->wait.call))
+	if (CT_UNLIKELY(!slot || !ct_is_quick(cause) || slot->wait.call))
 		return NULL;
 	ct_inc_local(&slot->calls[call]);
 	ct_rseq_arm();
