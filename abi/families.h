@@ -29,4 +29,10 @@ static inline __attribute__((always_inline)) uint32_t ct_family_bit(uint8_t caus
 	return 0;
 }
 
+/* Its number, where it belongs to one. */
+static inline uint32_t ct_family_number(uint8_t cause)
+{
+	return (uint32_t)__builtin_ctz(ct_family_bit(cause) | 1u << (CT_FAMILY_COUNT - 1));
+}
+
 #endif

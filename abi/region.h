@@ -272,7 +272,7 @@ struct ct_settings {
 	uint32_t off;        /* collector: families that are not recorded, CT_LIVE_NO_RSEQ */
 	uint32_t stacks;     /* collector: enum ct_stacks */
 	uint64_t min_ticks;  /* collector: shorter intervals are counted, not written */
-	uint64_t on_ticks;   /* collector: when a family was switched on last; written before off */
+	uint64_t on_ticks[CT_FAMILY_COUNT]; /* collector: when each was switched on last; written before off */
 };
 #define CT_LIVE_NO_RSEQ 0x80000000u /* nothing tells what left the CPU: app, before hello */
 #define CT_LIVE_PAGE    4096u

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "collector.h"
+#include "proc.h"
 #include "runtime.h"
 
 #define MESSAGE   32768u
@@ -279,6 +280,12 @@ static int listen_at(struct ct_collector *c, const struct ct_runtime *r)
 void ct_commands_open(struct ct_collector *c)
 {
 	struct ct_runtime r;
+	char dir[PATH_MAX];
+
+	/* The preloaded library hands us no environment: the program's says it. */
+	if (c->options.daemon && c->options.program && !getenv("XDG_RUNTIME_DIR") &&
+	    !ct_proc_environment(c->options.program, "XDG_RUNTIME_DIR", dir, sizeof(dir)))
+		setenv("XDG_RUNTIME_DIR", dir, 1);
 	int error = ct_runtime_open(&r, true);
 
 	c->commands = -1;

@@ -177,7 +177,7 @@ uint64_t ct_drain_start(const struct ct_process *p, const struct ct_wait *w)
 
 	if (start)
 		return start;
-	return p->recording.off & ct_family_bit(w->cause) ? 0 : p->on_ticks;
+	return p->recording.off & ct_family_bit(w->cause) ? 0 : p->on_ticks[ct_family_number(w->cause)];
 }
 
 bool ct_drain_recorded(const struct ct_process *p, const struct ct_thread *th, struct ct_wait *ret)

@@ -108,7 +108,7 @@ struct ct_process {
 	bool no_rseq;          /* nothing tells what left the CPU */
 	uint64_t stopped_ns;   /* since when nothing is recorded, if nothing is */
 	uint64_t piece_ns;     /* when to write what that was so far */
-	uint64_t on_ticks, on_ns; /* when something was switched on last */
+	uint64_t on_ticks[CT_FAMILY_COUNT]; /* when each family was switched on last */
 	uint64_t events, lost; /* so far */
 	uint64_t rated_events, rated_ns, events_per_s; /* of the second before rated_ns */
 	struct ct_buf after;   /* records that must stand behind the events gathered so far */

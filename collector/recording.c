@@ -60,14 +60,15 @@ static void write_pieces(struct ct_process *p, uint64_t end_ns)
 /* --- switching --- */
 
 /* Tells the process. */
-static void tell(struct ct_process *p, uint64_t now_ticks)
+static void tell(struct ct_process *p)
 {
 	struct ct_settings *live = &p->region->live;
 	uint32_t off = p->recording.off | (p->no_rseq ? CT_LIVE_NO_RSEQ : 0);
 
 	ct_store(&live->stacks, p->recording.stacks);
 	ct_store(&live->min_ticks, (uint64_t)((double)p->recording.min_ns * p->ticks_per_ms / 1e6));
-	ct_store(&live->on_ticks, now_ticks);
+	for (uint32_t i = 0; i < CT_FAMILY_COUNT; i++)
+		ct_store(&live->on_ticks[i], p->on_ticks[i]);
 	ct_store_release(&live->off, off);
 }
 
@@ -85,10 +86,7 @@ void ct_recording_read(struct ct_process *p)
 
 void ct_recording_begin(struct ct_trace *t, struct ct_process *p, const struct ct_recording *wanted)
 {
-	p->stopped_ns = p->on_ns = ct_process_ns(t, p, p->base.ticks);
-	p->on_ticks = p->base.ticks;
-	/* Waits that it begins before we are told count from its start. */
-	ct_store(&p->region->live.on_ticks, p->on_ticks);
+	p->stopped_ns = ct_process_ns(t, p, p->base.ticks);
 	if (p->recording.off)
 		write_record(t, p, p->stopped_ns);
 	if (wanted && (wanted->off != p->recording.off || wanted->min_ns != p->recording.min_ns ||
@@ -111,11 +109,10 @@ void ct_recording_set(struct ct_trace *t, struct ct_process *p, const struct ct_
 	if (was_stopped)
 		write_pieces(p, now_ns);
 	p->recording = *wanted;
-	if (back_on) {
-		p->on_ticks = now_ticks;
-		p->on_ns = now_ns;
-	}
-	tell(p, p->on_ticks);
+	for (uint32_t i = 0; i < CT_FAMILY_COUNT; i++)
+		if (back_on & 1u << i)
+			p->on_ticks[i] = now_ticks;
+	tell(p);
 	if (is_stopped(p) && !was_stopped)
 		p->stopped_ns = now_ns;
 	p->piece_ns = now_ns + PIECE_NS;

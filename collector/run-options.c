@@ -9,13 +9,14 @@
 
 #define COLUMN 27
 
-const struct ct_run_option ct_run_option_table[] = {
+const struct ct_tool_option ct_run_option_table[] = {
 	{ 'o', true, "output", "FILE", "trace file (trace.%p.bin): %p is the pid, %n the program's\n"
 	  "name, %t the time, %h the host, %% a percent sign", NULL },
 	{ 'm', false, "min", "DURATION", "shortest wait written one by one: 500ns, 10us, 1ms (10us)", NULL },
 	{ 's', false, "sched", "MODE", "context switches: auto, on, off, switches (without who woke\n"
 	  "whom, which root gets at 1 us a wake-up) (auto)", "auto on off switches" },
 	{ 'k', false, "stacks", "MODE", "call stacks: auto, fp, unwind, off (auto)", "auto fp unwind off" },
+	{ 'S', false, "stopped", NULL, "record nothing until ctrace-ctl start", NULL },
 	{ 'w', false, "watchdog", "DURATION", "report who waits for whom when no thread has made progress\n"
 	  "for so long: 10s", NULL },
 	{ 'q', true, "quiet", NULL, "no summary at the end", NULL },
@@ -34,7 +35,7 @@ static void print_usage(void)
 {
 	fputs("usage: ctrace-run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
 	      "Runs PROGRAM and writes a trace of what its threads wait for.\n\n", stdout);
-	for (const struct ct_run_option *o = ct_run_option_table; o->name; o++) {
+	for (const struct ct_tool_option *o = ct_run_option_table; o->name; o++) {
 		char letter[] = { '-', o->letter, ',', ' ', 0 };
 		int n = printf("  %4s--%s%s%s", o->is_short ? letter : "", o->name, o->value ? " " : "",
 			       o->value ? o->value : "");
@@ -119,6 +120,9 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 			return 0;
 		snprintf(wrong, 256, "--stacks %.100s: none of auto, fp, unwind, off", value);
 		return -1;
+	case 'S':
+		o->stopped = true;
+		return 0;
 	case 'q':
 		o->quiet = true;
 		return 0;

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "control.h"
+#include "tool.h"
 
 struct ct_run_options {
 	const char *out;      /* NULL: trace.<pid>.bin */
@@ -16,7 +17,7 @@ struct ct_run_options {
 	const char *sched;    /* likewise */
 	uint64_t min_ns;
 	uint64_t watchdog_ns; /* 0: none */
-	bool min_given, quiet;
+	bool min_given, quiet, stopped;
 	char **argv;          /* the program and its arguments */
 };
 
@@ -29,16 +30,7 @@ struct ct_run_watchdog {
 
 /* --- run-options.c --- */
 
-/* What --help, the manual and the completions tell of an option. */
-struct ct_run_option {
-	char letter;
-	bool is_short;        /* the letter is an option, too */
-	const char *name;
-	const char *value;    /* what it takes; NULL: nothing */
-	const char *help;     /* part of a line, or some */
-	const char *words;    /* what the value can be, with spaces between; NULL: anything */
-};
-extern const struct ct_run_option ct_run_option_table[]; /* up to one without a name */
+extern const struct ct_tool_option ct_run_option_table[]; /* up to one without a name */
 extern const char ct_run_exit[];
 
 /* Exits for --help and --version. 0, or -1 after *ret_wrong says what is wrong. */

@@ -64,8 +64,10 @@ CT_COLD struct ct_mutex_wait ct_mutex_begin(struct ct_interval *v, uint16_t call
 {
 	struct ct_mutex_wait w = { NULL, false };
 
-	if (!ct_prepare(v, call, CT_CAUSE_MUTEX, CT_OBJECT_ADDRESS, (uint64_t)m))
+	if (!ct_prepare(v, call, CT_CAUSE_MUTEX, CT_OBJECT_ADDRESS, (uint64_t)m)) {
+		ct_silent_stack(v);
 		return w;
+	}
 	v->owner = ct_mutex_owner(m);
 	v->stack = ct_stack(v->slot);
 	/* A mutex of the kinds that are not tried first may well be free. */
@@ -294,8 +296,10 @@ CT_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
 
 static struct ct_hot *begin_rwlock(struct ct_interval *v, uint16_t call, pthread_rwlock_t *l, const void *ip)
 {
-	if (!ct_prepare(v, call, CT_CAUSE_RWLOCK, CT_OBJECT_ADDRESS, (uint64_t)l))
+	if (!ct_prepare(v, call, CT_CAUSE_RWLOCK, CT_OBJECT_ADDRESS, (uint64_t)l)) {
+		ct_silent_stack(v);
 		return NULL;
+	}
 	v->owner = rwlock_owner(l);
 	v->stack = ct_stack(v->slot);
 	struct ct_hot *hot = ct_hot_wait_begin(l, CT_CAUSE_RWLOCK);

@@ -146,11 +146,11 @@ CT_COLD void ct_write_waiting_wake(uint16_t call, uint8_t cause, const void *obj
  * before the other. */
 static uint64_t since_switch(uint8_t cause)
 {
-	return ct_load_acquire(&ct_live.off) & ct_family_bit(cause) ? 0 : ct_load(&ct_live.on_ticks);
+	return ct_load_acquire(&ct_live.off) & ct_family_bit(cause) ? 0 : ct_load(&ct_live.on_ticks[ct_family_number(cause)]);
 }
 
 __attribute__((noinline)) int ct_prepare_silent(struct ct_interval *v, uint16_t call, uint8_t cause, uint8_t object_kind,
-						uint64_t object)
+						uint64_t object, const void *ip)
 {
 	struct ct_slot *slot = v->slot;
 	struct ct_wait *w = &slot->wait;
@@ -171,11 +171,18 @@ __attribute__((noinline)) int ct_prepare_silent(struct ct_interval *v, uint16_t 
 	w->cause = cause;
 	w->object_kind = object_kind;
 	w->object = object;
-	w->aux = w->ip = 0;
+	w->aux = 0;
+	w->ip = (uint64_t)ip;
 	w->frame = (uint64_t)v;
 	w->stack = w->owner = 0;
 	ct_store_release(&w->call, call);
 	return 0;
+}
+
+CT_COLD void ct_silent_stack(struct ct_interval *v)
+{
+	if (v->silent)
+		v->silent->wait.stack = ct_stack(v->silent);
 }
 
 __attribute__((noinline)) void ct_end_silent(struct ct_interval *v, int64_t result)

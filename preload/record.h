@@ -31,8 +31,11 @@ struct ct_interval {
 	struct ct_wait outer; /* nested only: the wait that a signal handler interrupted */
 };
 
-/* Begins a call of a family that is off. Returns 0. */
-int ct_prepare_silent(struct ct_interval *v, uint16_t call, uint8_t cause, uint8_t object_kind, uint64_t object);
+/* Begins a call of a family that is off; ip: where it was made, as far as is known. Returns 0. */
+int ct_prepare_silent(struct ct_interval *v, uint16_t call, uint8_t cause, uint8_t object_kind, uint64_t object,
+		      const void *ip);
+/* Adds a stack, where the thread is about to block anyway. */
+void ct_silent_stack(struct ct_interval *v);
 /* Ends it: what is left of it since its family was switched on is recorded. */
 void ct_end_silent(struct ct_interval *v, int64_t result);
 /* Handles a wait that is still published: nested or abandoned. */
@@ -90,7 +93,7 @@ static inline int ct_prepare(struct ct_interval *v, uint16_t call, uint8_t cause
 		return 0;
 	}
 	if (CT_UNLIKELY(ct_is_off(cause)))
-		return ct_prepare_silent(v, call, cause, object_kind, object);
+		return ct_prepare_silent(v, call, cause, object_kind, object, __builtin_return_address(0));
 	ct_inc_local(&slot->calls[call]);
 	v->object = object;
 	v->aux = 0;
