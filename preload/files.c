@@ -58,14 +58,16 @@ OPEN_FIXED(creat, creat, (const char *path, mode_t mode), path, mode)
 OPEN_FIXED(creat64, creat, (const char *path, mode_t mode), path, mode)
 
 #define ON_FD_(symbol, call, end, cause, type, parameters, ...) \
-	CT_EXPORT type symbol parameters \
+	CT_SILENT(type, symbol, call, cause, CT_OBJECT_FD, (uint32_t)fd, CT_RESULT(r), parameters, __VA_ARGS__) \
+	CT_ON type symbol##_on parameters \
 	{ \
 		struct ct_interval v; \
 		ct_begin(&v, CT_CALL_##call, cause, CT_OBJECT_FD, (uint32_t)fd); \
 		type r = ct_real.symbol(__VA_ARGS__); \
 		end; \
 		return r; \
-	}
+	} \
+	CT_EITHER(type, symbol, cause, parameters, __VA_ARGS__)
 #define ON_FD(symbol, call, cause, type, parameters, ...) \
 	ON_FD_(symbol, call, ct_end(&v, CT_RESULT(r)), cause, type, parameters, __VA_ARGS__)
 #define READS(symbol, call, cause, type, parameters, ...) \

@@ -1,6 +1,8 @@
 /* Writing events into the thread's ring. See record.h and abi/region.h. */
 #include "record.h"
 
+#include <stddef.h>
+
 #include "descriptors.h"
 #include "wakes.h"
 
@@ -149,33 +151,30 @@ static uint64_t since_switch(uint8_t cause)
 	return ct_load_acquire(&ct_live.off) & ct_family_bit(cause) ? 0 : ct_load(&ct_live.on_ticks[ct_family_number(cause)]);
 }
 
-__attribute__((noinline)) int ct_prepare_silent(struct ct_interval *v, uint16_t call, uint8_t cause, uint8_t object_kind,
-						uint64_t object, const void *ip)
+_Static_assert(sizeof(struct ct_what) == 4 && offsetof(struct ct_wait, call) == 4 && offsetof(struct ct_wait, cause) == 6 &&
+	       offsetof(struct ct_wait, object_kind) == 7, "they are published at once");
+
+CT_COLD bool ct_silent_may(struct ct_slot *slot)
 {
-	struct ct_slot *slot = v->slot;
 	struct ct_wait *w = &slot->wait;
 
-	v->slot = v->silent = NULL;
 	/* In a handler: the wait that it interrupted is recorded, and stays. */
-	if (w->call && w->start)
-		return 0;
-	v->silent = slot;
-	v->object = object;
-	v->call = call;
-	v->cause = cause;
-	v->object_kind = object_kind;
-	/* No sequence number: who begins and ends so fast that the collector reads half of each
-	 * does not wait. call is last, so that the rest is valid when it is seen. */
-	ct_store(&w->call, CT_CALL_NONE);
-	w->start = 0;
-	w->cause = cause;
-	w->object_kind = object_kind;
-	w->object = object;
-	w->aux = 0;
-	w->ip = (uint64_t)ip;
-	w->frame = (uint64_t)v;
+	if (w->call)
+		return false;
+	w->start = w->aux = w->ip = 0;
 	w->stack = w->owner = 0;
-	ct_store_release(&w->call, call);
+	return true;
+}
+
+__attribute__((noinline)) int ct_prepare_silent(struct ct_interval *v, uint16_t call, uint8_t cause, uint8_t object_kind,
+						uint64_t object)
+{
+	v->slot = NULL;
+	v->call = call;
+	v->silent = ct_silent_begin(call, cause, object_kind, object);
+	/* Of this call, where a handler's takes its place. */
+	if (v->silent)
+		v->silent->wait.frame = (uint64_t)v;
 	return 0;
 }
 
@@ -185,29 +184,32 @@ CT_COLD void ct_silent_stack(struct ct_interval *v)
 		v->silent->wait.stack = ct_stack(v->silent);
 }
 
-__attribute__((noinline)) void ct_end_silent(struct ct_interval *v, int64_t result)
+CT_COLD void ct_silent_switched(struct ct_slot *slot, uint16_t call, int64_t result)
 {
-	struct ct_slot *slot = v->silent;
 	struct ct_wait *w = &slot->wait;
 
-	/* A handler may have forked meanwhile, or begun a silent call in the place of this one. */
-	if (slot != ct_thread.slot)
+	/* A handler may have forked meanwhile, or made a silent call. */
+	if (slot != ct_thread.slot || w->call != call || w->start)
 		return;
-	if (w->frame == (uint64_t)v)
-		ct_store(&w->call, CT_CALL_NONE);
-	uint64_t start = since_switch(v->cause), end;
+	/* Part of the wait is recorded: since the switch. */
+	uint64_t start = since_switch(w->cause), end = ct_ticks();
+	struct ct_interval part = { .slot = slot, .start = start, .object = w->object, .call = w->call, .cause = w->cause,
+				    .object_kind = w->object_kind, .stack = w->stack };
 
-	if (CT_LIKELY(!start))
-		return;
-	end = ct_ticks();
-	if (end < start || end - start < ct_load(&ct_live.min_ticks))
-		return;
-	v->start = start;
-	v->aux = 0;
-	v->stack = v->owner = 0;
-	v->slot = slot;
-	ct_write(v, end, 1, result);
-	v->slot = NULL;
+	w->stack = 0;
+	ct_store(&w->call, CT_CALL_NONE);
+	if (start && end >= start && end - start >= ct_load(&ct_live.min_ticks))
+		ct_write(&part, end, 1, result);
+}
+
+__attribute__((noinline)) void ct_end_silent(struct ct_interval *v, int64_t result)
+{
+	struct ct_wait *w = &v->silent->wait;
+
+	if (CT_LIKELY((ct_load(&ct_live.off) & CT_FAMILIES_ALL) == CT_FAMILIES_ALL && w->call == v->call && !w->stack))
+		ct_store(&w->call, CT_CALL_NONE);
+	else
+		ct_silent_switched(v->silent, v->call, result);
 }
 
 /* Writes the published wait, which its wrapper will not. */

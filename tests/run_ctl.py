@@ -63,6 +63,7 @@ def sees(where):
     with switched(where, "waits", 2) as p:
         directory = where / "ctrace"
         must(directory.stat().st_mode & 0o777 == 0o700, "the runtime directory is open to others")
+        time.sleep(0.3)
         row = p.list()[0]
         must(row["name"] == "switched" and row["threads"] == 9 and row["recording"] == "on" and
              row["output"] == str(p.trace), f"list: {row}")
