@@ -285,6 +285,7 @@ void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, i
 		ct_drain_wait(t, p, th, CT_EV_ABANDONED, 0);
 	else
 		ct_drain_wait(t, p, th, CT_EV_OPEN, end_ns);
+	ct_recording_thread_end(p, th, thread_end_ns);
 	ct_counters_thread(t, p, th);
 	ct_counters_loss(t, p, th);
 	if (th->last_end_ns > thread_end_ns)

@@ -14,6 +14,7 @@ enum mode {
 	EXCLUDED, /* a wait at a site that is not selected: it is blocked time, but not shown */
 	NO_START, /* slices may tell for how long it waited */
 	NO_TIME,
+	GAP,      /* nothing was recorded */
 	RAN,      /* was in a call, but never left the CPU: no wait */
 	HOLD,
 };
@@ -89,6 +90,8 @@ static enum mode mode_of(const struct ct_model *m, uint32_t thread, const struct
 
 	if (s->kind == CT_EVENT_HOLD)
 		return HOLD;
+	if (s->kind == CT_EVENT_INTERVAL && t->selected && m->cause[s->cause].is_gap)
+		return GAP;
 	if (s->kind != CT_EVENT_INTERVAL || !t->selected || !m->cause[s->cause].is_wait)
 		return SKIP;
 	if ((s->flags & CT_EV_NO_TIME) == CT_EV_NO_START && ct_states_of(m, thread))
@@ -111,7 +114,7 @@ static int resolve(struct ct_model *m, struct ct_resolved *r, const struct ct_si
 	r->thread = thread;
 	r->shown = shown;
 	r->mode = mode_of(m, thread, s, shown);
-	if (r->mode == SKIP || r->mode == EXCLUDED || r->mode == RAN)
+	if (r->mode == SKIP || r->mode == EXCLUDED || r->mode == RAN || r->mode == GAP)
 		return 0;
 	if (r->site == CT_NO)
 		r->site = find_site(m, process, *s);
@@ -153,6 +156,9 @@ static inline void take(struct ct_model *m, const struct ct_resolved *r, struct 
 		break;
 	case EXCLUDED:
 		t->excluded_ns += ct_nesting_add(&t->nesting, start_ns, end_ns);
+		break;
+	case GAP:
+		t->unrecorded_ns += ct_nesting_add(&t->nesting, start_ns, end_ns);
 		break;
 	case RAN:
 		t->in_call_ns += ct_nesting_add(&t->nesting, start_ns, end_ns);
@@ -207,6 +213,11 @@ static int take_joined(struct ct_model *m, const struct ct_resolved *r, uint32_t
 			t->excluded_ns += j.own_ns;
 		else if (j.wait || s->flags & CT_EV_OPEN)
 			add_joined(m, r, thread, &j);
+		return 0;
+	case GAP:
+		if (ct_join(m, thread, start_ns, end_ns, false, &j))
+			return -ENOMEM;
+		t->unrecorded_ns += j.own_ns;
 		return 0;
 	case NO_START:
 		found = ct_join_end(m, thread, end_ns, &j);
