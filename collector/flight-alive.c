@@ -85,6 +85,8 @@ static void end_waits(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
 		uint64_t last_ns = th->last_end_ns, damaged = th->damaged;
 
 		ct_drain_wait(t, p, th, CT_EV_OPEN, now_ns);
+		/* A wait may have begun since. */
+		th->cut_ns = later(now_ns, th->last_end_ns);
 		th->last_end_ns = last_ns;
 		th->damaged = damaged;
 	}
@@ -104,8 +106,8 @@ static void end_process(struct ct_collector *c, struct ct_process *p, struct ct_
 		left--;
 		if (poll)
 			ct_thread_poll(p, th);
-		ct_thread_end_record(p, th, CT_END_TRACE, later(now_ns, th->last_end_ns), &r);
-		end_ns = later(end_ns, th->last_end_ns);
+		ct_thread_end_record(p, th, CT_END_TRACE, th->cut_ns, &r);
+		end_ns = later(end_ns, th->cut_ns);
 		ct_writer_record(to, &r);
 	}
 	r = (struct ct_record){ .type = CT_RECORD_PROCESS_END, .process_end = {

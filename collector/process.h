@@ -57,6 +57,7 @@ struct ct_thread {
 	uint64_t waiting_start; /* ticks: the wait of its last WAITING record; 0: none */
 	uint16_t waiting_call;
 	uint32_t waiting_generation; /* in which that record was written */
+	uint64_t cut_ns;      /* where its life ends in the snapshot that is being made */
 	uint64_t told_start;  /* ticks: the wait that a trigger fired for last; 0: none */
 	uint16_t counted_index[CT_CALLS_MAX]; /* call -> 1 + index in counted */
 	struct ct_counted *counted;           /* owned */

@@ -25,6 +25,7 @@ struct part {
 struct ct_snapshot {
 	pthread_t thread;
 	int written;                  /* eventfd */
+	int fd;                       /* of draft; owned by the thread; -1: path is no plain file */
 	char path[PATH_MAX], draft[PATH_MAX + 16];
 	char why[160];
 	struct ct_file_header header;
@@ -143,36 +144,20 @@ static int write_file(struct ct_snapshot *s, int fd)
 	return error ? error : put_index(s, fd);
 }
 
-static bool is_plain(int fd)
-{
-	struct stat st;
-
-	return !fstat(fd, &st) && S_ISREG(st.st_mode);
-}
-
-/* What is to be at path is written beside it, so that whoever sees it sees all of it. What is
- * no plain file (a pipe, a device) is written as it is. */
 static void *run(void *self)
 {
 	struct ct_snapshot *s = self;
-	struct stat there;
-	bool beside = lstat(s->path, &there) || S_ISREG(there.st_mode);
-	const char *path = beside ? s->draft : s->path;
 	uint64_t one = 1;
-	int fd = ct_open_trace(path);
+	int fd = s->fd >= 0 ? s->fd : ct_open_trace(s->path);
 
 	s->error = fd < 0 ? fd : write_file(s, fd);
-	if (fd >= 0) {
-		bool plain = is_plain(fd);
-
-		/* Some file systems tell only now that there is no room. */
-		if (close(fd) && !s->error && errno != EINTR)
-			s->error = -errno;
-		if (!s->error && beside && rename(s->draft, s->path))
-			s->error = -errno;
-		if (s->error && plain)
-			unlink(path);
-	}
+	/* Some file systems tell only now that there is no room. */
+	if (fd >= 0 && close(fd) && !s->error && errno != EINTR)
+		s->error = -errno;
+	if (s->fd >= 0 && !s->error && rename(s->draft, s->path))
+		s->error = -errno;
+	if (s->fd >= 0 && s->error)
+		unlink(s->draft);
 	ssize_t ignored = write(s->written, &one, sizeof(one));
 
 	(void)ignored;
@@ -334,6 +319,18 @@ static int fill(struct ct_flight *f, struct ct_snapshot *s, const struct ct_reas
 	return error ? error : write_head(f, s, begin, reason);
 }
 
+/* What is to be at path is written beside it, so that whoever sees it sees all of it. What is
+ * no plain file (a pipe, a device) is written as it is, and may keep the thread waiting. */
+static int open_draft(struct ct_snapshot *s)
+{
+	struct stat there;
+
+	if (!lstat(s->path, &there) && !S_ISREG(there.st_mode))
+		return 0;
+	s->fd = ct_open_trace(s->draft);
+	return s->fd < 0 ? s->fd : 0;
+}
+
 int ct_snapshot_start(struct ct_flight *f, const char *path, const struct ct_reason *reason, struct ct_snapshot **ret)
 {
 	struct ct_snapshot *s = calloc(1, sizeof(*s));
@@ -343,15 +340,22 @@ int ct_snapshot_start(struct ct_flight *f, const char *path, const struct ct_rea
 		return -ENOMEM;
 	s->head.piece_bytes = s->named.piece_bytes = s->end.piece_bytes = f->piece_bytes;
 	s->written = f->written;
+	s->fd = -1;
 	s->now_ns = ct_now_ns();
 	memcpy(s->why, reason->why, sizeof(s->why));
 	if ((size_t)snprintf(s->path, sizeof(s->path), "%s", path) >= sizeof(s->path))
 		error = -ENAMETOOLONG;
 	snprintf(s->draft, sizeof(s->draft), "%s.part", s->path);
 	if (!error)
+		error = open_draft(s);
+	if (!error)
 		error = fill(f, s, reason);
 	if (!error)
 		error = start(s);
+	if (error && s->fd >= 0) {
+		close(s->fd);
+		unlink(s->draft);
+	}
 	if (error)
 		free_snapshot(f, s);
 	else
