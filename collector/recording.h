@@ -13,9 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "codec.h"
-
 struct ct_process;
+struct ct_record;
 struct ct_thread;
 struct ct_trace;
 
