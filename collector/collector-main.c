@@ -206,6 +206,19 @@ static void expand_out(struct ct_collector *c)
 		c->options.out = out;
 }
 
+static int open_output(struct ct_collector *c)
+{
+	if (c->flight.options.on) {
+		int error = check_folder(c->options.out);
+
+		return error ? error : ct_flight_open(&c->flight, c);
+	}
+	/* A daemon's name is as the environment has it. */
+	if (c->options.daemon)
+		expand_out(c);
+	return ct_writer_open(&c->trace.writer, c->options.out);
+}
+
 /* Everything that may fail before the traced program is let go. */
 static int prepare(struct ct_collector *c)
 {
@@ -239,20 +252,11 @@ static int prepare(struct ct_collector *c)
 		return fail(c, "epoll", error);
 	if (ct_collector_sched(c))
 		return fail(c, c->sched_refused, 0);
-	if (c->flight.options.on) {
-		error = check_folder(c->options.out);
-		if (!error)
-			error = ct_flight_open(&c->flight, c);
-		return error ? fail(c, c->options.out, error) : 0;
-	}
-	/* A daemon's name is as the environment has it. */
-	if (c->options.daemon)
-		expand_out(c);
 	/* Last, so that no file is left behind by another failure. */
-	error = ct_writer_open(&c->trace.writer, c->options.out);
+	error = open_output(c);
 	if (error)
 		return fail(c, c->options.out, error);
-	if (!realpath(c->options.out, c->out_path))
+	if (c->flight.options.on || !realpath(c->options.out, c->out_path))
 		snprintf(c->out_path, sizeof(c->out_path), "%s", c->options.out);
 	ct_commands_open(c);
 	return 0;

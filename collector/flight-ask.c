@@ -71,15 +71,18 @@ int ct_flight_snapshot(struct ct_collector *c, const char *path, const char *why
 {
 	struct ct_flight *f = c->trace.flight;
 	struct ct_reason reason = { .tid = 0 };
-	char taken[PATH_MAX];
+	char taken[PATH_MAX], here[PATH_MAX];
 
 	if (!f)
 		return -ENOTSUP;
 	snprintf(reason.why, sizeof(reason.why), "%s", why);
 	int error = take(f, path, &reason, taken);
 
-	if (!error && ret_path && (size_t)snprintf(ret_path, size, "%s", taken) >= size)
-		return -ENAMETOOLONG;
+	/* Whoever asks may have another working folder. */
+	if (!error && ret_path && (*taken == '/' || !getcwd(here, sizeof(here))))
+		snprintf(ret_path, size, "%s", taken);
+	else if (!error && ret_path)
+		snprintf(ret_path, size, "%s/%s", here, taken);
 	return error;
 }
 

@@ -109,8 +109,8 @@ void ct_alive_end(struct ct_collector *c, struct ct_writer *to, uint64_t now_ns)
 
 /*
  * Takes a snapshot. path: NULL: as -o says, with a number. ret_path (size bytes; NULL: not
- * wanted) is where it will be, written in a while: as long as it is not complete the file has
- * another name. 0; -EBUSY: one is being written; -ENOTSUP: no flight recorder; -errno.
+ * wanted) is where it will be, as an absolute path, in a while: as long as it is not complete the
+ * file has ".part" behind its name. 0; -EBUSY: one is being written; -ENOTSUP: no flight recorder; -errno.
  */
 int ct_flight_snapshot(struct ct_collector *c, const char *path, const char *why, char *ret_path, size_t size);
 /* Asks for one in the next pass, whatever is under way. */
