@@ -12,14 +12,28 @@ static uint64_t later(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-static void begin_thread(const struct ct_process *p, const struct ct_thread *th, struct ct_writer *to, uint64_t begin_ns)
+/* Where a thread's life begins. One that has ended already, which is only noticed later, must not end
+ * before it begins. */
+static uint64_t begin_of(struct ct_trace *t, struct ct_process *p, const struct ct_thread *th, uint64_t begin_ns)
+{
+	uint64_t end = ct_load(&p->region->slots[th->slot].end), end_ns = end ? ct_process_ns(t, p, end) : 0;
+
+	if (end_ns && end_ns < begin_ns)
+		begin_ns = end_ns;
+	if (th->dead_since_ns && th->dead_since_ns < begin_ns)
+		begin_ns = th->dead_since_ns;
+	return later(th->start_ns, begin_ns);
+}
+
+static void begin_thread(struct ct_trace *t, struct ct_process *p, const struct ct_thread *th, struct ct_writer *to,
+			 uint64_t begin_ns)
 {
 	const struct ct_slot *s = &p->region->slots[th->slot];
 	struct ct_record r = { .type = CT_RECORD_THREAD_START, .thread_start = {
 		.thread = th->id,
 		.process = p->id,
 		.tid = (uint64_t)(uint32_t)th->tid,
-		.start_ns = later(th->start_ns, begin_ns),
+		.start_ns = begin_of(t, p, th, begin_ns),
 		.pthread = ct_load(&s->pthread),
 		.routine = ct_load(&s->routine),
 		.name = ct_text_of(th->name),
@@ -33,7 +47,7 @@ static void begin_thread(const struct ct_process *p, const struct ct_thread *th,
 void ct_alive_begin(struct ct_collector *c, struct ct_writer *to, uint64_t begin_ns)
 {
 	for (size_t i = 0; i < c->process_count; i++) {
-		const struct ct_process *p = c->process[i];
+		struct ct_process *p = c->process[i];
 		struct ct_record r = { .type = CT_RECORD_PROCESS_START, .process_start = p->declared };
 
 		r.process_start.start_ns = later(r.process_start.start_ns, begin_ns);
@@ -46,7 +60,7 @@ void ct_alive_begin(struct ct_collector *c, struct ct_writer *to, uint64_t begin
 			if (!p->threads[k])
 				continue;
 			left--;
-			begin_thread(p, p->threads[k], to, begin_ns);
+			begin_thread(&c->trace, p, p->threads[k], to, begin_ns);
 		}
 	}
 	ct_writer_flush(to);
@@ -67,10 +81,9 @@ void ct_alive_gather(struct ct_collector *c, uint64_t now_ns)
 		ct_process_flush(t, c->process[i]);
 		ct_waiting_last(t, c->process[i], now_ns, true);
 	}
-	if (ct_sched_is_open(&c->sched)) {
-		ct_sched_pass(&c->sched, &t->writer, now_ns);
-		ct_sched_flush(&c->sched, &t->writer);
-	}
+	/* Later than the events: nothing that they tell of is missing. */
+	if (ct_sched_is_open(&c->sched))
+		ct_sched_catch_up(&c->sched, &t->writer);
 }
 
 /* The waits in progress, as events that stand in the snapshot only. */

@@ -27,7 +27,7 @@ void ct_sched_part_begin(const struct ct_sched *s, struct ct_writer *w)
 
 	ct_switches_reset(&e, CT_GRAIN_NS);
 	for (uint32_t i = 0; i < s->task_count && out; i++)
-		if (!s->task[i].running && !s->task[i].gone && s->task[i].out_ns)
+		if (s->task[i].ran && !s->task[i].running && !s->task[i].gone)
 			out[n++] = &s->task[i];
 	if (n)
 		qsort(out, n, sizeof(*out), by_out);

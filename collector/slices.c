@@ -169,7 +169,7 @@ static void stop(struct ct_sched *s, struct ct_sched_task *t, uint64_t ns, enum 
 
 static void begin(struct ct_sched *s, struct ct_sched_task *t, uint32_t cpu, uint64_t ns, uint32_t flags)
 {
-	t->running = true;
+	t->running = t->ran = true;
 	t->gone = false;
 	t->cpu = cpu;
 	t->since_ns = ns > t->out_ns ? ns : t->out_ns;
@@ -432,6 +432,20 @@ unsigned int ct_sched_pass(struct ct_sched *s, struct ct_writer *w, uint64_t now
 	if (now_ns - s->chunk_since_ns >= (s->flushed ? CHUNK_NS : FIRST_CHUNK_NS))
 		ct_sched_flush(s, w);
 	return fullest;
+}
+
+void ct_sched_catch_up(struct ct_sched *s, struct ct_writer *w)
+{
+	uint64_t limit_ns = ct_now_ns();
+
+	begin_pass(s);
+	if (limit_ns < s->merged_ns)
+		limit_ns = s->merged_ns;
+	merge(s, w, limit_ns);
+	s->merged_ns = limit_ns;
+	for (size_t i = 0; i < s->perf.ring_count; i++)
+		ct_perf_end(&s->perf.ring[i]);
+	ct_sched_flush(s, w);
 }
 
 void ct_sched_finish(struct ct_sched *s, struct ct_writer *w, uint64_t now_ns)

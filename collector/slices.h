@@ -36,6 +36,7 @@ struct ct_sched_task {
 	uint32_t pid, tid;
 	bool running, gone;
 	bool ready;            /* not running: it was preempted */
+	bool ran;              /* it has had a CPU */
 	uint32_t cpu;          /* running: index into cpu[] */
 	uint32_t flags;        /* of its slice: CT_SL_* */
 	uint64_t since_ns;     /* running: start of the slice, or of its part */
@@ -85,6 +86,8 @@ void ct_sched_close(struct ct_sched *s);
 
 /* --- slices-part.c: a part of the records as a trace of its own --- */
 
+/* Reads and writes all up to now, though a CPU that stands still may have something to add. */
+void ct_sched_catch_up(struct ct_sched *s, struct ct_writer *w);
 /* Writes the slices that are gathered. */
 void ct_sched_flush(struct ct_sched *s, struct ct_writer *w);
 /* What a part begins with: of each task without a CPU the end of its last slice, as one of length 0. */
