@@ -11,6 +11,7 @@
  *   | descriptors[]   | what a descriptor was when a thread blocked on it
  *   | stack_index[]   | lock-free hash table over ...
  *   | stack_arena[]   | ... the interned stacks
+ *   | live            | what the collector may change at any time
  *   +-----------------+
  *   | slots[]         | one a thread: wait in progress, counters, event ring
  *   +-----------------+
@@ -31,6 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "families.h"
 #include "types.h"
 
 #define CT_REGION_MAGIC   0x6e6f696765727463ull /* "ctregion" */
@@ -88,7 +90,7 @@ struct ct_wait {
 	uint16_t call;
 	uint8_t  cause;
 	uint8_t  object_kind;
-	uint64_t start;  /* ticks */
+	uint64_t start;  /* ticks; 0: began while its family was not recorded */
 	uint64_t object;
 	uint64_t aux;
 	uint64_t ip;     /* return address of the call: its site where stack is 0 */
@@ -277,6 +279,28 @@ struct ct_stack {
 	uint64_t frame[];
 };
 
+/*
+ * Settings that the collector may change while the process runs; see
+ * collector/recording.h. A page of its own, which the app maps a second time at a fixed
+ * place: to look there takes one instruction on every path that looked somewhere anyway.
+ *
+ * What holds is what a call finds when it begins. A call of a family that is off publishes
+ * its wait without a start, and without looking at the clock: if it lasts until the family
+ * is switched on, it counts from then on. One that began before the switch off is written
+ * as ever, whenever it ends.
+ */
+struct ct_settings {
+	uint32_t off;        /* collector: families that are not recorded, CT_LIVE_NO_RSEQ */
+	uint32_t stacks;     /* collector: enum ct_stacks */
+	uint64_t min_ticks;  /* collector: shorter intervals are counted, not written */
+	uint64_t on_ticks[CT_FAMILY_COUNT]; /* collector: when each was switched on last; written before off */
+};
+#define CT_LIVE_NO_RSEQ 0x80000000u /* nothing tells what left the CPU: app, before hello */
+#define CT_LIVE_PAGE    4096u
+
+/* How stacks are captured. */
+enum ct_stacks { CT_STACKS_AUTO, CT_STACKS_FP, CT_STACKS_UNWIND, CT_STACKS_OFF, CT_STACKS_KINDS };
+
 #define CT_CLOCK_MONOTONIC 0u /* ticks are nanoseconds of CLOCK_MONOTONIC */
 #define CT_CLOCK_TSC       1u /* ticks of the processor's constant time stamp counter */
 
@@ -292,7 +316,7 @@ struct ct_region {
 	uint64_t start;          /* ticks when the process image began */
 	uint64_t start_ns;       /* CLOCK_MONOTONIC at the same moment */
 	uint64_t ticks_per_ms;   /* first estimate; the collector measures better */
-	uint64_t min_ticks;      /* shorter intervals are counted, not written */
+	uint64_t min_ticks;      /* live.min_ticks at first */
 	uint64_t features;       /* CT_FEATURE_* */
 	char     executable[256];
 	/* Written by the app. */
@@ -314,10 +338,13 @@ struct ct_region {
 	_Alignas(64) struct ct_descriptor descriptors[CT_DESCRIPTORS];
 	uint64_t stack_index[CT_STACKS]; /* hash << 32 | word of the stack; 0: empty */
 	uint64_t stack_arena[CT_STACK_WORDS];
+	_Alignas(CT_LIVE_PAGE) struct ct_settings live;
 	_Alignas(4096) struct ct_slot slots[];
 };
 _Static_assert(offsetof(struct ct_region, stack_words) == 384, "layout of ct_region");
 _Static_assert(offsetof(struct ct_region, slot_state) == 512, "layout of ct_region");
+_Static_assert(offsetof(struct ct_region, live) % CT_LIVE_PAGE == 0, "it is mapped by itself");
+_Static_assert(offsetof(struct ct_region, slots) - offsetof(struct ct_region, live) == CT_LIVE_PAGE, "a page of its own");
 
 /* The app maps the fixed part with the first group of slots, and other groups
  * as they are needed, anywhere. */

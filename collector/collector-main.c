@@ -254,7 +254,12 @@ static int prepare(struct ct_collector *c)
 		return fail(c, c->sched_refused, 0);
 	/* Last, so that no file is left behind by another failure. */
 	error = open_output(c);
-	return error ? fail(c, c->options.out, error) : 0;
+	if (error)
+		return fail(c, c->options.out, error);
+	if (c->flight.options.on || !realpath(c->options.out, c->out_path))
+		snprintf(c->out_path, sizeof(c->out_path), "%s", c->options.out);
+	ct_commands_open(c);
+	return 0;
 }
 
 /* The program waits for the process that it started to end, which does so when the
@@ -370,6 +375,7 @@ int main(int argc, char **argv)
 	else
 		ct_meta_write(c, &c->trace.writer);
 	ct_collector_loop(c);
+	ct_commands_close(c);
 	if (c->flight.options.on) {
 		ct_flight_finish(&c->flight);
 		answer(c);

@@ -2,9 +2,12 @@
 #ifndef CT_COLLECTOR_H
 #define CT_COLLECTOR_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/un.h>
 
+#include "commands.h"
 #include "flight.h"
 #include "process.h"
 #include "slices.h"
@@ -18,6 +21,8 @@ enum ct_source {
 	CT_SOURCE_PEER,    /* id: descriptor of a connection that has not said hello */
 	CT_SOURCE_PROCESS, /* id: ct_process.id */
 	CT_SOURCE_SCHED,   /* a ring of context switches fills */
+	CT_SOURCE_COMMANDS, /* somebody connects to command us */
+	CT_SOURCE_ASKER,   /* id: descriptor of such a connection */
 	CT_SOURCE_FLIGHT,  /* a snapshot has been written */
 };
 
@@ -37,6 +42,14 @@ struct ct_watchdog {
 	uint64_t since_ns;       /* since when nobody has */
 	uint64_t next_ns;
 	bool told;
+};
+
+/* A connection that asks: see commands.h. */
+struct ct_asker {
+	bool used;
+	int fd;
+	char *text;              /* the answer; NULL: not asked yet; owned */
+	size_t bytes, sent;
 };
 
 struct ct_collector {
@@ -60,6 +73,13 @@ struct ct_collector {
 	uint64_t clock_ns;        /* when the next CLOCK record is due */
 	uint64_t pass_ns;         /* when the last pass was */
 	unsigned int period_ms;
+	int commands;             /* listens; -1: it does not */
+	struct sockaddr_un commands_at;
+	struct ct_asker asker[CT_ASKERS_MAX];
+	unsigned int next_asker;
+	char out_path[PATH_MAX];  /* the output's, whole where it is known */
+	struct ct_recording recording; /* what was wanted of all processes */
+	bool recording_set;       /* it was */
 	uint32_t refused;
 	char refused_text[128];
 };

@@ -192,6 +192,7 @@ void ct_counters_loss(struct ct_trace *t, struct ct_process *p, struct ct_thread
 		uint64_t dropped = grown(ct_load(&r->slots[th->slot].dropped), &th->dropped, &th->damaged);
 
 		t->lost += dropped;
+		p->lost += dropped;
 		write_loss(t, p->id, th->id, CT_LOSS_EVENTS, dropped + th->lost);
 		write_loss(t, p->id, th->id, CT_LOSS_DAMAGED, th->damaged);
 		th->lost = th->damaged = 0;

@@ -57,6 +57,12 @@ static bool is_wait(const struct ct_process *p, const struct ct_site *s)
 static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, const struct ct_event *e,
 		uint32_t stack, uint64_t start_ns, uint64_t end_ns)
 {
+	/* A call that ended while it was declared that nothing is recorded: see recording.h. */
+	if (end_ns <= th->piece_end_ns && end_ns > th->piece_start_ns) {
+		end_ns = th->piece_start_ns;
+		if (start_ns > end_ns)
+			start_ns = end_ns;
+	}
 	struct ct_site site = {
 		.kind = e->kind,
 		.cause = e->cause,
@@ -73,6 +79,7 @@ static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, 
 		site.object = ct_intern_descriptor(t, p, e->object);
 	if (site.object_kind == CT_OBJECT_FD)
 		ct_ends_event(t, p, e, end_ns - start_ns);
+	p->events++;
 	ct_events_add(&p->encoder, th->id, &site, start_ns, end_ns, e->result);
 	if (end_ns > th->last_end_ns)
 		th->last_end_ns = end_ns;
@@ -90,7 +97,7 @@ static bool later_one_ready(const struct ct_slot *s, uint64_t n, uint64_t reserv
 }
 
 /* Event n is not there. Whether to go on after it. */
-static bool skip_hole(struct ct_trace *t, struct ct_thread *th, const struct ct_slot *s, uint64_t n, bool final)
+static bool skip_hole(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, const struct ct_slot *s, uint64_t n, bool final)
 {
 	uint64_t reserved = ct_load(&s->reserved_events);
 
@@ -110,6 +117,7 @@ static bool skip_hole(struct ct_trace *t, struct ct_thread *th, const struct ct_
 	th->hole_since_ns = 0;
 	th->lost++;
 	t->lost++;
+	p->lost++;
 	return true;
 }
 
@@ -122,7 +130,7 @@ uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th
 		const struct ct_event *shared = &s->ring[n % CT_RING_EVENTS];
 
 		if (ct_load_acquire(&shared->seq) != n + 1) {
-			if (!skip_hole(t, th, s, n, final))
+			if (!skip_hole(t, p, th, s, n, final))
 				break;
 			continue;
 		}
@@ -139,6 +147,7 @@ uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th
 		} else {
 			th->damaged++;
 			t->lost++;
+			p->lost++;
 		}
 		if ((n - first) % PUBLISH == PUBLISH - 1)
 			ct_store_release(&s->consumed, n + 1);
@@ -173,10 +182,27 @@ bool ct_drain_waits(const struct ct_slot *s)
 	return ct_load(&s->wait.call) != 0;
 }
 
+uint64_t ct_drain_start(const struct ct_process *p, const struct ct_wait *w)
+{
+	uint64_t start = ct_load(&w->start);
+
+	if (start)
+		return start;
+	return p->recording.off & ct_family_bit(w->cause) ? 0 : p->on_ticks[ct_family_number(w->cause)];
+}
+
+bool ct_drain_recorded(const struct ct_process *p, const struct ct_thread *th, struct ct_wait *ret)
+{
+	return read_wait(&p->region->slots[th->slot], ret) && ret->call && ret->start;
+}
+
 static bool event_of_wait(const struct ct_process *p, const struct ct_thread *th, struct ct_wait *w,
 			  struct ct_event *ret)
 {
 	if (!read_wait(&p->region->slots[th->slot], w) || !w->call)
+		return false;
+	w->start = ct_drain_start(p, w);
+	if (!w->start)
 		return false;
 	*ret = (struct ct_event){
 		.start = w->start,
@@ -223,4 +249,16 @@ void ct_drain_wait(struct ct_trace *t, struct ct_process *p, struct ct_thread *t
 		end_ns = start_ns;
 	}
 	add(t, p, th, &e, w.stack ? ct_intern_stack(t, p, w.stack) : ct_intern_ip(t, p, w.ip), start_ns, end_ns);
+}
+
+void ct_drain_switched(struct ct_trace *t, struct ct_process *p, uint32_t families, uint64_t end_ns)
+{
+	for (uint32_t i = 0; i < p->slot_count && p->thread_count; i++) {
+		struct ct_thread *th = p->threads[i];
+		struct ct_wait w;
+
+		/* It will say nothing of it itself. */
+		if (th && read_wait(&p->region->slots[i], &w) && w.call && !w.start && ct_family_bit(w.cause) & families)
+			ct_drain_wait(t, p, th, CT_EV_OPEN, end_ns);
+	}
 }

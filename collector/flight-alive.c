@@ -52,6 +52,10 @@ void ct_alive_begin(struct ct_collector *c, struct ct_writer *to, uint64_t begin
 
 		r.process_start.start_ns = later(r.process_start.start_ns, begin_ns);
 		ct_writer_record(to, &r);
+		if (p->recording.off) {
+			ct_recording_record(p, begin_ns, &r);
+			ct_writer_record(to, &r);
+		}
 		for (uint32_t k = 0, left = p->thread_count; k < p->slot_count && left; k++) {
 			if (!p->threads[k])
 				continue;
@@ -73,6 +77,7 @@ void ct_alive_gather(struct ct_collector *c, uint64_t now_ns)
 		ct_trace_sync(t);
 		ct_process_pass(t, c->process[i], now_ns);
 		ct_process_counters(t, c->process[i], now_ns);
+		ct_recording_now(c->process[i], now_ns);
 		ct_process_flush(t, c->process[i]);
 		ct_waiting_last(t, c->process[i], now_ns, true);
 	}

@@ -161,6 +161,12 @@ static void dispatch(struct ct_collector *c, uint64_t what)
 	case CT_SOURCE_SCHED:
 		ct_sched_pass(&c->sched, &c->trace.writer, ct_now_ns());
 		break;
+	case CT_SOURCE_COMMANDS:
+		ct_commands_accept(c);
+		break;
+	case CT_SOURCE_ASKER:
+		ct_commands_asker(c, (int)id);
+		break;
 	}
 }
 

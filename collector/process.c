@@ -144,11 +144,15 @@ int ct_process_start(struct ct_trace *t, struct ct_region *region, const struct 
 	}
 	p->id = ++t->last_process;
 	p->pid = pid;
+	p->parent_pid = (pid_t)header->parent_pid;
+	memcpy(p->executable, header->executable, sizeof(p->executable));
 	p->pidfd = pidfd;
 	p->region = region;
 	p->region_bytes = header->region_bytes;
 	ct_trace_sync(t);
 	set_clock(t, p, header);
+	p->no_rseq = !(header->features & CT_FEATURE_OFF_CPU);
+	ct_recording_read(p);
 	write_start(t, p, header);
 	t->processes++;
 	*ret = p;
@@ -199,9 +203,18 @@ static uint32_t slots_used(const struct ct_process *p)
 	return used < p->slot_count ? used : p->slot_count;
 }
 
+static void rate(struct ct_process *p, uint64_t now_ns)
+{
+	if (p->rated_ns && now_ns > p->rated_ns)
+		p->events_per_s = (uint64_t)((double)(p->events - p->rated_events) * 1e9 / (double)(now_ns - p->rated_ns));
+	p->rated_events = p->events;
+	p->rated_ns = now_ns;
+}
+
 void ct_process_counters(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
 {
 	p->counters_ns = now_ns + COUNTERS_NS;
+	rate(p, now_ns);
 	for (uint32_t i = 0; i < p->slot_count && p->thread_count; i++)
 		if (p->threads[i]) {
 			ct_counters_thread(t, p, p->threads[i]);
@@ -209,6 +222,15 @@ void ct_process_counters(struct ct_trace *t, struct ct_process *p, uint64_t now_
 		}
 	ct_counters_locks(t, p);
 	ct_counters_loss(t, p, NULL);
+}
+
+void ct_process_drain(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
+{
+	uint32_t used = slots_used(p);
+
+	ct_intern_descriptors(t, p);
+	for (uint32_t i = 0; i < used; i++)
+		ct_thread_pass(t, p, i, now_ns);
 }
 
 unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
@@ -232,6 +254,7 @@ unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t 
 	if (now_ns >= p->counters_ns)
 		ct_process_counters(t, p, now_ns);
 	ct_waiting_pass(t, p, now_ns);
+	ct_recording_pass(p, now_ns);
 	flush_if_due(t, p, now_ns);
 	return fullest;
 }

@@ -17,6 +17,7 @@
 #include "codec.h"
 #include "ends.h"
 #include "map.h"
+#include "recording.h"
 #include "region.h"
 #include "writer.h"
 
@@ -39,6 +40,7 @@ struct ct_thread {
 	pid_t tid;
 	uint64_t consumed;    /* events taken from the ring; running on from life to life of the slot */
 	uint64_t start_ns, last_end_ns;
+	uint64_t piece_start_ns, piece_end_ns; /* the last time that was declared to be not recorded; 0: none */
 	uint64_t hole;        /* event number that is missing */
 	uint64_t hole_since_ns; /* 0: none */
 	uint64_t dropped;     /* slot->dropped at the last LOSS record */
@@ -93,7 +95,7 @@ struct ct_descriptor_seen {
 
 struct ct_process {
 	uint32_t id;           /* in the trace */
-	pid_t pid;
+	pid_t pid, parent_pid;
 	int pidfd;             /* owned; -1: probed with kill() */
 	struct ct_region *region; /* mapped; owned */
 	uint64_t region_bytes;
@@ -107,6 +109,14 @@ struct ct_process {
 	struct ct_events_encoder encoder;
 	bool flushed;
 	uint64_t events_since_ns;
+	char executable[sizeof(((struct ct_region *)0)->executable)];
+	struct ct_recording recording;
+	bool no_rseq;          /* nothing tells what left the CPU */
+	uint64_t stopped_ns;   /* since when nothing is recorded, if nothing is */
+	uint64_t piece_ns;     /* when to write what that was so far */
+	uint64_t on_ticks[CT_FAMILY_COUNT]; /* when each family was switched on last */
+	uint64_t events, lost; /* so far */
+	uint64_t rated_events, rated_ns, events_per_s; /* of the second before rated_ns */
 	struct ct_buf after;   /* records that must stand behind the events gathered so far */
 	uint32_t after_count;
 	struct ct_map stacks;  /* word in the arena -> trace id */
@@ -170,6 +180,8 @@ void ct_trace_sync(struct ct_trace *t);
 /* Writes what was counted since the last time: COUNTERS, LOCK and LOSS records. */
 void ct_process_counters(struct ct_trace *t, struct ct_process *p, uint64_t now_ns);
 void ct_process_flush(struct ct_trace *t, struct ct_process *p);
+/* Finds threads and drains all of them. */
+void ct_process_drain(struct ct_trace *t, struct ct_process *p, uint64_t now_ns);
 /* Writes a record behind the events that are gathered now. */
 void ct_process_record_after(struct ct_trace *t, struct ct_process *p, const struct ct_record *record);
 
@@ -196,6 +208,13 @@ uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th
 /* Writes the wait in progress as an event: flags say why it is open. */
 void ct_drain_wait(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, uint8_t flags,
 		   uint64_t end_ns);
+/* A copy of the wait in progress that began when it was recorded; false: there is none. */
+bool ct_drain_recorded(const struct ct_process *p, const struct ct_thread *th, struct ct_wait *ret);
+/* Writes the waits of these families that are recorded only since they were switched on:
+ * they are switched off. */
+void ct_drain_switched(struct ct_trace *t, struct ct_process *p, uint32_t families, uint64_t end_ns);
+/* When a wait began that a thread publishes: the switch, of one that is recorded since then. */
+uint64_t ct_drain_start(const struct ct_process *p, const struct ct_wait *w);
 /* Whether a wait is in progress. */
 bool ct_drain_waits(const struct ct_slot *s);
 /* A copy of it; false: there is none, or it makes no sense. */

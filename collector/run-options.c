@@ -10,13 +10,14 @@
 
 #define COLUMN 27
 
-const struct ct_run_option ct_run_option_table[] = {
+const struct ct_tool_option ct_run_option_table[] = {
 	{ 'o', true, "output", "FILE", "trace file (trace.%p.bin): %p is the pid, %n the program's\n"
 	  "name, %t the time, %h the host, %% a percent sign", NULL },
 	{ 'm', false, "min", "DURATION", "shortest wait written one by one: 500ns, 10us, 1ms (10us)", NULL },
 	{ 's', false, "sched", "MODE", "context switches: auto, on, off, switches (without who woke\n"
 	  "whom, which root gets at 1 us a wake-up) (auto)", "auto on off switches" },
 	{ 'k', false, "stacks", "MODE", "call stacks: auto, fp, unwind, off (auto)", "auto fp unwind off" },
+	{ 'S', false, "stopped", NULL, "record nothing until ctrace-ctl start", NULL },
 	{ 'w', false, "watchdog", "DURATION", "report who waits for whom when no thread has made progress\n"
 	  "for so long: 10s", NULL },
 	{ 'f', false, "flight", "BOUNDS", "keep the last part in memory, such as 30s,256M, and write it\n"
@@ -42,7 +43,7 @@ static void print_usage(void)
 {
 	fputs("usage: ctrace-run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
 	      "Runs PROGRAM and writes a trace of what its threads wait for.\n\n", stdout);
-	for (const struct ct_run_option *o = ct_run_option_table; o->name; o++) {
+	for (const struct ct_tool_option *o = ct_run_option_table; o->name; o++) {
 		char letter[] = { '-', o->letter, ',', ' ', 0 };
 		int n = printf("  %4s--%s%s%s", o->is_short ? letter : "", o->name, o->value ? " " : "",
 			       o->value ? o->value : "");
@@ -142,6 +143,9 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 		return ct_flight_parse_pause(value, &o->flight, wrong);
 	case 'e':
 		o->flight.at_end = true;
+		return 0;
+	case 'S':
+		o->stopped = true;
 		return 0;
 	case 'q':
 		o->quiet = true;

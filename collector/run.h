@@ -10,6 +10,7 @@
 
 #include "control.h"
 #include "flight-options.h"
+#include "tool.h"
 
 struct ct_run_options {
 	const char *out;      /* NULL: trace.<pid>.bin */
@@ -17,7 +18,7 @@ struct ct_run_options {
 	const char *sched;    /* likewise */
 	uint64_t min_ns;
 	uint64_t watchdog_ns; /* 0: none */
-	bool min_given, quiet;
+	bool min_given, quiet, stopped;
 	struct ct_flight_options flight;
 	const char *flight_bounds, *max_snapshots, *snapshot_pause; /* as given; NULL: not */
 	const char *trigger[CT_TRIGGERS_MAX];
@@ -36,16 +37,7 @@ struct ct_run_watchdog {
 
 /* --- run-options.c --- */
 
-/* What --help, the manual and the completions tell of an option. */
-struct ct_run_option {
-	char letter;
-	bool is_short;        /* the letter is an option, too */
-	const char *name;
-	const char *value;    /* what it takes; NULL: nothing */
-	const char *help;     /* part of a line, or some */
-	const char *words;    /* what the value can be, with spaces between; NULL: anything */
-};
-extern const struct ct_run_option ct_run_option_table[]; /* up to one without a name */
+extern const struct ct_tool_option ct_run_option_table[]; /* up to one without a name */
 extern const char ct_run_exit[];
 
 /* Exits for --help and --version. 0, or -1 after *ret_wrong says what is wrong. */

@@ -160,7 +160,7 @@ static bool has_ended(struct ct_process *p, struct ct_thread *th, uint32_t state
 	if (!is_dead(p, th)) {
 		/* The last chance to read what the kernel will forget. */
 		if (state == CT_SLOT_ENDED && !th->ended_seen)
-			poll_schedstat(p, th);
+			ct_thread_poll(p, th);
 		th->ended_seen = state == CT_SLOT_ENDED;
 		return false;
 	}
@@ -297,6 +297,7 @@ void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, i
 		ct_drain_wait(t, p, th, CT_EV_ABANDONED, 0);
 	else
 		ct_drain_wait(t, p, th, CT_EV_OPEN, end_ns);
+	ct_recording_thread_end(p, th, thread_end_ns);
 	ct_counters_thread(t, p, th);
 	ct_counters_loss(t, p, th);
 	if (th->last_end_ns > thread_end_ns)

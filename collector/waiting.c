@@ -287,7 +287,7 @@ static bool still_wait(const struct ct_process *p)
 		const struct ct_wait *w = &p->region->slots[i].wait;
 
 		if (th && th->waiting_start &&
-		    (ct_load_acquire(&w->call) != th->waiting_call || ct_load(&w->start) != th->waiting_start))
+		    (ct_load_acquire(&w->call) != th->waiting_call || ct_drain_start(p, w) != th->waiting_start))
 			return false;
 	}
 	return true;

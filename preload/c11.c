@@ -94,6 +94,8 @@ CT_EXPORT int mtx_unlock(mtx_t *m)
 			if (CT_UNLIKELY(ct_hot_maybe(m))) \
 				ct_mutex_leave(&v, CT_CALL_##call, MUTEX(m)); \
 			ct_start(&v, __builtin_return_address(0)); \
+		} else { \
+			ct_mutex_leave_silent(MUTEX(m)); \
 		} \
 		int r = WAIT_; \
 		uint64_t now = ct_end(&v, r); \

@@ -10,8 +10,10 @@
 static inline void begin(struct ct_interval *v, uint16_t call, const void *cond, const pthread_mutex_t *mutex,
 			 const void *ip)
 {
-	if (CT_UNLIKELY(!ct_prepare(v, call, CT_CAUSE_COND, CT_OBJECT_ADDRESS, (uint64_t)cond)))
+	if (CT_UNLIKELY(!ct_prepare(v, call, CT_CAUSE_COND, CT_OBJECT_ADDRESS, (uint64_t)cond))) {
+		ct_mutex_leave_silent(mutex);
 		return;
+	}
 	v->aux = (uint64_t)mutex;
 	v->stack = ct_stack(v->slot);
 	/* The wait releases the mutex and takes it again, inside of glibc. */

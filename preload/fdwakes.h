@@ -80,7 +80,7 @@ bool ct_fd_tells(int fd);
  * found, and is written. */
 static inline uint64_t ct_end_io(struct ct_interval *v, int64_t result)
 {
-	uint64_t min = ct_state.min_ticks;
+	uint64_t min = ct_load(&ct_live.min_ticks);
 
 	if (CT_UNLIKELY(ct_thread.polled) && result >= 0) {
 		ct_thread.polled = 0;

@@ -103,11 +103,17 @@ static inline bool begin_untimed(uint16_t call, uint64_t bytes)
 	struct ct_slot *slot = ct_thread.heap_slot;
 
 	/* In a handler that interrupted a call its rseq field is not ours. */
-	if (CT_UNLIKELY(!slot || bytes >= LARGE || slot->wait.call))
+	if (CT_UNLIKELY(!slot || bytes >= LARGE || slot->wait.call || ct_is_off(CT_CAUSE_MALLOC)))
 		return false;
 	ct_inc_local(&slot->calls[call]);
 	ct_rseq_arm();
 	return true;
+}
+
+/* A sanitizer looks at its caller; and nobody wants to know. */
+static inline bool is_passed_on(void)
+{
+	return ct_state.sanitized || ct_is_off(CT_CAUSE_MALLOC);
 }
 
 /* block: that the call gave; NULL: none, or not known. */
@@ -133,7 +139,7 @@ static inline void end_untimed(uint16_t call, uint64_t bytes, const void *block)
 	{ \
 		BOOT; \
 		if (CT_UNLIKELY(!begin_untimed(CT_CALL_##name, (bytes)))) \
-			return ct_state.sanitized ? ct_real.name arguments : name##_timed arguments; \
+			return is_passed_on() ? ct_real.name arguments : name##_timed arguments; \
 		type r = ct_real.name arguments; \
 		end_untimed(CT_CALL_##name, (bytes), (block)); \
 		return r; \
@@ -176,7 +182,7 @@ CT_EXPORT void free(void *p)
 	if (CT_UNLIKELY(ct_boot_owns(p)))
 		return;
 	if (CT_UNLIKELY(!begin_untimed(CT_CALL_free, 0))) {
-		(ct_state.sanitized ? ct_real.free : free_timed)(p);
+		(is_passed_on() ? ct_real.free : free_timed)(p);
 		return;
 	}
 	ct_real.free(p);

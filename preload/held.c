@@ -174,6 +174,18 @@ CT_COLD void ct_mutex_leave(struct ct_interval *v, uint16_t call, const pthread_
 	ct_held_released(v->slot, m, call, v->stack, &r);
 }
 
+CT_COLD void ct_mutex_leave_silent(const pthread_mutex_t *m)
+{
+	struct ct_slot *slot = ct_thread.slot;
+
+	if (!slot)
+		return;
+	struct ct_held *h = ct_held_of(slot, m);
+
+	if (h->timed == (uint64_t)m)
+		h->timed = 0;
+}
+
 CT_COLD void ct_held_end(struct ct_slot *slot)
 {
 	for (uint32_t i = 0; i < CT_HELD; i++)

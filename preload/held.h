@@ -166,6 +166,9 @@ void ct_mutex_end(struct ct_interval *v, struct ct_mutex_wait w, const pthread_m
 /* Around a condition's wait, inside of which the mutex is released and taken again. */
 void ct_mutex_leave(struct ct_interval *v, uint16_t call, const pthread_mutex_t *m);
 
+/* The same where it is not recorded: the hold ends here, and the next one is not timed. */
+void ct_mutex_leave_silent(const pthread_mutex_t *m);
+
 /* Adds what is not added yet: the thread ends. */
 void ct_held_end(struct ct_slot *slot);
 

@@ -157,8 +157,8 @@ CT_COLD bool ct_hot_release(const void *lock, uint16_t call, bool alone, bool su
 	}
 	if (!(ct_load(&h->word) & WAITERS))
 		return false;
-	if (!surely && now - ct_load(&h->told) < ct_state.min_ticks &&
-	    (!acquired || now - acquired < ct_state.min_ticks))
+	if (!surely && now - ct_load(&h->told) < ct_load(&ct_live.min_ticks) &&
+	    (!acquired || now - acquired < ct_load(&ct_live.min_ticks)))
 		return false;
 	ct_store(&h->told, now);
 	*event = (struct ct_event){

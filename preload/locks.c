@@ -66,8 +66,10 @@ CT_COLD struct ct_mutex_wait ct_mutex_begin(struct ct_interval *v, uint16_t call
 {
 	struct ct_mutex_wait w = { NULL, false };
 
-	if (!ct_prepare(v, call, CT_CAUSE_MUTEX, CT_OBJECT_ADDRESS, (uint64_t)m))
+	if (!ct_prepare(v, call, CT_CAUSE_MUTEX, CT_OBJECT_ADDRESS, (uint64_t)m)) {
+		ct_silent_stack(v);
 		return w;
+	}
 	/* It is counted, and not ours yet. */
 	if (ct_taken_counts(call))
 		ct_taken_note(v->slot, NULL, NULL);
@@ -151,7 +153,7 @@ static inline bool is_easy(const struct ct_slot *slot, const pthread_mutex_t *m)
 	uint16_t both;
 
 	__builtin_memcpy(&both, filter_of(m), sizeof(both));
-	return !(both | ct_load(&m->__data.__lock) | slot->wait.call) && may_try(m) && ct_state.rseq;
+	return !(both | ct_load(&m->__data.__lock) | slot->wait.call) && may_try(m);
 }
 
 static CT_COLD int mutex_lock_carefully(pthread_mutex_t *m)
@@ -197,6 +199,15 @@ static CT_COLD int mutex_lock_hot(struct ct_slot *slot, pthread_mutex_t *m)
 	return mutex_lock_contended(m);
 }
 
+/* Not recorded, or without rseq. Where it is not recorded one that is taken is waited for
+ * where the collector can see it, in case it is asked for before that ends. */
+static __attribute__((noinline)) int mutex_lock_off(struct ct_slot *slot, pthread_mutex_t *m)
+{
+	if (!ct_is_off(CT_CAUSE_MUTEX))
+		return mutex_lock_hot(slot, m);
+	return ct_load(&m->__data.__lock) ? mutex_lock_contended(m) : ct_real.pthread_mutex_lock(m);
+}
+
 static CT_COLD void suspect(const pthread_mutex_t *m)
 {
 	ct_store(&filter_of(m)->suspect, SUSPECT);
@@ -209,6 +220,8 @@ CT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 	ct_prefetch_write(&m->__data.__lock);
 	if (CT_UNLIKELY(!slot))
 		return mutex_lock_carefully(m);
+	if (CT_UNLIKELY(!ct_is_quick(CT_CAUSE_MUTEX)))
+		return mutex_lock_off(slot, m);
 	if (CT_UNLIKELY(!is_easy(slot, m)))
 		return mutex_lock_hot(slot, m);
 	ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_lock]);
@@ -274,6 +287,9 @@ static CT_COLD int mutex_unlock_slow(struct ct_slot *slot, pthread_mutex_t *m)
 	struct ct_release release;
 	bool tells = ct_hot_maybe(m) && CT_UNLIKELY(ct_held_tells(slot, m)) && ct_held_once(slot, m);
 
+	/* Nor is it noted or counted when it is taken. One that was taken before stays noted: that is harmless. */
+	if (!tells && ct_is_off(CT_CAUSE_MUTEX))
+		return ct_real.pthread_mutex_unlock(m);
 	ct_taken_leave(slot, CT_CALL_pthread_mutex_unlock, m);
 	if (CT_UNLIKELY(tells))
 		ct_held_release(slot, m, &release);
@@ -301,8 +317,10 @@ CT_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
 
 static struct ct_hot *begin_rwlock(struct ct_interval *v, uint16_t call, pthread_rwlock_t *l, const void *ip)
 {
-	if (!ct_prepare(v, call, CT_CAUSE_RWLOCK, CT_OBJECT_ADDRESS, (uint64_t)l))
+	if (!ct_prepare(v, call, CT_CAUSE_RWLOCK, CT_OBJECT_ADDRESS, (uint64_t)l)) {
+		ct_silent_stack(v);
 		return NULL;
+	}
 	v->owner = rwlock_owner(l);
 	v->stack = ct_stack(v->slot);
 	struct ct_hot *hot = ct_hot_wait_begin(l, CT_CAUSE_RWLOCK);

@@ -41,6 +41,7 @@ LAYOUT = {
                     "U owner"),
     18: ("HOLDER", "U process, U seen_ns, U object, U tid, U shared, U stack"),
     19: ("CODE", "U process, U start, U size, T name"),
+    20: ("RECORDING", "U process, U at_ns, U off, U min_ns, U stacks"),
 }
 LAYOUT = {n: (name, [f.split() for f in fields.split(", ")]) for n, (name, fields) in LAYOUT.items()}
 

@@ -221,6 +221,9 @@ static int check_record(struct ct_check *k, const struct ct_record *r)
 	case CT_RECORD_HOLDER:
 		check_holder(k, &r->holder);
 		break;
+	case CT_RECORD_RECORDING:
+		need_process(k, "RECORDING", r->recording.process);
+		break;
 	case CT_RECORD_CODE:
 		need_process(k, "CODE", r->code.process);
 		break;

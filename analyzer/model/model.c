@@ -52,7 +52,7 @@ void ct_model_free(struct ct_model *m)
 	void *arrays[] = {
 		m->meta,  m->call,	 m->process, m->thread, m->file, m->module,	  m->stack,
 		m->frame, m->descriptor, m->lock,    m->site,	m->cell, m->module_order,
-		m->states, m->gaps.gap,	 m->cpu,     m->waker,	m->waiting, m->holder,	  m->code,
+		m->states, m->gaps.gap,	 m->cpu,     m->waker,	m->waiting, m->holder,	  m->code,  m->recording,
 	};
 	struct ct_table *tables[] = {
 		&m->call_by_id,	       &m->process_by_id, &m->thread_by_id, &m->module_by_id, &m->stack_by_id,

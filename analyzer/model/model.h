@@ -28,6 +28,7 @@ struct ct_cause_info {
 	char *name, *category, *text; /* NULL: not in the trace's table */
 	bool is_wait;                 /* counts as blocked time */
 	bool selected;                /* by --cause, which names it or its category */
+	bool is_gap;                  /* nothing was recorded: such a time is not known */
 	struct ct_histogram *times;   /* of the selected waits; NULL: none */
 };
 
@@ -71,7 +72,8 @@ struct ct_thread_info {
 	/* The books, made by ct_model_finish: lifetime is the sum of the next five
 	 * and excluded. */
 	uint64_t lifetime_ns, running_ns, runnable_ns, blocked_ns, unexplained_ns;
-	uint64_t unknown_ns;          /* records of the scheduler are missing */
+	uint64_t unknown_ns;          /* records of the scheduler are missing, or nothing was recorded: */
+	uint64_t unrecorded_ns;       /* part of it: recording was switched off */
 	uint64_t estimated_ns;        /* part of runnable that the kernel's total gives: see model_books.c */
 	uint64_t longest_ns;          /* of its waits */
 };
@@ -166,6 +168,12 @@ struct ct_waiting_info {
 	struct ct_site site;          /* call 0: it waits no more */
 };
 
+/* RECORDING records. */
+struct ct_recording_info {
+	uint32_t process;             /* index */
+	uint64_t at_ns, off, min_ns, stacks;
+};
+
 /* HOLDER records: of each process the last set. */
 struct ct_holder_info {
 	uint32_t process;             /* index; CT_NO: of an older set */
@@ -211,6 +219,7 @@ struct ct_model {
 	CT_ARRAY(struct ct_lock_info, lock);
 	CT_ARRAY(struct ct_waiting_info, waiting);
 	CT_ARRAY(struct ct_holder_info, holder);
+	CT_ARRAY(struct ct_recording_info, recording); /* the first of them: some 10,000 */
 	CT_ARRAY(struct ct_site_info, site);
 	CT_ARRAY(struct ct_cell, cell);
 	/* index + 1 by id, for those whose ids are unique in a process by ct_pair */

@@ -12,6 +12,7 @@ enum mode {
 	SKIP,     /* not a wait, or not selected */
 	WAIT,
 	EXCLUDED, /* a wait at a site that is not selected: it is blocked time, but not shown */
+	GAP,      /* nothing was recorded */
 	RAN,      /* was in a call, but never left the CPU: no wait */
 	NO_START, /* slices may tell for how long it waited */
 	NO_TIME,
@@ -92,6 +93,8 @@ static enum mode mode_of(const struct ct_model *m, uint32_t thread, const struct
 
 	if (s->kind == CT_EVENT_HOLD)
 		return HOLD;
+	if (s->kind == CT_EVENT_INTERVAL && t->selected && m->cause[s->cause].is_gap)
+		return GAP;
 	if (s->kind != CT_EVENT_INTERVAL || !t->selected || !m->cause[s->cause].is_wait)
 		return SKIP;
 	if ((s->flags & CT_EV_NO_TIME) == CT_EV_NO_START && ct_states_of(m, thread))
@@ -113,6 +116,9 @@ static void flush(struct ct_model *m, struct ct_resolved *r)
 	switch (r->mode) {
 	case EXCLUDED:
 		m->thread[r->thread].excluded_ns += r->total_ns;
+		break;
+	case GAP:
+		m->thread[r->thread].unrecorded_ns += r->total_ns;
 		break;
 	case RAN:
 		m->thread[r->thread].in_call_ns += r->total_ns;
@@ -146,7 +152,7 @@ static int resolve(struct ct_model *m, struct ct_event_pass *pass, struct ct_res
 	r->shown = shown;
 	r->mode = mode_of(m, thread, s, shown);
 	r->times = pass->no_times;
-	if (r->mode == SKIP || r->mode == EXCLUDED || r->mode == RAN)
+	if (r->mode == SKIP || r->mode == EXCLUDED || r->mode == RAN || r->mode == GAP)
 		return 0;
 	if (r->site == CT_NO)
 		r->site = find_site(m, process, *s);
@@ -188,6 +194,9 @@ static inline void take(struct ct_model *m, const struct ct_resolved *r, struct 
 		break;
 	case EXCLUDED:
 		t->excluded_ns += ct_nesting_add(&t->nesting, start_ns, end_ns);
+		break;
+	case GAP:
+		t->unrecorded_ns += ct_nesting_add(&t->nesting, start_ns, end_ns);
 		break;
 	case RAN:
 		t->in_call_ns += ct_nesting_add(&t->nesting, start_ns, end_ns);
@@ -259,6 +268,11 @@ static int take_joined(struct ct_model *m, const struct ct_resolved *r, uint32_t
 			t->excluded_ns += j.own_ns;
 		else if (j.wait || s->flags & CT_EV_OPEN)
 			add_joined(m, r, thread, &j);
+		return 0;
+	case GAP:
+		if (ct_join(m, thread, start_ns, end_ns, false, &j))
+			return -ENOMEM;
+		t->unrecorded_ns += j.own_ns;
 		return 0;
 	case NO_START:
 		found = ct_join_end(m, thread, end_ns, &j);

@@ -7,6 +7,7 @@
 #include "model_parts.h"
 
 #define HOLDERS_MAX 65536u
+#define RECORDINGS_MAX 10000u
 
 static int take_meta(struct ct_model *m, const struct ct_record_meta *r)
 {
@@ -33,6 +34,7 @@ static int take_cause(struct ct_model *m, const struct ct_record_cause *r)
 		return -ENOMEM;
 	/* The category cpu is for what is not a wait. */
 	c->is_wait = strcmp(c->category, "cpu") != 0;
+	c->is_gap = !strcmp(c->name, "unrecorded");
 	return 0;
 }
 
@@ -285,6 +287,22 @@ static int take_holder(struct ct_model *m, const struct ct_record_holder *r)
 	if (!h)
 		return -ENOMEM;
 	*h = (struct ct_holder_info){ process, r->seen_ns, r->object, r->tid, (uint32_t)r->stack, r->shared != 0 };
+	return 0;
+}
+
+static int take_recording(struct ct_model *m, const struct ct_record_recording *r)
+{
+	uint32_t process = r->process <= UINT32_MAX ? ct_model_process(m, r->process) : CT_NO;
+
+	if (process == CT_NO)
+		return r->process <= UINT32_MAX ? -ENOMEM : -EBADMSG;
+	if (m->recording_count >= RECORDINGS_MAX)
+		return 0;
+	struct ct_recording_info *i = CT_APPEND(m, recording);
+
+	if (!i)
+		return -ENOMEM;
+	*i = (struct ct_recording_info){ process, r->at_ns, r->off, r->min_ns, r->stacks };
 	return 0;
 }
 

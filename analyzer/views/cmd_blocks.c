@@ -13,7 +13,7 @@
 static void print_total(const struct ct_context *c, const struct ct_report *r)
 {
 	const struct ct_out *o = &c->out;
-	uint64_t running_ns = 0, runnable_ns = 0, unexplained_ns = 0, idle_ns = 0, unknown_ns = 0, hidden_ns = 0;
+	uint64_t running_ns = 0, runnable_ns = 0, unexplained_ns = 0, idle_ns = 0, unknown_ns = 0, hidden_ns = 0, gap_ns = 0;
 	char a[CT_FORMAT], b[CT_FORMAT];
 
 	for (uint32_t i = 0; i < r->thread_count; i++) {
@@ -22,7 +22,8 @@ static void print_total(const struct ct_context *c, const struct ct_report *r)
 		running_ns += t->running_ns;
 		runnable_ns += t->runnable_ns;
 		unexplained_ns += t->unexplained_ns;
-		unknown_ns += t->unknown_ns;
+		unknown_ns += t->unknown_ns - t->unrecorded_ns;
+		gap_ns += t->unrecorded_ns;
 		hidden_ns += t->excluded_ns;
 	}
 	for (uint32_t i = 0; i < r->cause_count; i++)
@@ -40,6 +41,7 @@ static void print_total(const struct ct_context *c, const struct ct_report *r)
 						       "running, or in no call that ctrace wraps",
 		  unexplained_ns },
 		{ "not known", "records of context switches are missing", unknown_ns },
+		{ "not recorded", "recording was switched off", gap_ns },
 		{ "not shown", "blocked, but not selected", hidden_ns },
 	};
 

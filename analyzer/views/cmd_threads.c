@@ -10,6 +10,7 @@ struct times {
 	const uint64_t *by_cause;
 	uint32_t stuck, of;
 	const char *routine;
+	uint64_t unrecorded_ns; /* part of unknown */
 };
 
 static void print_times(const struct ct_context *c, const struct ct_model *m, const struct times *t)
@@ -91,8 +92,13 @@ static void print_causes(const struct ct_context *c, const struct ct_report *r, 
 		more = add_part(o, &room, first, ct_style_of(r->model, r->cause[order[i]].cause),
 				ct_model_cause_name(r->model, r->cause[order[i]].cause),
 				ct_format_ns(a, t->by_cause[order[i]]));
-	if (t->unknown_ns && more) {
-		more = add_part(o, &room, first, CT_BAD, "not known", ct_format_ns(a, t->unknown_ns));
+	if (t->unrecorded_ns && more) {
+		more = add_part(o, &room, first, CT_WARN, "not recorded", ct_format_ns(a, t->unrecorded_ns));
+		first = false;
+	}
+	if (t->unknown_ns > t->unrecorded_ns && more) {
+		more = add_part(o, &room, first, CT_BAD, "not known",
+				ct_format_ns(a, t->unknown_ns - t->unrecorded_ns));
 		first = false;
 	}
 	if (t->dropped && more) {
@@ -108,6 +114,7 @@ static void print_thread(const struct ct_context *c, const struct ct_report *r, 
 	const struct times times = {
 		t->lifetime_ns, t->running_ns, t->runnable_ns, t->blocked_ns, t->unexplained_ns, t->unknown_ns,
 		t->longest_ns,	t->dropped,    &r->by_cause[(size_t)thread * r->cause_count], ct_is_stuck(t), 1, "",
+		t->unrecorded_ns,
 	};
 
 	ct_column_text(&c->out, CT_PLAIN, 15, *t->name ? t->name : "(no name)");
@@ -121,6 +128,7 @@ static void print_group(const struct ct_context *c, const struct ct_report *r, c
 	const struct times times = {
 		g->lifetime_ns, g->running_ns, g->runnable_ns, g->blocked_ns, g->unexplained_ns, g->unknown_ns,
 		g->longest_ns,	0,	       g->by_cause,    g->stuck,      g->count, g->routine,
+		g->unrecorded_ns,
 	};
 	char name[80], count[40], n[CT_FORMAT];
 

@@ -145,6 +145,7 @@ static void add(struct ct_group *g, const struct ct_report *r, uint32_t thread)
 	g->blocked_ns += t->blocked_ns;
 	g->unexplained_ns += t->unexplained_ns;
 	g->unknown_ns += t->unknown_ns;
+	g->unrecorded_ns += t->unrecorded_ns;
 	if (t->longest_ns > g->longest_ns)
 		g->longest_ns = t->longest_ns;
 	for (uint32_t k = 0; k < r->cause_count; k++)

@@ -13,6 +13,7 @@ struct ct_group {
 	int stem;                /* bytes of the name that they share */
 	bool same_name;
 	uint64_t lifetime_ns, running_ns, runnable_ns, blocked_ns, unexplained_ns, unknown_ns, longest_ns;
+	uint64_t unrecorded_ns;  /* part of unknown */
 	uint64_t *by_cause;      /* as rows of the report's causes; owned */
 	const char *label;       /* with --group-by; otherwise NULL */
 	struct ct_states *states; /* added up: delays, and how often; NULL: there are no slices; owned */

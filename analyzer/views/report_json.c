@@ -183,6 +183,8 @@ static json_t *groups_json(const struct ct_options *options, struct ct_report *r
 		ct_json_number(o, "unexplained_ns", g->unexplained_ns);
 		ct_json_number(o, "blocked_ns", g->blocked_ns);
 		ct_json_number(o, "unknown_ns", g->unknown_ns);
+		/* Part of it: recording was switched off. */
+		ct_json_number(o, "unrecorded_ns", g->unrecorded_ns);
 		ct_json_number(o, "longest_ns", g->longest_ns);
 		for (uint32_t k = 0; k < r->cause_count; k++)
 			if (g->by_cause[k])
@@ -219,6 +221,7 @@ static json_t *threads_json(struct ct_report *r)
 		ct_json_number(o, "unexplained_ns", t->unexplained_ns);
 		ct_json_number(o, "blocked_ns", t->blocked_ns);
 		ct_json_number(o, "unknown_ns", t->unknown_ns);
+		ct_json_number(o, "unrecorded_ns", t->unrecorded_ns);
 		ct_json_number(o, "runnable_estimated_ns", t->estimated_ns);
 		for (uint32_t k = 0; k < r->cause_count; k++)
 			if (by_cause[k])
