@@ -1,8 +1,6 @@
 /* Columns, many values at a time. See blocks.h. */
 #include "blocks.h"
 
-#include <emmintrin.h>
-
 #define inlined static inline __attribute__((always_inline))
 #define MORE    0x8080808080808080ull
 #define BITS    0x7f7f7f7f7f7f7f7full
@@ -39,10 +37,14 @@ inlined uint64_t varint(const uint8_t *p, const uint8_t **ret, bool pext)
 	}
 	*ret = p + (__builtin_ctzll(last) >> 3) + 1;
 	w &= last ^ (last - 1);
+#if defined(__x86_64__)
 	if (pext) {
 		__asm__("pext %2, %1, %0" : "=r"(w) : "r"(w), "r"(BITS));
 		return w;
 	}
+#else
+	(void)pext;
+#endif
 	w = (w & 0x007f007f007f007full) | (w & 0x7f007f007f007f00ull) >> 1;
 	w = (w & 0x00003fff00003fffull) | (w & 0x3fff00003fff0000ull) >> 2;
 	return (w & 0x0fffffffull) | (w & 0x0fffffff00000000ull) >> 4;
@@ -133,10 +135,13 @@ static void events_shift(struct ct_columns *c, uint32_t n, struct ct_event_block
 	events(c, n, ret, false);
 }
 
+#if defined(__x86_64__)
 static __attribute__((target("bmi,bmi2"))) void events_pext(struct ct_columns *c, uint32_t n, struct ct_event_block *ret)
 {
 	events(c, n, ret, true);
 }
+
+#endif
 
 static void slices_shift(struct ct_switches_decoder *d, uint32_t n, struct ct_slice_block *ret, bool bytes)
 {
@@ -146,6 +151,7 @@ static void slices_shift(struct ct_switches_decoder *d, uint32_t n, struct ct_sl
 		slices(d, n, ret, false, false);
 }
 
+#if defined(__x86_64__)
 static __attribute__((target("bmi,bmi2"))) void slices_pext(struct ct_switches_decoder *d, uint32_t n,
 							    struct ct_slice_block *ret, bool bytes)
 {
@@ -155,12 +161,15 @@ static __attribute__((target("bmi,bmi2"))) void slices_pext(struct ct_switches_d
 		slices(d, n, ret, true, false);
 }
 
+#endif
+
 /* --- the choice --- */
 
 static void (*read_events)(struct ct_columns *c, uint32_t n, struct ct_event_block *ret) = events_shift;
 static void (*read_slices)(struct ct_switches_decoder *d, uint32_t n, struct ct_slice_block *ret,
 			   bool bytes) = slices_shift;
 
+#if defined(__x86_64__)
 bool ct_blocks_pext(void)
 {
 	return __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
@@ -182,6 +191,17 @@ static __attribute__((constructor)) void choose(void)
 	__builtin_cpu_init();
 	ct_blocks_use(2);
 }
+#else
+bool ct_blocks_pext(void)
+{
+	return false;
+}
+
+void ct_blocks_use(int how)
+{
+	(void)how;
+}
+#endif
 
 void ct_event_block(struct ct_columns *c, uint32_t n, struct ct_event_block *ret)
 {
@@ -191,14 +211,15 @@ void ct_event_block(struct ct_columns *c, uint32_t n, struct ct_event_block *ret
 /* Whether every varint of a column is a byte. */
 static bool all_bytes(struct ct_span s)
 {
-	__m128i some = _mm_setzero_si128();
-	uint8_t rest = 0;
+	uint64_t some = 0, w;
 
-	for (; s.end - s.p >= (ptrdiff_t)sizeof(some); s.p += sizeof(some))
-		some = _mm_or_si128(some, _mm_loadu_si128((const __m128i *)s.p));
+	for (; s.end - s.p >= (ptrdiff_t)sizeof(w); s.p += sizeof(w)) {
+		memcpy(&w, s.p, sizeof(w));
+		some |= w;
+	}
 	for (; s.p < s.end; s.p++)
-		rest |= *s.p;
-	return !_mm_movemask_epi8(some) && rest < 0x80;
+		some |= *s.p;
+	return !(some & MORE);
 }
 
 bool ct_slices_small(const struct ct_switches_decoder *d)

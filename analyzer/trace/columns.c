@@ -39,8 +39,11 @@ static bool long_run(const struct ct_span *s, const uint8_t *at)
  */
 static uint64_t varints(struct ct_span s)
 {
-	const __m128i none = _mm_setzero_si128();
 	const uint8_t *p = s.p;
+	uint64_t n = 0;
+
+#if defined(__SSE2__)
+	const __m128i none = _mm_setzero_si128();
 	__m128i more = none;
 	uint64_t sums[2];
 
@@ -57,8 +60,8 @@ static uint64_t varints(struct ct_span s)
 		more = _mm_add_epi64(more, _mm_sad_epu8(_mm_and_si128(_mm_srli_epi64(bytes, 7), _mm_set1_epi8(1)), none));
 	}
 	_mm_storeu_si128((__m128i *)sums, more);
-	uint64_t n = (uint64_t)(p - s.p) - sums[0] - sums[1];
-
+	n = (uint64_t)(p - s.p) - sums[0] - sums[1];
+#endif
 	for (; p < s.end; p++) {
 		n += *p < 0x80;
 		if (*p >= 0x80 && long_run(&s, p))
