@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "defaults.h"
+#include "env.h"
 #include "run.h"
 
 #define COLUMN 27
@@ -136,10 +138,70 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 	return -1;
 }
 
+/* --- defaults --- */
+
+struct defaults {
+	struct ct_run_options *o;
+	bool given[256]; /* by letter */
+};
+
+static const struct ct_tool_option *row_of(const char *name)
+{
+	const struct ct_tool_option *o = ct_run_option_table;
+
+	while (strcmp(o->name, name))
+		o++;
+	return o;
+}
+
+static int kind(void *self, const char *option)
+{
+	(void)self;
+	if (!strcmp(option, "help") || !strcmp(option, "version"))
+		return -1;
+	return row_of(option)->value != NULL;
+}
+
+/* Of these the library and the collector read the variables themselves. */
+static bool settled(void *self, const char *option)
+{
+	static const char *const variables[][2] = {
+		{ "min", CT_ENV_MIN }, { "stacks", CT_ENV_STACKS }, { "sched", CT_ENV_SCHED }
+	};
+	const struct defaults *d = self;
+
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+		if (!strcmp(option, variables[i][0]) && getenv(variables[i][1]))
+			return true;
+	return d->given[(unsigned char)row_of(option)->letter];
+}
+
+static int take_default(void *self, const char *option, const char *value, char wrong[CT_DEFAULTS_WRONG])
+{
+	struct defaults *d = self;
+	struct ct_run_options before = *d->o;
+
+	if (!take(row_of(option)->letter, value, d->o, wrong))
+		return 0;
+	*d->o = before;
+	return -1;
+}
+
+static void take_defaults(struct defaults *d)
+{
+	const char *names[OPTIONS] = { NULL };
+	const struct ct_defaults defaults = { "run", "CTRACE_", kind, settled, take_default, names };
+
+	for (size_t i = 0; ct_run_option_table[i].name; i++)
+		names[i] = ct_run_option_table[i].name;
+	ct_defaults_take(&defaults, d);
+}
+
 int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_wrong[256])
 {
 	struct option options[OPTIONS] = { 0 };
 	struct ct_run_options o = { 0 };
+	struct defaults defaults = { .o = &o };
 
 	for (size_t i = 0; ct_run_option_table[i].name; i++)
 		options[i] = (struct option){ ct_run_option_table[i].name,
@@ -156,11 +218,13 @@ int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_w
 		}
 		if (take(option, optarg, &o, ret_wrong))
 			return -1;
+		defaults.given[(unsigned char)option] = true;
 	}
 	if (optind == argc) {
 		snprintf(ret_wrong, 256, "no program given (--help shows the options)");
 		return -1;
 	}
+	take_defaults(&defaults);
 	o.argv = argv + optind;
 	*ret = o;
 	return 0;
