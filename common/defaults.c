@@ -102,7 +102,11 @@ static char *read_file(const struct taking *t, const char *path)
 		return NULL;
 	}
 	text[n] = 0;
-	return text;
+	if (strlen(text) == (size_t)n)
+		return text;
+	complain(t, "%s: is no text", path);
+	free(text);
+	return NULL;
 }
 
 static char *trim(char *s)

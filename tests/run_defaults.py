@@ -65,7 +65,7 @@ def wrong(where):
     for text, says in (("nonsense\n", "config:1: a line is TOOL.OPTION = VALUE"), ("\nrun.nothing = 1\n", "config:2: there is no option"),
                        ("run.watchdog = soon\n", "config:1: --watchdog soon"), ("run.stopped = maybe\n", "config:1: stopped is yes or no"),
                        ("runs.min = 1ms\n", "config:1: there is no tool runs"), ("run.help = yes\n", "config:1: --help has no default"),
-                       ("\0\xff\n= = =\n", "config:")):
+                       ("\0\xff\n= = =\n", "config: is no text"), ("= = =\n", "config:1:")):
         ended = run([RUN, "-q", "-o", where / "t.bin", "--", "true"], env=config(where, text), cwd=where)
         must(ended.status == 0 and says in ended.err and len(ended.err.splitlines()) == 1, f"{text!r}: {ended}")
     ended = run([RUN, "-q", "-o", where / "t.bin", "--", "true"], env={**config(where, ""), "CTRACE_WATCHDOG": "x"}, cwd=where)
