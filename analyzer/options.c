@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "option_defaults.h"
 #include "suggest.h"
 
 struct complaint {
@@ -372,6 +373,8 @@ int ct_options_parse(struct ct_options *o, int argc, char **argv, char *error, i
 			return complain(c, "'%.100s' is no value for --%s%s", optarg, ct_options_table[index].name,
 					end_of_complaint(&ct_options_table[index], wants, sizeof(wants)));
 	}
+	if (optind < argc)
+		ct_option_defaults(o, argv[optind], given);
 	if (split_causes(o))
 		return complain(c, "too many or no causes for --cause");
 	if (is_reversed(&o->from, &o->to))

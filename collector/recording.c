@@ -65,6 +65,12 @@ static void write_pieces(struct ct_process *p, uint64_t end_ns)
 
 /* --- switching --- */
 
+/* What a process or a request says may be beyond all. */
+static uint64_t whole(double n)
+{
+	return n < 9e18 ? (uint64_t)n : INT64_MAX;
+}
+
 /* Tells the process. */
 static void tell(struct ct_process *p)
 {
@@ -72,7 +78,7 @@ static void tell(struct ct_process *p)
 	uint32_t off = p->recording.off | (p->no_rseq ? CT_LIVE_NO_RSEQ : 0);
 
 	ct_store(&live->stacks, p->recording.stacks);
-	ct_store(&live->min_ticks, (uint64_t)((double)p->recording.min_ns * p->ticks_per_ms / 1e6));
+	ct_store(&live->min_ticks, whole((double)p->recording.min_ns * p->ticks_per_ms / 1e6));
 	for (uint32_t i = 0; i < CT_FAMILY_COUNT; i++)
 		ct_store(&live->on_ticks[i], p->on_ticks[i]);
 	ct_store_release(&live->off, off);
@@ -85,7 +91,7 @@ void ct_recording_read(struct ct_process *p)
 
 	p->recording.off = ct_load(&live->off) & CT_FAMILIES_ALL;
 	p->recording.stacks = ct_load(&live->stacks);
-	p->recording.min_ns = (uint64_t)((double)min_ticks / p->ticks_per_ms * 1e6 + 0.5);
+	p->recording.min_ns = whole((double)min_ticks / p->ticks_per_ms * 1e6 + 0.5);
 	if (p->recording.stacks >= CT_STACKS_KINDS)
 		p->recording.stacks = CT_STACKS_AUTO;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "defaults.h"
 #include "env.h"
 #include "run.h"
 
@@ -160,37 +161,70 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 	return -1;
 }
 
-/* Of the flight recorder, where the command line says nothing. */
-static int take_environment(struct ct_run_options *o, char wrong[256])
+/* --- defaults --- */
+
+struct defaults {
+	struct ct_run_options *o;
+	bool given[256]; /* by letter */
+};
+
+static const struct ct_tool_option *row_of(const char *name)
 {
-	const struct {
-		const char *name;
-		int option;
-		bool given;
-	} variables[] = {
-		{ CT_ENV_TRIGGER, 't', o->trigger_words != 0 },
-		{ CT_ENV_MAX_SNAPSHOTS, 'M', o->max_snapshots },
-		{ CT_ENV_SNAPSHOT_PAUSE, 'P', o->snapshot_pause },
-		{ CT_ENV_SNAPSHOT_AT_END, 'e', o->flight.at_end },
-	};
-	const char *bounds = getenv(CT_ENV_FLIGHT);
+	const struct ct_tool_option *o = ct_run_option_table;
 
-	if (!o->flight.on && bounds && *bounds && take('f', bounds, o, wrong))
+	while (strcmp(o->name, name))
+		o++;
+	return o;
+}
+
+static int kind(void *self, const char *option)
+{
+	(void)self;
+	if (!strcmp(option, "help") || !strcmp(option, "version"))
 		return -1;
-	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]) && o->flight.on; i++) {
-		const char *value = getenv(variables[i].name);
+	return row_of(option)->value != NULL;
+}
 
-		if (value && *value && !variables[i].given && (variables[i].option != 'e' || strcmp(value, "0")) &&
-		    take(variables[i].option, value, o, wrong))
-			return -1;
-	}
-	return 0;
+/* Of these the library and the collector read the variables themselves. */
+static bool settled(void *self, const char *option)
+{
+	static const char *const variables[][2] = {
+		{ "min", CT_ENV_MIN }, { "stacks", CT_ENV_STACKS }, { "sched", CT_ENV_SCHED }
+	};
+	const struct defaults *d = self;
+
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+		if (!strcmp(option, variables[i][0]) && getenv(variables[i][1]))
+			return true;
+	return d->given[(unsigned char)row_of(option)->letter];
+}
+
+static int take_default(void *self, const char *option, const char *value, char wrong[CT_DEFAULTS_WRONG])
+{
+	struct defaults *d = self;
+	struct ct_run_options before = *d->o;
+
+	if (!take(row_of(option)->letter, value, d->o, wrong))
+		return 0;
+	*d->o = before;
+	return -1;
+}
+
+static void take_defaults(struct defaults *d)
+{
+	const char *names[OPTIONS] = { NULL };
+	const struct ct_defaults defaults = { "run", "CTRACE_", kind, settled, take_default, names };
+
+	for (size_t i = 0; ct_run_option_table[i].name; i++)
+		names[i] = ct_run_option_table[i].name;
+	ct_defaults_take(&defaults, d);
 }
 
 int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_wrong[256])
 {
 	struct option options[OPTIONS] = { 0 };
 	struct ct_run_options o = { 0 };
+	struct defaults defaults = { .o = &o };
 
 	ct_flight_defaults(&o.flight);
 
@@ -209,22 +243,25 @@ int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_w
 		}
 		if (take(option, optarg, &o, ret_wrong))
 			return -1;
-	}
-	if (take_environment(&o, ret_wrong))
-		return -1;
-	if (!o.flight.on && (o.trigger_words || o.max_snapshots || o.snapshot_pause || o.flight.at_end)) {
-		snprintf(ret_wrong, 256, "--trigger, --max-snapshots, --snapshot-pause and --snapshot-at-end are of --flight");
-		return -1;
-	}
-	if (o.flight.on && o.watchdog_ns) {
-		snprintf(ret_wrong, 256, "--watchdog reads the trace's file, of which there is none with --flight: "
-			 "--trigger deadlock says the same");
-		return -1;
+		defaults.given[(unsigned char)option] = true;
 	}
 	if (optind == argc) {
 		snprintf(ret_wrong, 256, "no program given (--help shows the options)");
 		return -1;
 	}
+	take_defaults(&defaults);
+	/* What variables and the file say besides may be meant for other runs. */
+	if (!o.flight.on && (defaults.given['t'] || defaults.given['M'] || defaults.given['P'] || defaults.given['e'])) {
+		snprintf(ret_wrong, 256, "--trigger, --max-snapshots, --snapshot-pause and --snapshot-at-end are of --flight");
+		return -1;
+	}
+	if (o.flight.on && defaults.given['w']) {
+		snprintf(ret_wrong, 256, "--watchdog reads the trace's file, of which there is none with --flight: "
+			 "--trigger deadlock says the same");
+		return -1;
+	}
+	if (o.flight.on)
+		o.watchdog_ns = 0;
 	o.argv = argv + optind;
 	*ret = o;
 	return 0;

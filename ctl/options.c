@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "defaults.h"
 
 #define COLUMN 24
 
@@ -198,10 +199,58 @@ static int check(const struct ct_ctl_options *o, char wrong[256])
 	return -1;
 }
 
+/* --- defaults --- */
+
+struct defaults {
+	struct ct_ctl_options *o;
+	bool given[256]; /* by letter */
+};
+
+static const struct ct_tool_option *row_of(const char *name)
+{
+	const struct ct_tool_option *o = ct_ctl_option_table;
+
+	while (strcmp(o->name, name))
+		o++;
+	return o;
+}
+
+/* What to change is said each time. */
+static int kind(void *self, const char *option)
+{
+	(void)self;
+	return strcmp(option, "json") && strcmp(option, "output") ? -1 : row_of(option)->value != NULL;
+}
+
+static bool settled(void *self, const char *option)
+{
+	const struct defaults *d = self;
+
+	return d->given[(unsigned char)row_of(option)->letter] || !ct_ctl_takes(d->o->command, option);
+}
+
+static int take_default(void *self, const char *option, const char *value, char wrong[CT_DEFAULTS_WRONG])
+{
+	struct defaults *d = self;
+
+	return take(row_of(option)->letter, value, d->o, wrong);
+}
+
+static void take_defaults(struct defaults *d)
+{
+	const char *names[OPTIONS] = { NULL };
+	const struct ct_defaults defaults = { "ctl", "CTRACE_CTL_", kind, settled, take_default, names };
+
+	for (size_t i = 0; ct_ctl_option_table[i].name; i++)
+		names[i] = ct_ctl_option_table[i].name;
+	ct_defaults_take(&defaults, d);
+}
+
 int ct_ctl_parse(int argc, char **argv, struct ct_ctl_options *ret, char ret_wrong[256])
 {
 	struct option options[OPTIONS] = { 0 };
 	struct ct_ctl_options o = { 0 };
+	struct defaults defaults = { .o = &o };
 
 	for (size_t i = 0; ct_ctl_option_table[i].name; i++)
 		options[i] = (struct option){ ct_ctl_option_table[i].name,
@@ -230,11 +279,13 @@ int ct_ctl_parse(int argc, char **argv, struct ct_ctl_options *ret, char ret_wro
 		}
 		if (take(option, optarg, &o, ret_wrong))
 			return -1;
+		defaults.given[(unsigned char)option] = true;
 	}
 	if (!o.command) {
 		snprintf(ret_wrong, 256, "no command given (--help shows them)");
 		return -1;
 	}
+	take_defaults(&defaults);
 	for (int i = optind; i < argc; i++)
 		if (take_pid(argv[i], &o, ret_wrong))
 			return -1;

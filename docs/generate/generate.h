@@ -21,6 +21,9 @@ void generate_fish(bool run);
 /* ctl.c: the manual page and completions of ctrace-ctl. */
 void generate_ctl(const char *what);
 
+/* options.c: docs/options.md. */
+void generate_options(void);
+
 /* man.c: parts of a page. Text is filled; lines of it that begin with blanks stay as they are. */
 void man_head(const char *name, const char *summary);
 void man_line(const char *text);

@@ -1,4 +1,4 @@
-/* generate man|bash|zsh|fish [run|ctl|COMMAND]. See generate.h. */
+/* generate man|bash|zsh|fish [run|ctl|COMMAND], or options. See generate.h. */
 #include <stdio.h>
 #include <string.h>
 
@@ -29,6 +29,8 @@ int main(int argc, char **argv)
 		generate_zsh(run);
 	else if (!strcmp(what, "fish"))
 		generate_fish(run);
+	else if (!strcmp(what, "options"))
+		generate_options();
 	else
 		return 2;
 	return fflush(stdout) ? 1 : 0;
