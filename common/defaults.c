@@ -82,7 +82,8 @@ static char *read_file(const struct taking *t, const char *path)
 	struct stat st;
 
 	if (fd < 0) {
-		if (errno != ENOENT && errno != ENOTDIR)
+		/* A home that is closed to us is another user's, as under sudo -u. */
+		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
 			complain(t, "%s: %s", path, strerror(errno));
 		return NULL;
 	}
