@@ -348,7 +348,7 @@ def run_environment(where):
     must(ended.status == 0 and len(snapshots(where)) == 1, f"{ended} {list(where.iterdir())}")
     ended = run([RUN, "--", "/bin/true"], cwd=where, env={"CTRACE_FLIGHT": "wrong"})
     # As all defaults: told, and the program runs.
-    must(ended.status == 0 and re.search("CTRACE_FLIGHT: .*a time and a size", str(ended.stderr)), str(ended))
+    must(ended.status == 0 and re.search("CTRACE_FLIGHT: .*a time and a size", str(ended)), str(ended))
 
 
 def redis(where):
