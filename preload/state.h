@@ -74,6 +74,9 @@ struct ct_thread {
 	uint32_t no_clock;          /* the thread may not read the time stamp counter: never again */
 	uint64_t stack_low, stack_high; /* the thread's stack; 0, 0: not known */
 	const void *rseq_dummy;     /* stands in for rseq_cs where there is no rseq */
+	struct {
+		uint64_t object, aux, at; /* at: ticks */
+	} sent;                   /* the last signal that was recorded: see ct_write_sent */
 };
 
 extern __thread struct ct_thread ct_thread __attribute__((tls_model("initial-exec")));
