@@ -268,7 +268,7 @@ class Analyzer:
 
     def exports(self, seed):
         text = subprocess.run([self.b.analyze, "export", "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
-        formats = re.findall(r"^  (\w+)", text.partition("Formats:")[2], re.M)
+        formats = re.findall(r"^  (\w+)", text.partition("Formats:\n")[2].partition("\n\n")[0], re.M)
         sizes = [n for n in self.sizes if n <= 10]
         if not formats or not sizes:
             return
