@@ -85,6 +85,8 @@ uint64_t ct_sent_to(int64_t pid, int signal, uint64_t *ret_aux)
 #define SEND(call, signal, kind, object, aux, SEND_) \
 	do { \
 		struct ct_slot *slot = ct_self(); \
+		if (ct_is_off(CT_CAUSE_SIGNAL)) \
+			return SEND_; \
 		ct_count(CT_CALL_##call); \
 		if (!slot || !(signal)) \
 			return SEND_; \

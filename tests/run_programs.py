@@ -242,7 +242,6 @@ def expectations(out):
         if key in found:
             found[key]["count"] += said["count"]
             found[key]["ns"] += said["ns"]
-            found[key]["disturbed"] = found[key].get("disturbed", 0) + said.get("disturbed", 0)
         else:
             found[key] = said
     return list(found.values())
