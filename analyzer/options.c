@@ -115,6 +115,8 @@ TEXT(format)
 TEXT(profile)
 TEXT(symbols)
 TEXT(host)
+TEXT(region)
+TEXT(task)
 FLAG(no_open)
 
 static int take_top(struct ct_options *o, const char *value)
@@ -229,9 +231,9 @@ static int take_color(struct ct_options *o, const char *value)
 
 const struct ct_option ct_options_table[] = {
 	{ "json", NULL, "one JSON object, times in nanoseconds", take_json, "!export flame serve report" },
-	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "blocks diff io latency locks malloc path sched sql stats summary threads wakers" },
+	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "blocks diff io latency locks malloc path regions sched sql stats summary tasks threads wakers" },
 	{ "top", "N", "rows of each list (default 10; 0: all)", take_top, "!dump check export flame serve report sql explain", "a number" },
-	{ "sort", "KEY", "rows in the order of a column; see below", take_sort, "blocks threads locks sched wakers path stats" },
+	{ "sort", "KEY", "rows in the order of a column; see below", take_sort, "blocks threads locks sched wakers path regions tasks stats" },
 	{ "group-by", "GROUP", "waits together by thread, start-routine, site, object,\n"
 	  "process or cause", take_group_by, "blocks", "thread, start-routine, site, object, process or cause" },
 	{ "from", "T", "only from then on; see below", take_from, WHOLE " deadlocks", MOMENTS },
@@ -244,6 +246,8 @@ const struct ct_option ct_options_table[] = {
 	  "stack", take_site, WHOLE " path", REGEX },
 	{ "min", "DURATION", "only waits of at least that long, such as 10ms", take_min, NO_WAITS,
 	  "a duration with its unit, such as 10ms" },
+	{ "region", "NAME", "only waits in such regions of the program (a pattern)", take_region, NO_WAITS " summary deadlocks" },
+	{ "task", "NAME", "only waits in regions of such tasks", take_task, NO_WAITS " summary deadlocks" },
 	{ "call", "NAME", "only that call, such as fdatasync", take_call, "latency" },
 	{ "group", NULL, "only groups of threads", take_group, "threads" },
 	{ "lock", "NAME", "the critical sections of that lock", take_lock, "whatif" },
@@ -321,7 +325,7 @@ static bool is_reversed(const struct ct_moment *from, const struct ct_moment *to
 bool ct_options_select(const struct ct_options *o)
 {
 	return o->from.given || o->to.given || o->thread || o->process || o->cause_count || o->object || o->site ||
-	       o->min_ns;
+	       o->min_ns || o->region || o->task;
 }
 
 int ct_options_parse(struct ct_options *o, int argc, char **argv, char *error, int error_bytes)

@@ -47,6 +47,7 @@ struct ct_options {
 	uint32_t cause_count; /* 0: all */
 	const char *object, *site; /* extended regular expressions; NULL: all. whatif: site is what is changed */
 	uint64_t min_ns;
+	const char *region, *task; /* globs: of the program's own names (include/ctrace.h); NULL: all */
 	const char *call;     /* latency: only of that call; NULL: all */
 	/* whatif. */
 	const char *lock;     /* NULL: none */

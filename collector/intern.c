@@ -1,4 +1,5 @@
-/* Stacks, modules, descriptors: written once, before the first event that needs them. */
+/* Stacks, modules, descriptors, names: written once, before the first event that needs them. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "atomics.h"
@@ -64,6 +65,33 @@ void ct_intern_modules(struct ct_trace *t, struct ct_process *p, uint32_t epoch)
 		p->modules_seen = (uint32_t)used;
 	if (epoch > p->modules_epoch && epoch != UINT32_MAX)
 		p->modules_epoch = epoch;
+}
+
+/* --- names --- */
+
+uint32_t ct_intern_name(struct ct_trace *t, struct ct_process *p, uint64_t place)
+{
+	char text[CT_NAME_TEXT];
+
+	if (!place || place >= CT_NAMES)
+		return 0;
+	if (!p->names)
+		p->names = calloc(CT_NAMES, sizeof(*p->names));
+	if (!p->names || p->names[place])
+		return p->names ? p->names[place] : 0;
+	const struct ct_name *name = &p->region->names[place];
+
+	if ((ct_load_acquire(&name->state) & CT_NAME_READY) != CT_NAME_READY)
+		return 0;
+	for (unsigned int i = 0; i < CT_NAME_TEXT; i++)
+		text[i] = ct_load(&name->text[i]);
+	struct ct_record r = { .type = CT_RECORD_NAME, .name = {
+		.name = ++t->last_name,
+		.text = { text, strnlen(text, sizeof(text)) },
+	} };
+
+	ct_writer_record(&t->writer, &r);
+	return p->names[place] = t->last_name;
 }
 
 /* --- stacks --- */

@@ -54,6 +54,7 @@ static void process_free(struct ct_process *p)
 	free(p->descriptors);
 	free(p->locks);
 	free(p->holder);
+	free(p->names);
 	ct_events_free(&p->encoder);
 	ct_buf_free(&p->after);
 	ct_map_free(&p->stacks);

@@ -41,6 +41,10 @@ LAYOUT = {
                     "U owner"),
     18: ("HOLDER", "U process, U seen_ns, U object, U tid, U shared"),
     19: ("CODE", "U process, U start, U size, T name"),
+    20: ("NAME", "U name, T text"),
+    21: ("TASK_BEGIN", "U task, U thread, U time_ns, U name, U parent"),
+    22: ("TASK_END", "U task, U thread, U time_ns"),
+    23: ("LOG", "U thread, U time_ns, U task, U category, T message"),
 }
 LAYOUT = {n: (name, [f.split() for f in fields.split(", ")]) for n, (name, fields) in LAYOUT.items()}
 

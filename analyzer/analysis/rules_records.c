@@ -29,7 +29,7 @@ void ct_violation(struct ct_check *k, const char *format, ...)
 void ct_check_free(struct ct_check *k)
 {
 	struct ct_table *tables[] = { &k->causes,  &k->calls,  &k->processes,  &k->threads,
-				      &k->modules, &k->stacks, &k->descriptors, &k->cpus, &k->tasks };
+				      &k->modules, &k->stacks, &k->descriptors, &k->names, &k->cpus, &k->tasks };
 
 	for (uint32_t i = 0; i < k->violation_count; i++)
 		free(k->violation[i]);
@@ -132,6 +132,12 @@ static void check_waiting(struct ct_check *k, const struct ct_record_waiting *r)
 		ct_violation(k, "WAITING names stack %llu, which is not defined before it", (unsigned long long)r->stack);
 }
 
+static void need_name(struct ct_check *k, const char *what, uint64_t id)
+{
+	if (id && !ct_table_get(&k->names, id))
+		ct_violation(k, "%s names name %llu, which is not defined before it", what, (unsigned long long)id);
+}
+
 static int check_record(struct ct_check *k, const struct ct_record *r)
 {
 	if (k->end_seen)
@@ -164,6 +170,19 @@ static int check_record(struct ct_check *k, const struct ct_record *r)
 	case CT_RECORD_DESCRIPTOR:
 		need_process(k, "DESCRIPTOR", r->descriptor.process);
 		return define(k, &k->descriptors, "descriptor", r->descriptor.process, r->descriptor.descriptor);
+	case CT_RECORD_NAME:
+		return define(k, &k->names, "name", 0, r->name.name);
+	case CT_RECORD_TASK_BEGIN:
+		need_thread(k, "TASK_BEGIN", r->task_begin.thread);
+		need_name(k, "TASK_BEGIN", r->task_begin.name);
+		break;
+	case CT_RECORD_TASK_END:
+		need_thread(k, "TASK_END", r->task_end.thread);
+		break;
+	case CT_RECORD_LOG:
+		need_thread(k, "LOG", r->log.thread);
+		need_name(k, "LOG", r->log.category);
+		break;
 	case CT_RECORD_COUNTERS:
 		need_thread(k, "COUNTERS", r->counters.thread);
 		if (!ct_table_get(&k->calls, r->counters.call))

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "columns.h"
+#include "marks.h"
 #include "model_join.h"
 
 enum mode {
@@ -16,6 +17,7 @@ enum mode {
 	NO_TIME,
 	RAN,      /* was in a call, but never left the CPU: no wait */
 	HOLD,
+	MARK,     /* a region begins or ends */
 };
 
 /* A site of the chunk, for the thread whose batch is read. */
@@ -89,6 +91,8 @@ static enum mode mode_of(const struct ct_model *m, uint32_t thread, const struct
 
 	if (s->kind == CT_EVENT_HOLD)
 		return HOLD;
+	if (ct_is_mark(s))
+		return MARK;
 	if (s->kind != CT_EVENT_INTERVAL || !t->selected || !m->cause[s->cause].is_wait)
 		return SKIP;
 	if ((s->flags & CT_EV_NO_TIME) == CT_EV_NO_START && ct_states_of(m, thread))
@@ -111,7 +115,7 @@ static int resolve(struct ct_model *m, struct ct_resolved *r, const struct ct_si
 	r->thread = thread;
 	r->shown = shown;
 	r->mode = mode_of(m, thread, s, shown);
-	if (r->mode == SKIP || r->mode == EXCLUDED || r->mode == RAN)
+	if (r->mode == SKIP || r->mode == EXCLUDED || r->mode == RAN || r->mode == MARK)
 		return 0;
 	if (r->site == CT_NO)
 		r->site = find_site(m, process, *s);
@@ -150,6 +154,8 @@ static inline void take(struct ct_model *m, const struct ct_resolved *r, struct 
 		add(&m->cell[r->cell], own_ns);
 		m->cell[r->cell].elapsed_ns += end_ns - start_ns;
 		ct_histogram_add(r->times, own_ns);
+		if (__builtin_expect(m->marks != NULL, 0))
+			ct_marks_wait(m->marks, m->cell[r->cell].thread, m->site[r->site].site.cause, own_ns);
 		break;
 	case EXCLUDED:
 		t->excluded_ns += ct_nesting_add(&t->nesting, start_ns, end_ns);
@@ -166,6 +172,7 @@ static inline void take(struct ct_model *m, const struct ct_resolved *r, struct 
 		m->cell[r->cell].unknown++;
 		break;
 	case SKIP:
+	case MARK:
 		break;
 	}
 }
@@ -183,6 +190,8 @@ static void add_joined(struct ct_model *m, const struct ct_resolved *r, uint32_t
 			cell->max_delay_ns = j->ready_ns;
 	}
 	ct_histogram_add(r->times, j->own_ns);
+	if (__builtin_expect(m->marks != NULL, 0))
+		ct_marks_wait(m->marks, thread, m->site[r->site].site.cause, j->own_ns);
 	m->states[thread].waits++;
 }
 
@@ -223,6 +232,7 @@ static int take_joined(struct ct_model *m, const struct ct_resolved *r, uint32_t
 	case HOLD:
 	case NO_TIME:
 	case SKIP:
+	case MARK:
 		take(m, r, t, start_ns, end_ns, min_ns);
 		if (end_ns > m->states[thread].last_event_ns)
 			m->states[thread].last_event_ns = end_ns;
@@ -230,12 +240,26 @@ static int take_joined(struct ct_model *m, const struct ct_resolved *r, uint32_t
 	return 0;
 }
 
+/* 0 or -ENOMEM. */
+static __attribute__((noinline)) int take_mark(struct ct_model *m, const struct ct_site *s, uint32_t thread, uint64_t ns)
+{
+	if (!m->marks)
+		m->marks = ct_marks_open(m, true);
+	return m->marks ? ct_marks_event(m->marks, m, thread, s, ns) : -ENOMEM;
+}
+
+/* What an event outside of the regions that are asked for counts as. */
+static enum mode not_inside(enum mode mode)
+{
+	return mode == WAIT ? EXCLUDED : mode == NO_TIME ? SKIP : mode;
+}
+
 static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_columns *columns,
 		      uint32_t events, uint32_t process, uint32_t thread)
 {
 	const uint64_t from_ns = m->from_ns, to_ns = m->to_ns, min_ns = m->options->min_ns;
 	struct ct_thread_info *t = &m->thread[thread];
-	const bool joined = t->selected && ct_states_of(m, thread);
+	const bool joined = t->selected && ct_states_of(m, thread), choose = ct_marks_select(m);
 	struct ct_columns c = *columns;
 	uint64_t first_ns = UINT64_MAX, last_ns = 0, in_first_ns = UINT64_MAX, in_last_ns = 0;
 	uint32_t outside = 0;
@@ -259,6 +283,9 @@ static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_
 		if (m->window) {
 			if (end_ns < from_ns || start_ns >= to_ns || (end_ns == from_ns && start_ns < end_ns)) {
 				outside++;
+				if (ct_is_mark(&pass->decoder.site[site]) &&
+				    take_mark(m, &pass->decoder.site[site], thread, start_ns))
+					return -ENOMEM;
 				continue;
 			}
 			in_first_ns = start_ns < in_first_ns ? start_ns : in_first_ns;
@@ -269,6 +296,16 @@ static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_
 		if (__builtin_expect(r->thread != thread, 0) &&
 		    resolve(m, r, &pass->decoder.site[site], process, thread))
 			return -ENOMEM;
+		if (__builtin_expect(r->mode == MARK, 0) && take_mark(m, &pass->decoder.site[site], thread, start_ns))
+			return -ENOMEM;
+		struct ct_resolved excluded;
+
+		if (__builtin_expect(choose, 0) && !ct_marks_inside(m->marks, m, thread)) {
+			excluded = *r;
+			excluded.mode = not_inside(r->mode);
+			excluded.shown = false;
+			r = &excluded;
+		}
 		if (!joined)
 			take(m, r, t, start_ns, end_ns, min_ns);
 		else if (take_joined(m, r, thread, &pass->decoder.site[site], start_ns, end_ns))

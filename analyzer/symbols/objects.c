@@ -1,4 +1,5 @@
 /* Labels of objects. See objects.h. */
+#include "marks.h"
 #include "objects.h"
 
 #include <stdarg.h>
@@ -125,6 +126,8 @@ char *ct_object_label(struct ct_symbols *s, const struct ct_model *m, const stru
 					 ct_thread_label(m, info->process, m->thread[thread].tid);
 	case CT_OBJECT_PID:
 		return site->object ? text_of("process %lld", (long long)site->object) : strdup("any child");
+	case CT_OBJECT_NAME:
+		return strdup(m->name_count ? m->name[ct_model_name(m, site->object)].text : "");
 	case CT_OBJECT_ID:
 		return text_of("%s %llu", m->cause[site->cause].name ? m->cause[site->cause].name : "object",
 			       (unsigned long long)site->object);
