@@ -189,6 +189,8 @@ static int end_from(struct ct_marks *k, const struct ct_model *m, uint32_t threa
 
 		t->in_region -= m->name[r->name].region;
 		t->in_task -= r->task != CT_NO && m->name[r->task].task;
+		if (k->ended && !error)
+			error = k->ended(k->self, thread, r, t->open_count, ns < r->start_ns ? r->start_ns : ns);
 		if (k->sums && !error)
 			error = add_up(k, m, thread, r, ns < r->start_ns ? r->start_ns : ns, open);
 	}
@@ -249,7 +251,14 @@ bool ct_marks_inside(const struct ct_marks *k, const struct ct_model *m, uint32_
 	return (!m->options->region || (t && t->in_region)) && (!m->options->task || (t && t->in_task));
 }
 
-int ct_marks_finish(struct ct_marks *k, struct ct_model *m)
+void ct_marks_tell(struct ct_marks *k, int (*ended)(void *self, uint32_t thread, const struct ct_open_region *r,
+						    uint32_t depth, uint64_t end_ns), void *self)
+{
+	k->ended = ended;
+	k->self = self;
+}
+
+int ct_marks_finish(struct ct_marks *k, const struct ct_model *m)
 {
 	int error = 0;
 

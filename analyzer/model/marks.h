@@ -58,6 +58,8 @@ struct ct_marks {
 	} *thread;                     /* by thread of the model */
 	uint32_t thread_count;
 	bool sums;
+	int (*ended)(void *self, uint32_t thread, const struct ct_open_region *r, uint32_t depth, uint64_t end_ns);
+	void *self;                    /* of ended, which may be NULL */
 	struct ct_mark_sum *region, *task; /* by name */
 	uint32_t name_count;
 	CT_ARRAY(struct ct_task_thread, worker);
@@ -69,8 +71,12 @@ struct ct_marks {
 /* For a pass over the events of a model whose records are known. NULL without memory. */
 struct ct_marks *ct_marks_open(const struct ct_model *m, bool sums);
 void ct_marks_close(struct ct_marks *k);
+/* Lets a function know of each region that ends; depth: so many are around it. What it returns, other than 0, ends
+ * the pass. */
+void ct_marks_tell(struct ct_marks *k, int (*ended)(void *self, uint32_t thread, const struct ct_open_region *r,
+							    uint32_t depth, uint64_t end_ns), void *self);
 /* The pass is over: ends what is open. */
-int ct_marks_finish(struct ct_marks *k, struct ct_model *m);
+int ct_marks_finish(struct ct_marks *k, const struct ct_model *m);
 /* A region's begin or end, wherever the window is. 0 or -ENOMEM. */
 int ct_marks_event(struct ct_marks *k, const struct ct_model *m, uint32_t thread, const struct ct_site *s, uint64_t ns);
 /* The thread was blocked in what is open. */

@@ -6,7 +6,7 @@
 #include "marks_rows.h"
 #include "tasks.h"
 
-#define THREADS_SHOWN 3u
+#define THREADS_SHOWN 2u
 
 struct view {
 	const struct ct_context *c;
