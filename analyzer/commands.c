@@ -126,8 +126,8 @@ const struct ct_command ct_commands[] = {
 	{ "sql", ct_cmd_sql, "TRACE 'SELECT ...'", 2, "a question to the trace as a database",
 	  "Puts the trace, or what the options select of it, into an SQLite database and\n"
 	  "asks it. Tables: trace, causes, processes, threads, intervals, wakes, states,\n"
-	  "locks, stacks, frames, regions, tasks, logs; and the view waits, which joins them. Times are ns since\n"
-	  "the trace began.\n",
+	  "locks, stacks, frames, regions, tasks, logs; and the view waits, which joins\n"
+	  "waits with them. Times are ns since the trace began.\n",
 	  .examples = "trace.bin 'SELECT cause, max(blocked_ns) FROM waits'\n" },
 	{ "serve", ct_cmd_serve, "TRACE", 1, "the trace in a browser: a timeline, and all views",
 	  "Starts a web server for this machine's browser, prints its address, and serves\n"

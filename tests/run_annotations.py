@@ -5,13 +5,16 @@ said, in views and exports; in C, C++, Rust and Python; traced and not.
 usage: run_annotations.py BUILD [NAME...]
 """
 import csv
+import gzip
 import io
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
+from exports.perfetto_reader import Trace
 from harness import PROGRAMS, Failure, Tests, analyze, check_trace, must, report, run, traced, wait_complete
 
 SOURCE = Path(__file__).resolve().parents[1]
@@ -131,6 +134,61 @@ def filters(where):
     balances(part, part["total_ns"])
     for command in ("stats", "check", "deadlocks"):
         analyze(command, "--region", "x", trace, status=2)
+
+
+def exports(where):
+    """The same regions, tasks and lines in every format."""
+    trace = annotated(where, "all")
+    by_name = regions(trace)[0]
+    chrome = where / "chrome.json"
+    analyze("export", "--format", "chrome", "-o", chrome, trace)
+    events = json.loads(chrome.read_text())["traceEvents"]
+    slices = [e for e in events if e.get("cat") == "region"]
+    for name, row in by_name.items():
+        mine = [e["args"]["elapsed_ns"] for e in slices if e["name"] == name]
+        must(len(mine) == row["count"] and sum(mine) == row["total_ns"], f"Chrome: {name}")
+    for phase in "be":
+        must(len([e for e in events if e["ph"] == phase and e["cat"] == "task" and e["name"] == "request"]) == 30, "tasks")
+    must(len([e for e in events if e["ph"] == "i" and e["cat"] == "log"]) == 60, "lines")
+    # Slices of a thread are nested, or apart.
+    for tid in {e["tid"] for e in slices}:
+        ends = []
+        for e in sorted((e for e in events if e["ph"] == "X" and e["tid"] == tid and e["cat"] != "wake"),
+                        key=lambda e: (e["ts"], -e["dur"])):
+            begin, end = round(e["ts"] * 1000), round((e["ts"] + e["dur"]) * 1000)
+            while ends and ends[-1] <= begin:
+                ends.pop()
+            must(not ends or end <= ends[-1], f"{e} reaches out of what is around it")
+            ends.append(end)
+    must(all(e["args"].get("task") == "request" for e in slices if e["name"] in ("reply", "send")), "of their task")
+    database = where / "trace.db"
+    analyze("export", "--format", "sqlite", "-o", database, trace)
+    db = sqlite3.connect(database)
+    rows = {n: (c, t) for n, c, t in db.execute("SELECT name, count(*), sum(end_ns - start_ns) FROM regions GROUP BY name")}
+    must(rows == {n: (r["count"], r["total_ns"]) for n, r in by_name.items()}, f"SQLite: {rows}")
+    must(db.execute("SELECT count(*) FROM tasks t JOIN tasks p ON p.number = t.parent WHERE t.name = 'request' AND "
+                    "p.name = 'batch'").fetchone() == (30,), "children of the batch")
+    must(db.execute("SELECT count(*) FROM logs l JOIN tasks t ON t.number = l.task WHERE l.category = 'main'").fetchone() == (30,),
+         "lines of tasks")
+    db.close()
+    folded = analyze("export", "--format", "folded", "-o", "-", trace).splitlines()
+    blocked = sum(int(line.rsplit(" ", 1)[1]) for line in folded if ";[send];" in line)
+    must(abs(blocked - by_name["send"]["blocked_ns"]) <= 1000 * len(folded) or
+         abs(blocked * 1000 - by_name["send"]["blocked_ns"]) <= 1000 * len(folded), f"folded: {blocked} of {by_name['send']}")
+    must("[send]" in analyze("flame", "-o", "-", trace), "flame")
+    profile = where / "profile.pb.gz"
+    analyze("export", "--format", "pprof", "-o", profile, trace)
+    must(b"send" in gzip.decompress(profile.read_bytes()), "pprof")
+    perfetto = where / "trace.perfetto"
+    analyze("export", "--format", "perfetto", "-o", perfetto, trace)
+    read = Trace(perfetto)
+    must(not read.faults, f"Perfetto: {read.faults[:3]}")
+    names = [s.name for s in read.slices if s.category == "region"]
+    must({n: names.count(n) for n in by_name} == {n: r["count"] for n, r in by_name.items()}, f"Perfetto: {len(names)}")
+    # A window clips; of a region only its own.
+    analyze("export", "--format", "chrome", "--from", "40%", "--to", "60%", "--region", "send", "-o", chrome, trace)
+    part = [e for e in json.loads(chrome.read_text())["traceEvents"] if e.get("cat") == "region"]
+    must(part and {e["name"] for e in part} == {"send"} and len(part) < 30, f"{len(part)} in the window")
 
 
 def odd(where):
@@ -278,6 +336,7 @@ def compiles(where):
 tests = Tests()
 tests.run("regions, tasks and lines in known quantities", known)
 tests.run("--region and --task", filters)
+tests.run("exports", exports)
 tests.run("what does not balance", odd)
 tests.run("fork", forks)
 tests.run("exec", execs)

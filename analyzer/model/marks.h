@@ -81,6 +81,14 @@ int ct_marks_finish(struct ct_marks *k, const struct ct_model *m);
 int ct_marks_event(struct ct_marks *k, const struct ct_model *m, uint32_t thread, const struct ct_site *s, uint64_t ns);
 /* The thread was blocked in what is open. */
 void ct_marks_wait(struct ct_marks *k, uint32_t thread, uint8_t cause, uint64_t ns);
+/* The innermost region of a thread now; CT_NO: none. */
+static inline uint32_t ct_marks_innermost(const struct ct_marks *k, uint32_t thread)
+{
+	const struct ct_marks_thread *t = thread < k->thread_count ? &k->thread[thread] : NULL;
+
+	return t && t->open_count ? t->open[t->open_count - 1].name : CT_NO;
+}
+
 /* Whether the thread is where --region and --task want it. k NULL: nobody has said anything yet. */
 bool ct_marks_inside(const struct ct_marks *k, const struct ct_model *m, uint32_t thread);
 

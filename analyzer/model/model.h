@@ -174,9 +174,10 @@ struct ct_site_info {
 	struct ct_site site;
 };
 
-/* The events of one thread at one site. */
+/* The events of one thread at one site, in one region of the program. */
 struct ct_cell {
 	uint32_t thread, site;
+	uint32_t region;              /* in name: the innermost; CT_NO: none */
 	uint64_t count, total_ns, max_ns; /* blocked time of their own: without nested ones */
 	uint64_t unknown;             /* part of count: for how long is not known */
 	uint64_t elapsed_ns;          /* from call to return */
@@ -217,7 +218,7 @@ struct ct_model {
 	struct ct_table call_by_id, process_by_id, thread_by_id, module_by_id, stack_by_id, descriptor_by_id;
 	/* index + 1 by hash; equal hashes stand at the next free keys */
 	struct ct_table file_by_hash, lock_by_hash, site_by_hash;
-	struct ct_table cell_by_pair;  /* thread, site */
+	struct ct_table cell_by_pair;  /* thread, site; with a region by hash, at the next free keys */
 	struct ct_table waiting_by_thread; /* index + 1 by index */
 	struct ct_table name_by_id, name_by_hash; /* index + 1 */
 	struct ct_marks *marks;        /* regions; NULL: there are none. Owned; marks.h */

@@ -68,20 +68,36 @@ static uint32_t find_site(struct ct_model *m, uint32_t process, struct ct_site s
 	return m->site_count - 1;
 }
 
-static uint32_t find_cell(struct ct_model *m, uint32_t thread, uint32_t site)
+static uint32_t find_cell(struct ct_model *m, uint32_t thread, uint32_t site, uint32_t region)
 {
 	uint64_t key = ct_pair(thread, site);
-	uint32_t at = ct_table_get(&m->cell_by_pair, key);
+	uint32_t at;
 
-	if (at)
-		return at - 1;
+	if (region != CT_NO)
+		key = ct_mix(key ^ ct_mix(region + 1ull));
+	for (; (at = ct_table_get(&m->cell_by_pair, key)); key++) {
+		const struct ct_cell *c = &m->cell[at - 1];
+
+		if (c->thread == thread && c->site == site && c->region == region)
+			return at - 1;
+	}
 	struct ct_cell *c = CT_APPEND(m, cell);
 
 	if (!c || ct_table_put(&m->cell_by_pair, key, m->cell_count))
 		return CT_NO;
 	c->thread = thread;
 	c->site = site;
+	c->region = region;
 	return m->cell_count - 1;
+}
+
+/* The cell for a wait that ends now. */
+static inline struct ct_cell *cell_of(struct ct_model *m, const struct ct_resolved *r, uint32_t thread)
+{
+	uint32_t region = __builtin_expect(!m->marks, 1) ? CT_NO : ct_marks_innermost(m->marks, thread);
+	uint32_t cell = region == CT_NO ? CT_NO : find_cell(m, thread, r->site, region);
+
+	return &m->cell[cell == CT_NO ? r->cell : cell];
 }
 
 /* Holds are wanted whoever is selected: they say who kept the waiters waiting. */
@@ -119,7 +135,7 @@ static int resolve(struct ct_model *m, struct ct_resolved *r, const struct ct_si
 		return 0;
 	if (r->site == CT_NO)
 		r->site = find_site(m, process, *s);
-	r->cell = r->site == CT_NO ? CT_NO : find_cell(m, thread, r->site);
+	r->cell = r->site == CT_NO ? CT_NO : find_cell(m, thread, r->site, CT_NO);
 	if (r->mode == WAIT || r->mode == NO_START) {
 		struct ct_cause_info *cause = &m->cause[s->cause];
 
@@ -142,6 +158,7 @@ static void add(struct ct_cell *cell, uint64_t ns)
 static inline void take(struct ct_model *m, const struct ct_resolved *r, struct ct_thread_info *t,
 			uint64_t start_ns, uint64_t end_ns, uint64_t min_ns)
 {
+	struct ct_cell *cell;
 	uint64_t own_ns;
 
 	switch (r->mode) {
@@ -151,8 +168,9 @@ static inline void take(struct ct_model *m, const struct ct_resolved *r, struct 
 			t->excluded_ns += own_ns;
 			break;
 		}
-		add(&m->cell[r->cell], own_ns);
-		m->cell[r->cell].elapsed_ns += end_ns - start_ns;
+		cell = cell_of(m, r, (uint32_t)(t - m->thread));
+		add(cell, own_ns);
+		cell->elapsed_ns += end_ns - start_ns;
 		ct_histogram_add(r->times, own_ns);
 		if (__builtin_expect(m->marks != NULL, 0))
 			ct_marks_wait(m->marks, m->cell[r->cell].thread, m->site[r->site].site.cause, own_ns);
@@ -179,7 +197,7 @@ static inline void take(struct ct_model *m, const struct ct_resolved *r, struct 
 
 static void add_joined(struct ct_model *m, const struct ct_resolved *r, uint32_t thread, const struct ct_joined *j)
 {
-	struct ct_cell *cell = &m->cell[r->cell];
+	struct ct_cell *cell = cell_of(m, r, thread);
 
 	add(cell, j->own_ns);
 	cell->elapsed_ns += j->elapsed_ns;
