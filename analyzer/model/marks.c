@@ -51,7 +51,7 @@ void ct_marks_close(struct ct_marks *k)
 static struct ct_marks_thread *thread_of(struct ct_marks *k, uint32_t thread)
 {
 	if (thread >= k->thread_count) {
-		uint32_t count = thread + 64;
+		uint32_t count = thread + thread / 2 + 64;
 		struct ct_marks_thread *grown = realloc(k->thread, count * sizeof(*grown));
 
 		if (!grown)

@@ -100,8 +100,10 @@ int ct_cmd_regions(struct ct_context *c)
 		print_csv(c, &m, order, count);
 	} else if (!error) {
 		ct_print_header(c, &m);
-		error = print_text(c, &m, order, count);
-		ct_marks_print_odd(c, &m, m.marks ? m.marks->unbalanced : 0, m.marks ? m.marks->left : 0);
+		if (count || !ct_print_nothing(c, &m)) {
+			error = print_text(c, &m, order, count);
+			ct_marks_print_odd(c, &m, m.marks ? m.marks->unbalanced : 0, m.marks ? m.marks->left : 0);
+		}
 		ct_print_notes(c, &r);
 	}
 	free(order);

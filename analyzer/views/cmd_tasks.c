@@ -207,8 +207,10 @@ static int print(const struct view *v)
 		print_csv(v, order, count);
 	} else {
 		ct_print_header(c, &v->m);
-		error = print_text(v, order, count);
-		ct_marks_print_odd(c, &v->m, v->pass.unbalanced, 0);
+		if (count || !ct_print_nothing(c, &v->m)) {
+			error = print_text(v, order, count);
+			ct_marks_print_odd(c, &v->m, v->pass.unbalanced, 0);
+		}
 		ct_print_notes(c, &v->report);
 	}
 	free(order);
