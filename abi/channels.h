@@ -7,6 +7,8 @@
  *   unix socket      the inode of the socket that receives
  *   TCP, UDP         the addresses of both ends; UDP: the receiver's port
  *   listening socket its port, or its path
+ *   signals          the process, thread or process group that they are sent to; a signalfd
+ *                    takes from its process's
  *
  * 40 bits of a hash, which are not 0: in a trace they take 6 bytes.
  */
@@ -23,6 +25,8 @@ enum ct_channel_kind {
 	CT_CHANNEL_TCP,
 	CT_CHANNEL_UDP,
 	CT_CHANNEL_LISTENER,
+	CT_CHANNEL_SIGNALS,
+	CT_CHANNEL_GROUP_SIGNALS,
 };
 
 /* Not a hash, in shared memory only: the collector can find it out. */

@@ -12,6 +12,7 @@
  *   | names[]         | of regions, tasks and categories (include/ctrace.h)
  *   | stack_index[]   | lock-free hash table over ...
  *   | stack_arena[]   | ... the interned stacks
+ *   | live            | what the collector may change at any time
  *   +-----------------+
  *   | slots[]         | one a thread: wait in progress, counters, event ring
  *   +-----------------+
@@ -32,6 +33,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "families.h"
 #include "types.h"
 
 #define CT_REGION_MAGIC   0x6e6f696765727463ull /* "ctregion" */
@@ -58,6 +60,7 @@
 #define CT_STACK_CHECKS    192u /* two words a frame: return address and frame pointer */
 #define CT_READ_LOCKS      8u
 #define CT_HELD            8u
+#define CT_TAKEN           8u /* a power of two */
 #define CT_NAMES           4096u  /* a power of two; place 0 is none */
 #define CT_NAME_TEXT       120u
 
@@ -111,7 +114,7 @@ struct ct_wait {
 	uint16_t call;
 	uint8_t  cause;
 	uint8_t  object_kind;
-	uint64_t start;  /* ticks */
+	uint64_t start;  /* ticks; 0: began while its family was not recorded */
 	uint64_t object;
 	uint64_t aux;
 	uint64_t ip;     /* return address of the call: its site where stack is 0 */
@@ -162,6 +165,12 @@ struct ct_held {
 };
 _Static_assert(sizeof(struct ct_held) == 64, "what is known of a held mutex is a cache line");
 
+/* Where the owner took a lock that it holds. */
+struct ct_taken {
+	uint64_t lock; /* address */
+	uint64_t ip;   /* return address of the call */
+};
+
 enum ct_slot_state {
 	CT_SLOT_FREE,    /* collector -> app: may be claimed */
 	CT_SLOT_CLAIMED, /* app: being filled in */
@@ -191,7 +200,8 @@ struct ct_slot {
 	char     name[CT_NAME]; /* owner; NUL-terminated unless torn */
 	uint64_t memo_seq;      /* private to the owner */
 	uint64_t index;         /* private to the app: which slot this is */
-	uint64_t fill[2];
+	uint64_t taken_more;    /* owner: see ct_taken_depth */
+	uint64_t fill[1];
 
 	/* line 3. Collector: events before this number are consumed. */
 	uint64_t consumed;
@@ -204,7 +214,10 @@ struct ct_slot {
 	/* owner: addresses of the read-write locks that it holds for reading, 0: none; those
 	 * that find no room are left out */
 	uint64_t read_locks[CT_READ_LOCKS];
+	uint64_t read_ips[CT_READ_LOCKS]; /* owner: where it took them */
 	_Alignas(64) struct ct_held held[CT_HELD]; /* by ct_hot_hash */
+	/* owner: of the locks that it holds alone the last ones, the n-th of them at n % CT_TAKEN */
+	_Alignas(64) struct ct_taken taken[CT_TAKEN];
 
 	_Alignas(4096) struct ct_event ring[CT_RING_EVENTS];
 };
@@ -213,6 +226,15 @@ _Static_assert(offsetof(struct ct_slot, wait) == 64, "layout of ct_slot");
 _Static_assert(offsetof(struct ct_slot, reserved_events) == 128, "layout of ct_slot");
 _Static_assert(offsetof(struct ct_slot, consumed) == 192, "the collector writes a line of its own");
 _Static_assert(offsetof(struct ct_slot, calls) == 256, "layout of ct_slot");
+
+/* How many locks the owner holds alone, as far as is known: those that it locked and did
+ * not unlock by the two calls that are counted anyway, and the others. */
+static inline uint64_t ct_taken_depth(const struct ct_slot *slot)
+{
+	return __atomic_load_n(&slot->calls[CT_CALL_pthread_mutex_lock], __ATOMIC_RELAXED) -
+	       __atomic_load_n(&slot->calls[CT_CALL_pthread_mutex_unlock], __ATOMIC_RELAXED) +
+	       __atomic_load_n(&slot->taken_more, __ATOMIC_RELAXED);
+}
 
 /* What is known of all locks with one hash: see ct_hot_hash. */
 struct ct_hot_filter {
@@ -231,8 +253,9 @@ struct ct_hot {
 	uint64_t acquisitions; /* while hot */
 	uint64_t hold_ticks;   /* while hot */
 	uint64_t last_wait;    /* ticks; app */
-	uint64_t kind;         /* enum ct_cause of the lock */
-	uint64_t brief;        /* mutex: its holds are so short that waiters are not counted */
+	uint32_t kind;         /* enum ct_cause of the lock */
+	uint32_t brief;        /* mutex: its holds are so short that waiters are not counted */
+	uint64_t born;         /* ticks when it was put here; app */
 	uint64_t told;         /* others: ticks of the last HOLD event that only might end a wait */
 };
 _Static_assert(sizeof(struct ct_hot) == 64, "a hot lock is a cache line");
@@ -280,6 +303,27 @@ struct ct_stack {
 	uint64_t frame[];
 };
 
+/*
+ * Settings that the collector may change while the process runs; see
+ * collector/recording.h. A page of its own, which the app maps a second time at a fixed
+ * place: to look there takes one instruction on every path that looked somewhere anyway.
+ *
+ * What holds is what a call finds when it begins. A call of a family that is off publishes
+ * its wait without a start, and without looking at the clock: if it lasts until the family
+ * is switched on, it counts from then on. One that began before the switch off is written
+ * as ever, whenever it ends.
+ */
+struct ct_settings {
+	uint32_t off;        /* collector: families that are not recorded, CT_LIVE_NO_RSEQ */
+	uint32_t stacks;     /* collector: enum ct_stacks */
+	uint64_t min_ticks;  /* collector: shorter intervals are counted, not written */
+	uint64_t on_ticks[CT_FAMILY_COUNT]; /* collector: when each was switched on last; written before off */
+};
+#define CT_LIVE_NO_RSEQ 0x80000000u /* nothing tells what left the CPU: app, before hello */
+#define CT_LIVE_PAGE    4096u
+
+/* How stacks are captured. */
+enum ct_stacks { CT_STACKS_AUTO, CT_STACKS_FP, CT_STACKS_UNWIND, CT_STACKS_OFF, CT_STACKS_KINDS };
 /* The name of a region, a task or a category. app: state is 0: free, CLAIMED and the text's
  * hash, or READY and the hash, which is published (release) after the text. */
 struct ct_name {
@@ -306,7 +350,7 @@ struct ct_region {
 	uint64_t start;          /* ticks when the process image began */
 	uint64_t start_ns;       /* CLOCK_MONOTONIC at the same moment */
 	uint64_t ticks_per_ms;   /* first estimate; the collector measures better */
-	uint64_t min_ticks;      /* shorter intervals are counted, not written */
+	uint64_t min_ticks;      /* live.min_ticks at first */
 	uint64_t features;       /* CT_FEATURE_* */
 	char     executable[256];
 	/* Written by the app. */
@@ -330,10 +374,13 @@ struct ct_region {
 	_Alignas(64) struct ct_name names[CT_NAMES];
 	uint64_t stack_index[CT_STACKS]; /* hash << 32 | word of the stack; 0: empty */
 	uint64_t stack_arena[CT_STACK_WORDS];
+	_Alignas(CT_LIVE_PAGE) struct ct_settings live;
 	_Alignas(4096) struct ct_slot slots[];
 };
 _Static_assert(offsetof(struct ct_region, stack_words) == 384, "layout of ct_region");
 _Static_assert(offsetof(struct ct_region, slot_state) == 512, "layout of ct_region");
+_Static_assert(offsetof(struct ct_region, live) % CT_LIVE_PAGE == 0, "it is mapped by itself");
+_Static_assert(offsetof(struct ct_region, slots) - offsetof(struct ct_region, live) == CT_LIVE_PAGE, "a page of its own");
 
 /* The app maps the fixed part with the first group of slots, and other groups
  * as they are needed, anywhere. */

@@ -54,8 +54,8 @@ enum ct_event_kind {
 	 * not a wait. */
 	CT_EVENT_HOLD,
 	/* A call that ended other threads' waits for object: a condition was
-	 * signalled, a semaphore posted, a futex woken, an initialiser finished, or
-	 * something was written to a descriptor, taken from it, or it was closed.
+	 * signalled, a semaphore posted, a futex woken, an initialiser finished, a signal
+	 * sent, or something was written to a descriptor, taken from it, or it was closed.
 	 * result: how many threads it woke, 0 if not known; bytes. Not a wait. */
 	CT_EVENT_WAKE,
 	/* The program said that a region begins, or ends (include/ctrace.h): start equals
@@ -68,6 +68,11 @@ enum ct_event_kind {
 /* A WAKE on a descriptor stands for those of the same thread on the same descriptor
  * that begin less than this after its end. */
 #define CT_WAKE_STANDS_NS 5000u
+
+/* aux of a WAKE with cause signal, whose object is the PID of a process or thread, or the
+ * THREAD, that it was sent to: the signal's number, and this if to the process group PID (0: not
+ * known which, or to all). */
+#define CT_SENT_GROUP 256u
 
 /* Event flags. */
 #define CT_EV_OFF_CPU   0x01u /* the kernel switched the thread out, or it took a signal, in it */
@@ -89,9 +94,13 @@ enum ct_object_kind {
 	CT_OBJECT_THREAD,  /* a pthread_t (as in THREAD_START.pthread) */
 	CT_OBJECT_PID,     /* a process id; 0: any child */
 	CT_OBJECT_ID,      /* a System V semaphore set's or message queue's identifier */
+	CT_OBJECT_ARENA,   /* of glibc's allocator: CT_ARENA_MAIN, CT_ARENA_MAPPED, or the arena's address */
 	CT_OBJECT_NAME,    /* shared memory: place in names[]; trace: id of a NAME; 0: not known */
 	CT_OBJECT_KINDS
 };
+
+#define CT_ARENA_MAIN   0u /* the one that every process has */
+#define CT_ARENA_MAPPED 1u /* none: the block is a mapping of its own */
 
 /* What a descriptor is. */
 enum ct_fd_kind {

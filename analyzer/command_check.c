@@ -39,11 +39,24 @@ static uint32_t place_among(const char *words, const char *word)
 	return UINT32_MAX;
 }
 
+static int check_group(const struct ct_command *command, const struct ct_options *o, char *error, size_t bytes)
+{
+	const char *name = ct_group_by_name(o->group_by);
+
+	if (!o->group_by || (command->groups && place_among(command->groups, name) != UINT32_MAX))
+		return 0;
+	snprintf(error, bytes, "%s has no --group-by %s; groups: %s", command->name, name,
+		 command->groups ? command->groups : "none");
+	return -EINVAL;
+}
+
 int ct_command_check(const struct ct_command *command, struct ct_options *o, char *error, size_t bytes)
 {
 	/* A program that reads a table wants all of it. */
 	if (o->csv && !o->top_given)
 		o->top = 0;
+	if (check_group(command, o, error, bytes))
+		return -EINVAL;
 	if (!o->sort)
 		return 0;
 	if (!command->sort_keys) {

@@ -27,6 +27,7 @@ int ct_cmd_latency(struct ct_context *c);
 int ct_cmd_malloc(struct ct_context *c);
 int ct_cmd_sched(struct ct_context *c);
 int ct_cmd_deadlocks(struct ct_context *c);
+int ct_cmd_waits(struct ct_context *c);
 int ct_cmd_wakers(struct ct_context *c);
 int ct_cmd_path(struct ct_context *c);
 int ct_cmd_whatif(struct ct_context *c);
@@ -52,6 +53,7 @@ struct ct_command {
 	const char *help;        /* some lines */
 	const char *sort_keys;   /* of --sort, with spaces between; the first is the default; NULL: none */
 	const char *columns;     /* of --csv, as ct_csv_header has them; NULL: none */
+	const char *groups;      /* of --group-by, with spaces between; NULL: none */
 	const char *examples;    /* what follows the command's name, a line each; NULL: none */
 	bool opens;              /* opens its traces by itself, by ct_command_open */
 };
@@ -63,7 +65,7 @@ const char *ct_open_error(const struct ct_reader *r, int error, char *to, size_t
 int ct_command_open(struct ct_context *c, const char *file);
 
 const struct ct_command *ct_command_find(const char *name); /* or NULL */
-/* Looks at what only a command can say of its options: their sort key. 0, or -EINVAL with one
+/* Looks at what only a command can say of its options: their sort key and group. 0, or -EINVAL with one
  * line in error. */
 int ct_command_check(const struct ct_command *command, struct ct_options *o, char *error, size_t bytes);
 /* One line that says that there is no such command. */
@@ -79,6 +81,8 @@ bool ct_command_stop(const struct ct_context *c);
 
 /* What the trace covers, the first lines of every report. */
 void ct_print_header(const struct ct_context *c, const struct ct_model *m);
+/* Why a snapshot was taken; nothing where it is none. */
+void ct_print_snapshot(const struct ct_out *o, const struct ct_model *m);
 /* One line if what is shown is only the last part of the time: see ct_lives_fit. */
 void ct_print_shortened(const struct ct_context *c, const struct ct_model *m, uint64_t bytes);
 /* Which filters are applied; part of the header. */

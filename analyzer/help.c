@@ -93,6 +93,30 @@ static void print_words(FILE *f, const char *title, const char *words)
 	fputc('\n', f);
 }
 
+static void print_heads(FILE *f, const struct ct_command *command)
+{
+	const char *name, *help;
+	size_t place = 0;
+
+	if (!ct_help_head(command, &place, &name, &help))
+		return;
+	fputs("\nColumns:\n", f);
+	place = 0;
+	while (ct_help_head(command, &place, &name, &help))
+		print_text(f, COLUMN - fprintf(f, "  %s", name), help);
+}
+
+static void print_columns(FILE *f, const struct ct_command *command)
+{
+	fputs("\nColumns of --csv:\n", f);
+	for (const char *at = command->columns, *end; *at; at = *end ? end + 1 : end) {
+		end = strchrnul(at, ' ');
+		int n = fprintf(f, "  %.*s", (int)(end - at), at);
+
+		print_text(f, n < COLUMN ? COLUMN - n : 1, ct_help_column(command, at, (size_t)(end - at)));
+	}
+}
+
 static void print_examples(FILE *f, const struct ct_command *command)
 {
 	fputs("\nExamples:\n", f);
@@ -108,8 +132,11 @@ static void print_command(FILE *f, const struct ct_command *command)
 	print_options(f, command);
 	if (command->sort_keys)
 		print_words(f, "Keys of --sort:", command->sort_keys);
+	if (command->groups)
+		print_words(f, "Groups of --group-by:", command->groups);
+	print_heads(f, command);
 	if (command->columns)
-		print_words(f, "Columns of --csv:", command->columns);
+		print_columns(f, command);
 	if (command->run == ct_cmd_export)
 		print_formats(f);
 	if (ct_help_takes(command, "from"))

@@ -136,7 +136,9 @@ static int run(const struct ct_command *command, const struct ct_options *o)
 	ct_pager_end();
 
 	if (error)
-		status = error == -EINVAL && *c.usage ? fail(c.usage) : fail_file(name, strerror(-error));
+		status = error == -EINVAL && *c.usage ? fail(c.usage) :
+			 fail_file(name, error == -EFBIG ? "it says to hold more than a file of its size can" :
+							   strerror(-error));
 	else if (!status && (c.reader.damaged || (!c.reader.has_trailer && !c.unfinished))) {
 		warn_damage(&c.reader, name);
 		status = EXIT_DAMAGE;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "option_defaults.h"
 #include "suggest.h"
 
 struct complaint {
@@ -187,6 +188,19 @@ static int take_min(struct ct_options *o, const char *value)
 	return ct_parse_duration(value, 0, &o->min_ns);
 }
 
+static int take_max(struct ct_options *o, const char *value)
+{
+	int error = ct_parse_duration(value, 0, &o->max_ns);
+
+	return error ? error : o->max_ns ? 0 : -EINVAL;
+}
+
+static int take_stack(struct ct_options *o, const char *value)
+{
+	o->stack_given = true;
+	return ct_parse_number(value, UINT32_MAX, &o->stack);
+}
+
 static int take_scale(struct ct_options *o, const char *value)
 {
 	return parse_scale(value, &o->scale);
@@ -231,28 +245,32 @@ static int take_color(struct ct_options *o, const char *value)
 
 const struct ct_option ct_options_table[] = {
 	{ "json", NULL, "one JSON object, times in nanoseconds", take_json, "!export flame serve report" },
-	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "blocks diff io latency locks malloc path regions sched sql stats summary tasks threads wakers" },
-	{ "top", "N", "rows of each list (default 10; 0: all)", take_top, "!dump check export flame serve report sql explain", "a number" },
-	{ "sort", "KEY", "rows in the order of a column; see below", take_sort, "blocks threads locks sched wakers path regions tasks stats" },
-	{ "group-by", "GROUP", "waits together by thread, start-routine, site, object,\n"
-	  "process or cause", take_group_by, "blocks", "thread, start-routine, site, object, process or cause" },
-	{ "from", "T", "only from then on; see below", take_from, WHOLE " deadlocks", MOMENTS },
-	{ "to", "T", "only up to then", take_to, WHOLE " deadlocks", MOMENTS },
-	{ "thread", "NAME|TID", "only threads of that name (a pattern such as 'worker*')", take_thread, WHOLE },
-	{ "process", "NAME|PID", "only threads of such processes", take_process, WHOLE },
-	{ "cause", "CAUSE,...", "only those causes or categories: mutex,poll or io", add_causes, WHOLE " path" },
-	{ "object", "REGEX", "only waits for such objects, as reports name them", take_object, NO_WAITS, REGEX },
+	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "blocks deadlocks diff io latency locks malloc path regions sched sql stats summary tasks threads waits wakers whatif" },
+	{ "top", "N", "rows of each list (default 10; 0: all)", take_top, "!dump check export flame serve report sql explain", "a number", true },
+	{ "sort", "KEY", "rows in the order of a column; see below", take_sort, "blocks io latency locks malloc path regions sched stats tasks threads waits wakers", NULL, true },
+	{ "group-by", "GROUP", "what belongs together in one row: thread, start-routine,\n"
+	  "site, object, process or cause; see below", take_group_by,
+	  "blocks export flame io latency locks malloc path sched threads wakers", "thread, start-routine, site, object, process or cause", true },
+	{ "from", "T", "only from then on; see below", take_from, WHOLE " deadlocks", MOMENTS, true },
+	{ "to", "T", "only up to then", take_to, WHOLE " deadlocks", MOMENTS, true },
+	{ "thread", "NAME|TID", "only threads of that name (a pattern such as 'worker*')", take_thread, WHOLE, NULL, true },
+	{ "process", "NAME|PID", "only threads of such processes", take_process, WHOLE, NULL, true },
+	{ "cause", "CAUSE,...", "only those causes or categories: mutex,poll or io", add_causes, WHOLE " path", NULL, true },
+	{ "object", "REGEX", "only waits for such objects, as reports name them", take_object, NO_WAITS, REGEX, true },
 	{ "site", "REGEX", "only waits with such a function, or FILE:LINE, in the\n"
-	  "stack", take_site, WHOLE " path", REGEX },
+	  "stack", take_site, WHOLE " path", REGEX, true },
 	{ "min", "DURATION", "only waits of at least that long, such as 10ms", take_min, NO_WAITS,
-	  "a duration with its unit, such as 10ms" },
-	{ "region", "NAME", "only waits in such regions of the program (a pattern)", take_region, NO_WAITS " summary deadlocks" },
-	{ "task", "NAME", "only waits in regions of such tasks", take_task, NO_WAITS " summary deadlocks" },
-	{ "call", "NAME", "only that call, such as fdatasync", take_call, "latency" },
-	{ "group", NULL, "only groups of threads", take_group, "threads" },
-	{ "lock", "NAME", "the critical sections of that lock", take_lock, "whatif" },
-	{ "scale", "X", "so many times as long (default 0: gone)", take_scale, "whatif", "a number from 0 to 1000" },
-	{ "split", "N", "as if the lock were N locks", take_split, "whatif", "a number from 1 to 1024" },
+	  "a duration with its unit, such as 10ms", true },
+	{ "region", "NAME", "only waits in such regions of the program (a pattern)", take_region,
+	  NO_WAITS " summary deadlocks", NULL, true },
+	{ "task", "NAME", "only waits in regions of such tasks", take_task, NO_WAITS " summary deadlocks", NULL, true },
+	{ "call", "NAME", "only that call, such as fdatasync", take_call, "latency waits", NULL, true },
+	{ "max", "DURATION", "only waits shorter than that", take_max, "latency waits", "a duration with its unit, such as 10ms", true },
+	{ "stack", "NUMBER", "only waits with that call stack", take_stack, "waits", "a stack_id of waits --json", true },
+	{ "group", NULL, "only groups of threads", take_group, "threads", NULL, true },
+	{ "lock", "NAME", "the critical sections of that lock", take_lock, "whatif", NULL, true },
+	{ "scale", "X", "so many times as long (default 0: gone)", take_scale, "whatif", "a number from 0 to 1000", true },
+	{ "split", "N", "as if the lock were N locks", take_split, "whatif", "a number from 1 to 1024", true },
 	{ "format", "FORMAT", "what to write; see below", take_format, "export" },
 	{ "profile", "PROFILE", "all, or only one part: io, sync, syscall, sched, malloc", take_profile, "export" },
 	{ "by", "WHAT", "blocked (default), off-cpu, or waker", take_by, "export flame" },
@@ -322,6 +340,11 @@ static bool is_reversed(const struct ct_moment *from, const struct ct_moment *to
 	return from->kind == CT_MOMENT_BEFORE ? from->ns < to->ns : from->ns > to->ns;
 }
 
+bool ct_is_command(const struct ct_options *o, const char *command)
+{
+	return o->command && !strcmp(o->command, command);
+}
+
 bool ct_options_select(const struct ct_options *o)
 {
 	return o->from.given || o->to.given || o->thread || o->process || o->cause_count || o->object || o->site ||
@@ -355,6 +378,8 @@ int ct_options_parse(struct ct_options *o, int argc, char **argv, char *error, i
 			return complain(c, "'%.100s' is no value for --%s%s", optarg, ct_options_table[index].name,
 					end_of_complaint(&ct_options_table[index], wants, sizeof(wants)));
 	}
+	if (optind < argc)
+		ct_option_defaults(o, argv[optind], given);
 	if (split_causes(o))
 		return complain(c, "too many or no causes for --cause");
 	if (is_reversed(&o->from, &o->to))

@@ -41,6 +41,7 @@ struct ct_options {
 	enum ct_group_by group_by;
 	/* Filters; the model applies them. */
 	struct ct_moment from, to;
+	uint64_t near_ns;     /* how much around that is read to know who ended waits; 0: a minute */
 	const char *thread;   /* glob or tid; NULL: all */
 	const char *process;  /* glob or pid; NULL: all */
 	const char *cause[CT_OPTIONS_CAUSES]; /* causes and categories; point into the copy below */
@@ -48,7 +49,10 @@ struct ct_options {
 	const char *object, *site; /* extended regular expressions; NULL: all. whatif: site is what is changed */
 	uint64_t min_ns;
 	const char *region, *task; /* globs: of the program's own names (include/ctrace.h); NULL: all */
-	const char *call;     /* latency: only of that call; NULL: all */
+	const char *call;     /* latency, waits: only of that call; NULL: all */
+	uint64_t max_ns;      /* latency, waits: shorter ones only; 0: all */
+	uint64_t stack;       /* waits: number of a stack of the model */
+	bool stack_given;
 	/* whatif. */
 	const char *lock;     /* NULL: none */
 	double scale;           /* 0 where it is not given */
@@ -72,6 +76,7 @@ struct ct_option {
 	int (*take)(struct ct_options *o, const char *value); /* 0 or -EINVAL */
 	const char *commands; /* names with spaces between, after "!" all but those; NULL: all */
 	const char *wants;    /* of what the value is: the end of a complaint; NULL: that is plain */
+	bool chooses;         /* what is shown, and nothing else: the page of serve may give it */
 };
 extern const struct ct_option ct_options_table[]; /* up to one without a name */
 
@@ -82,6 +87,8 @@ bool ct_option_is_for(const struct ct_option *option, const char *command);
 int ct_options_parse(struct ct_options *o, int argc, char **argv, char *error, int error_bytes);
 void ct_options_free(struct ct_options *o);
 
+/* Whether they are of that command. */
+bool ct_is_command(const struct ct_options *o, const char *command);
 /* Whether the options select a part of a trace. */
 bool ct_options_select(const struct ct_options *o);
 /* "thread", "start-routine", ...; "" of none. */

@@ -225,6 +225,20 @@ static void end_earlier_image(struct ct_collector *c, pid_t pid, int pidfd, uint
 		ct_collector_end(c, p, CT_END_EXIT, now_ns);
 }
 
+/* What holds for a process that attaches: as for the image before it, or its parent, or as
+ * was wanted of all. NULL: what it says itself. */
+static const struct ct_recording *inherited(struct ct_collector *c, pid_t pid, pid_t parent, struct ct_recording *ret)
+{
+	const struct ct_process *p = ct_collector_find(c, pid);
+
+	if (!p)
+		p = ct_collector_find(c, parent);
+	if (!p && !c->recording_set)
+		return NULL;
+	*ret = p ? p->recording : c->recording;
+	return ret;
+}
+
 static void attach(struct ct_collector *c, int fd, const struct ct_hello *hello, int memfd)
 {
 	struct ucred peer;
@@ -249,6 +263,8 @@ static void attach(struct ct_collector *c, int fd, const struct ct_hello *hello,
 	}
 	struct ct_process *p;
 	int pidfd = peer_pidfd(fd, peer.pid);
+	struct ct_recording kept;
+	const struct ct_recording *wanted = inherited(c, peer.pid, (pid_t)header.parent_pid, &kept);
 
 	end_earlier_image(c, peer.pid, pidfd, header.start_ns);
 	if (ct_process_start(&c->trace, region, &header, peer.pid, pidfd, &p)) {
@@ -257,6 +273,7 @@ static void attach(struct ct_collector *c, int fd, const struct ct_hello *hello,
 		if (pidfd >= 0)
 			close(pidfd);
 	} else {
+		ct_recording_begin(&c->trace, p, wanted);
 		ct_collector_add(c, p);
 	}
 }

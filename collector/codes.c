@@ -58,35 +58,23 @@ void ct_codes_seen(struct ct_process *p, const uint64_t *frames, uint32_t depth)
 	}
 }
 
-/* An address, and the last line that covers it. */
-struct wanted {
-	uint64_t address, start, size;
-	uint64_t line;  /* where it begins in the file */
-	uint32_t bytes; /* of the name; 0: no line */
-};
-
-struct wanting {
-	struct wanted *wanted; /* by address */
-	uint32_t count, matches;
-};
-
 static int by_address(const void *x, const void *y)
 {
-	const struct wanted *a = x, *b = y;
+	const struct ct_code_wanted *a = x, *b = y;
 
 	return (a->address > b->address) - (a->address < b->address);
 }
 
 static int by_line(const void *x, const void *y)
 {
-	const struct wanted *a = x, *b = y;
+	const struct ct_code_wanted *a = x, *b = y;
 
 	return (a->line > b->line) - (a->line < b->line);
 }
 
-static int list_wanted(const struct ct_process *p, struct wanting *ret)
+static int list_wanted(const struct ct_process *p, struct ct_codes_wanting *ret)
 {
-	*ret = (struct wanting){ calloc(p->codes.count, sizeof(*ret->wanted)), 0, MATCHES_MAX };
+	*ret = (struct ct_codes_wanting){ calloc(p->codes.count, sizeof(*ret->wanted)), 0, MATCHES_MAX };
 	if (!ret->wanted)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < p->codes.size; i++)
@@ -120,7 +108,7 @@ static bool get_hex(const char **p, uint64_t *ret)
 }
 
 /* One line, without its end, that stands at a place in the file. */
-static void take_line(struct wanting *all, const char *line, size_t bytes, uint64_t at)
+static void take_line(struct ct_codes_wanting *all, const char *line, size_t bytes, uint64_t at)
 {
 	const char *p = line;
 	uint64_t start, size;
@@ -139,16 +127,16 @@ static void take_line(struct wanting *all, const char *line, size_t bytes, uint6
 			high = middle;
 	}
 	for (; name && low < all->count && all->wanted[low].address < start + size && all->matches; low++) {
-		struct wanted *w = &all->wanted[low];
+		struct ct_code_wanted *w = &all->wanted[low];
 
-		*w = (struct wanted){ w->address, start, size, at + (uint64_t)(p - line),
+		*w = (struct ct_code_wanted){ w->address, start, size, at + (uint64_t)(p - line),
 				      (uint32_t)(name < NAME_BYTES ? name : NAME_BYTES) };
 		all->matches--;
 	}
 }
 
 /* Goes through the lines of the file. */
-static void read_lines(int fd, struct wanting *all)
+static void read_lines(int fd, struct ct_codes_wanting *all)
 {
 	char *block = malloc(BLOCK + 1);
 	uint64_t offset = 0; /* in the file, of block */
@@ -187,25 +175,19 @@ static void read_lines(int fd, struct wanting *all)
 
 /* Whether the file is one that the process can have written: no link, no pipe, and not left
  * over by an earlier process of its number. */
-static bool is_trusted(struct ct_trace *t, struct ct_process *p, int fd)
+static bool is_trusted(const struct ct_codes_job *job, int fd)
 {
-	struct timespec real, mono;
 	struct stat st;
 
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return false;
 	if (st.st_uid && geteuid() && st.st_uid != geteuid())
 		return false;
-	clock_gettime(CLOCK_REALTIME, &real);
-	clock_gettime(CLOCK_MONOTONIC, &mono);
-	int64_t started = (int64_t)ct_process_ns(t, p, p->base.ticks) - (int64_t)(mono.tv_sec * 1000000000ll + mono.tv_nsec) +
-			  (int64_t)(real.tv_sec * 1000000000ll + real.tv_nsec);
-
 	/* File times are coarse. */
-	return st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec >= started - 20000000;
+	return st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec >= job->started_real_ns - 20000000;
 }
 
-static void write_code(struct ct_trace *t, struct ct_process *p, int fd, const struct wanted *w)
+static void write_code(struct ct_writer *to, const struct ct_codes_job *job, int fd, const struct ct_code_wanted *w)
 {
 	char name[NAME_BYTES];
 	ssize_t n = pread(fd, name, w->bytes, (off_t)w->line);
@@ -213,34 +195,60 @@ static void write_code(struct ct_trace *t, struct ct_process *p, int fd, const s
 	if (n <= 0)
 		return;
 	struct ct_record r = { .type = CT_RECORD_CODE, .code = {
-		.process = p->id,
+		.process = job->process,
 		.start = w->start,
 		.size = w->size,
 		.name = { name, (size_t)n },
 	} };
 
-	ct_writer_record(&t->writer, &r);
+	ct_writer_record(to, &r);
 }
 
-void ct_codes_write(struct ct_trace *t, struct ct_process *p)
+int ct_codes_list(struct ct_trace *t, struct ct_process *p, struct ct_codes_job *ret)
 {
-	char path[64];
-	struct wanting all;
+	struct timespec real, mono;
 
-	if (!p->codes.count)
-		return;
-	snprintf(path, sizeof(path), "/tmp/perf-%d.map", p->pid);
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	*ret = (struct ct_codes_job){ .process = p->id, .pid = p->pid };
+	ret->started_real_ns = (int64_t)ct_process_ns(t, p, p->base.ticks) -
+			       (int64_t)(mono.tv_sec * 1000000000ll + mono.tv_nsec) +
+			       (int64_t)(real.tv_sec * 1000000000ll + real.tv_nsec);
+	return list_wanted(p, &ret->all);
+}
+
+void ct_codes_do(struct ct_codes_job *job, struct ct_writer *to)
+{
+	struct ct_codes_wanting *all = &job->all;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", job->pid);
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0)
 		return;
-	if (is_trusted(t, p, fd) && !list_wanted(p, &all)) {
-		read_lines(fd, &all);
-		qsort(all.wanted, all.count, sizeof(*all.wanted), by_line);
-		for (uint32_t i = 0; i < all.count; i++)
-			if (all.wanted[i].bytes && (!i || all.wanted[i].line != all.wanted[i - 1].line))
-				write_code(t, p, fd, &all.wanted[i]);
-		free(all.wanted);
+	if (is_trusted(job, fd)) {
+		read_lines(fd, all);
+		qsort(all->wanted, all->count, sizeof(*all->wanted), by_line);
+		for (uint32_t i = 0; i < all->count; i++)
+			if (all->wanted[i].bytes && (!i || all->wanted[i].line != all->wanted[i - 1].line))
+				write_code(to, job, fd, &all->wanted[i]);
 	}
 	close(fd);
+}
+
+void ct_codes_free(struct ct_codes_job *job)
+{
+	free(job->all.wanted);
+	job->all.wanted = NULL;
+}
+
+void ct_codes_write(struct ct_trace *t, struct ct_process *p)
+{
+	struct ct_codes_job job;
+
+	if (!p->codes.count || ct_codes_list(t, p, &job))
+		return;
+	ct_codes_do(&job, &t->writer);
+	ct_codes_free(&job);
 }

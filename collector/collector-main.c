@@ -15,12 +15,14 @@
 
 #include "collector.h"
 #include "control.h"
+#include "env.h"
 #include "names.h"
 #include "proc.h"
 
 static const char usage[] =
 	"usage: ctrace-collector --socket NAME -o FILE [--daemon | --control-fd N] [--program PID] [--sched MODE]\n"
-	"                        [--watchdog NS]\n"
+	"                        [--watchdog NS] [--flight BOUNDS [--trigger T]... [--max-snapshots N]\n"
+	"                        [--snapshot-pause D] [--snapshot-at-end] [--program-name NAME]]\n"
 	"Started by ctrace-run and libctrace.so; collects what traced processes record.\n";
 
 static void tell(struct ct_collector *c, struct ct_control *m)
@@ -71,7 +73,27 @@ static int parse_ns(const char *s, uint64_t *ret)
 	return 0;
 }
 
-static int parse(int argc, char **argv, struct ct_options *ret)
+/* What is wrong is said where it was given: here it is ours. */
+static int parse_flight(int option, const char *value, struct ct_flight_options *o)
+{
+	char wrong[CT_FLIGHT_WRONG];
+
+	switch (option) {
+	case 'f':
+		return ct_flight_parse(value, o, wrong);
+	case 't':
+		return ct_trigger_parse(value, o, wrong);
+	case 'm':
+		return ct_flight_parse_max(value, o, wrong);
+	case 'P':
+		return ct_flight_parse_pause(value, o, wrong);
+	case 'e':
+		o->at_end = true;
+	}
+	return 0;
+}
+
+static int parse(int argc, char **argv, struct ct_options *ret, struct ct_flight_options *ret_flight)
 {
 	static const struct option options[] = {
 		{ "socket", required_argument, NULL, 's' },
@@ -81,6 +103,12 @@ static int parse(int argc, char **argv, struct ct_options *ret)
 		{ "program", required_argument, NULL, 'p' },
 		{ "sched", required_argument, NULL, 'S' },
 		{ "watchdog", required_argument, NULL, 'w' },
+		{ "flight", required_argument, NULL, 'f' },
+		{ "trigger", required_argument, NULL, 't' },
+		{ "max-snapshots", required_argument, NULL, 'm' },
+		{ "snapshot-pause", required_argument, NULL, 'P' },
+		{ "snapshot-at-end", no_argument, NULL, 'e' },
+		{ "program-name", required_argument, NULL, 'n' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ 0 },
@@ -113,6 +141,17 @@ static int parse(int argc, char **argv, struct ct_options *ret)
 			if (parse_ns(optarg, &o.watchdog_ns))
 				return -EINVAL;
 			break;
+		case 'f':
+		case 't':
+		case 'm':
+		case 'P':
+		case 'e':
+			if (parse_flight(option, optarg, ret_flight))
+				return -EINVAL;
+			break;
+		case 'n':
+			o.program_name = optarg;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			exit(0);
@@ -129,6 +168,34 @@ static int parse(int argc, char **argv, struct ct_options *ret)
 	return 0;
 }
 
+/* The preloaded library hands us no environment: it is the program's that counts. */
+static void flight_of_environment(struct ct_collector *c)
+{
+	static const struct {
+		const char *name;
+		int option;
+	} variables[] = {
+		{ CT_ENV_FLIGHT, 'f' }, { CT_ENV_TRIGGER, 't' }, { CT_ENV_MAX_SNAPSHOTS, 'm' }, { CT_ENV_SNAPSHOT_PAUSE, 'P' },
+		{ CT_ENV_SNAPSHOT_AT_END, 'e' },
+	};
+	char value[2048];
+
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+		if (!ct_proc_environment(c->options.program, variables[i].name, value, sizeof(value)) && *value &&
+		    (variables[i].option != 'e' || strcmp(value, "0")))
+			parse_flight(variables[i].option, value, &c->flight.options);
+}
+
+/* Where snapshots are to be written must be there now, not when it matters. */
+static int check_folder(const char *path)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+
+	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+	return access(folder, W_OK | X_OK) ? -errno : 0;
+}
+
 static void expand_out(struct ct_collector *c)
 {
 	static char out[PATH_MAX];
@@ -139,18 +206,37 @@ static void expand_out(struct ct_collector *c)
 		c->options.out = out;
 }
 
+static int open_output(struct ct_collector *c)
+{
+	if (c->flight.options.on) {
+		int error = check_folder(c->options.out);
+
+		return error ? error : ct_flight_open(&c->flight, c);
+	}
+	/* A daemon's name is as the environment has it. */
+	if (c->options.daemon)
+		expand_out(c);
+	return ct_writer_open(&c->trace.writer, c->options.out);
+}
+
 /* Everything that may fail before the traced program is let go. */
 static int prepare(struct ct_collector *c)
 {
-	sigset_t term;
+	sigset_t heard;
 	int error = ct_attach_listen(c->options.socket_name, &c->listener);
 
 	if (error)
 		return fail(c, "socket", error);
-	sigemptyset(&term);
-	sigaddset(&term, SIGTERM);
-	sigprocmask(SIG_BLOCK, &term, NULL);
-	c->signals = signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK);
+	sigemptyset(&heard);
+	sigaddset(&heard, SIGTERM);
+	if (c->options.daemon && c->options.program)
+		flight_of_environment(c);
+	if (c->flight.options.on) {
+		sigaddset(&heard, SIGUSR1);
+		sigaddset(&heard, SIGUSR2);
+	}
+	sigprocmask(SIG_BLOCK, &heard, NULL);
+	c->signals = signalfd(-1, &heard, SFD_CLOEXEC | SFD_NONBLOCK);
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (c->signals < 0 || c->epoll < 0)
@@ -166,12 +252,14 @@ static int prepare(struct ct_collector *c)
 		return fail(c, "epoll", error);
 	if (ct_collector_sched(c))
 		return fail(c, c->sched_refused, 0);
-	/* A daemon's name is as the environment has it. */
-	if (c->options.daemon)
-		expand_out(c);
 	/* Last, so that no file is left behind by another failure. */
-	error = ct_writer_open(&c->trace.writer, c->options.out);
-	return error ? fail(c, c->options.out, error) : 0;
+	error = open_output(c);
+	if (error)
+		return fail(c, c->options.out, error);
+	if (c->flight.options.on || !realpath(c->options.out, c->out_path))
+		snprintf(c->out_path, sizeof(c->out_path), "%s", c->options.out);
+	ct_commands_open(c);
+	return 0;
 }
 
 /* The program waits for the process that it started to end, which does so when the
@@ -219,30 +307,10 @@ static void announce(struct ct_collector *c, int ready)
 	close(ready);
 }
 
-static uint64_t cpu_ns(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000u +
-	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000u;
-}
-
-static void finish(struct ct_collector *c)
+static void answer(struct ct_collector *c)
 {
 	struct ct_trace *t = &c->trace;
 	struct ct_writer *w = &t->writer;
-	struct ct_record end = { .type = CT_RECORD_END, .end = {
-		.end_ns = ct_now_ns(),
-		.events = w->events,
-		.dropped = t->lost,
-		.collector_cpu_ns = cpu_ns(),
-		.slices = w->slices,
-	} };
-
-	ct_writer_record(w, &end);
-	ct_writer_close(w);
-
 	struct ct_control m = {
 		.kind = CT_CONTROL_SUMMARY,
 		.error = -w->error,
@@ -253,6 +321,8 @@ static void finish(struct ct_collector *c)
 		.lost = t->lost + w->events_dropped,
 		.file_bytes = w->file_bytes,
 		.duration_ns = t->last_ns > t->first_ns ? t->last_ns - t->first_ns : 0,
+		.flight = c->flight.options.on,
+		.snapshots = c->flight.snapshots,
 	};
 
 	snprintf(m.text, sizeof(m.text), "%s", c->refused_text);
@@ -262,12 +332,30 @@ static void finish(struct ct_collector *c)
 		fprintf(stderr, "ctrace: %s: %s; the trace ends early\n", c->options.out, strerror(-w->error));
 }
 
+static void finish(struct ct_collector *c)
+{
+	struct ct_trace *t = &c->trace;
+	struct ct_writer *w = &t->writer;
+	struct ct_record end = { .type = CT_RECORD_END, .end = {
+		.end_ns = ct_now_ns(),
+		.events = w->events,
+		.dropped = t->lost,
+		.collector_cpu_ns = ct_cpu_ns(),
+		.slices = w->slices,
+	} };
+
+	ct_writer_record(w, &end);
+	ct_writer_close(w);
+	answer(c);
+}
+
 int main(int argc, char **argv)
 {
 	static struct ct_collector collector;
 	struct ct_collector *c = &collector;
 
-	if (parse(argc, argv, &c->options)) {
+	ct_flight_defaults(&c->flight.options);
+	if (parse(argc, argv, &c->options, &c->flight.options)) {
 		fputs(usage, stderr);
 		return 1;
 	}
@@ -282,8 +370,18 @@ int main(int argc, char **argv)
 	if (status)
 		return status;
 	announce(c, ready);
-	ct_meta_write(c);
+	if (c->flight.options.on)
+		c->wakes = !ct_sched_is_open(&c->sched) ? NULL : c->sched.perf.waking ? "sched_waking" : "none";
+	else
+		ct_meta_write(c, &c->trace.writer);
 	ct_collector_loop(c);
+	ct_commands_close(c);
+	if (c->flight.options.on) {
+		ct_flight_finish(&c->flight);
+		answer(c);
+		ct_flight_close(&c->flight);
+		return 0;
+	}
 	/* Nobody was ever traced and nobody asks: the file is of no use. */
 	if (!c->trace.last_process && c->control < 0)
 		ct_writer_discard(&c->trace.writer, c->options.out);

@@ -2,9 +2,13 @@
 #ifndef CT_COLLECTOR_H
 #define CT_COLLECTOR_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/un.h>
 
+#include "commands.h"
+#include "flight.h"
 #include "process.h"
 #include "slices.h"
 
@@ -17,6 +21,9 @@ enum ct_source {
 	CT_SOURCE_PEER,    /* id: descriptor of a connection that has not said hello */
 	CT_SOURCE_PROCESS, /* id: ct_process.id */
 	CT_SOURCE_SCHED,   /* a ring of context switches fills */
+	CT_SOURCE_COMMANDS, /* somebody connects to command us */
+	CT_SOURCE_ASKER,   /* id: descriptor of such a connection */
+	CT_SOURCE_FLIGHT,  /* a snapshot has been written */
 };
 
 struct ct_options {
@@ -27,6 +34,7 @@ struct ct_options {
 	pid_t program;           /* whose context switches are wanted; 0: not said */
 	const char *sched;       /* auto, on, off; NULL: not said */
 	uint64_t watchdog_ns;    /* 0: none */
+	const char *program_name; /* for the names of snapshots; NULL: not said */
 };
 
 struct ct_watchdog {
@@ -36,13 +44,23 @@ struct ct_watchdog {
 	bool told;
 };
 
+/* A connection that asks: see commands.h. */
+struct ct_asker {
+	bool used;
+	int fd;
+	char *text;              /* the answer; NULL: not asked yet; owned */
+	size_t bytes, sent;
+};
+
 struct ct_collector {
 	struct ct_trace trace;
 	struct ct_options options;
 	struct ct_sched sched;
 	struct ct_watchdog watchdog;
+	struct ct_flight flight;  /* if its options say so */
 	char sched_refused[CT_PERF_WRONG + 32];  /* why there are no context switches */
 	bool sched_off;           /* they are not wanted */
+	const char *wakes;        /* META's: whose wake-ups are recorded; NULL: there are no context switches */
 	struct ct_process **process; /* owned, as is each of them */
 	size_t process_count, process_room;
 	int epoll, listener, signals, spare;
@@ -55,6 +73,13 @@ struct ct_collector {
 	uint64_t clock_ns;        /* when the next CLOCK record is due */
 	uint64_t pass_ns;         /* when the last pass was */
 	unsigned int period_ms;
+	int commands;             /* listens; -1: it does not */
+	struct sockaddr_un commands_at;
+	struct ct_asker asker[CT_ASKERS_MAX];
+	unsigned int next_asker;
+	char out_path[PATH_MAX];  /* the output's, whole where it is known */
+	struct ct_recording recording; /* what was wanted of all processes */
+	bool recording_set;       /* it was */
 	uint32_t refused;
 	char refused_text[128];
 };
@@ -81,7 +106,10 @@ void ct_collector_loop(struct ct_collector *c);
 /* --- meta.c --- */
 
 /* What a trace begins with: META, CAUSE and CALL records. */
-void ct_meta_write(struct ct_collector *c);
+void ct_meta_write(struct ct_collector *c, struct ct_writer *w);
+/* What a snapshot is, and why it was taken. begin_ns 0: it has all since the program's begin. */
+void ct_meta_snapshot(const struct ct_flight *f, struct ct_writer *w, uint64_t begin_ns, uint64_t now_ns,
+		      const struct ct_reason *reason);
 
 /* --- watchdog.c --- */
 
@@ -94,6 +122,9 @@ void ct_watchdog_pass(struct ct_collector *c, uint64_t now_ns);
 int ct_collector_sched(struct ct_collector *c);
 
 /* --- daemon.c --- */
+
+/* CPU time that we used. */
+uint64_t ct_cpu_ns(void);
 
 /* Frees the process from what it inherited: descriptors except keep (-1: none),
  * signal mask and dispositions. Descriptors 0 to 2 are open afterwards. */

@@ -5,6 +5,8 @@
  *   collector -> run   READY, or ERROR and the collector exits
  *   collector -> run   STALLED     no thread made progress for as long as --watchdog
  *                                  says; what they wait for is in the file
+ *   collector -> run   SNAPSHOT    of the flight recorder: path, what it holds and, in text, why;
+ *                                  or error says why there is none
  *   run -> collector   ENDED       the program ended
  *   collector -> run   SUMMARY     the trace is complete, or error says why not
  *                   or RUNNING     other processes go on: the collector stays
@@ -27,6 +29,7 @@ enum ct_control_kind {
 	CT_CONTROL_RUNNING,
 	CT_CONTROL_SUMMARY,
 	CT_CONTROL_STALLED,
+	CT_CONTROL_SNAPSHOT,
 };
 
 struct ct_control {
@@ -42,7 +45,10 @@ struct ct_control {
 	uint64_t lost;        /* events that are not in the file */
 	uint64_t file_bytes;
 	uint64_t duration_ns; /* from the first process's start to the last one's end; STALLED: for how long */
-	char text[128];       /* ERROR: what is wrong; SUMMARY: why one was refused */
+	uint32_t flight;      /* SUMMARY: a flight recorder: there is no file */
+	uint32_t snapshots;   /* SUMMARY: that were written */
+	char text[192];       /* ERROR: what is wrong; SUMMARY: why one was refused; SNAPSHOT: why */
+	char path[4096];      /* SNAPSHOT */
 };
 
 #endif

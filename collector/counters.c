@@ -44,8 +44,6 @@ static void count_call(struct ct_trace *t, struct ct_process *p, struct ct_threa
 	const struct ct_slot *s = &p->region->slots[th->slot];
 	uint64_t calls = ct_load(&s->calls[call]), buckets[CT_SHORT_BUCKETS] = { 0 };
 
-	if (!calls)
-		return;
 	struct ct_counted *c = counted_of(th, call);
 
 	/* Short calls are only added to when calls is. */
@@ -78,8 +76,12 @@ static void count_call(struct ct_trace *t, struct ct_process *p, struct ct_threa
 
 void ct_counters_thread(struct ct_trace *t, struct ct_process *p, struct ct_thread *th)
 {
+	const uint64_t *calls = p->region->slots[th->slot].calls;
+
+	/* Most are not called: threads may be many. */
 	for (uint32_t call = 1; call < CT_CALL_COUNT; call++)
-		count_call(t, p, th, call);
+		if (ct_load(&calls[call]))
+			count_call(t, p, th, call);
 }
 
 /* --- locks --- */
@@ -190,6 +192,7 @@ void ct_counters_loss(struct ct_trace *t, struct ct_process *p, struct ct_thread
 		uint64_t dropped = grown(ct_load(&r->slots[th->slot].dropped), &th->dropped, &th->damaged);
 
 		t->lost += dropped;
+		p->lost += dropped;
 		write_loss(t, p->id, th->id, CT_LOSS_EVENTS, dropped + th->lost);
 		write_loss(t, p->id, th->id, CT_LOSS_DAMAGED, th->damaged);
 		th->lost = th->damaged = 0;

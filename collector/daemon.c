@@ -79,3 +79,12 @@ void ct_daemon_detach(void)
 		dup2(null, STDERR_FILENO);
 	close(null);
 }
+
+uint64_t ct_cpu_ns(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000u +
+	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000u;
+}

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "atomics.h"
+#include "flight.h"
 #include "process.h"
 
 #define PUBLISH      256u          /* events after which the ring's room is given back */
@@ -46,9 +47,23 @@ static enum verdict judge(struct ct_trace *t, struct ct_process *p, const struct
 	return e->end - ct_process_latest(t, p) < (uint64_t)(p->ticks_per_ms * FUTURE_MS) ? LATER : DAMAGED;
 }
 
+/* An interval that is over, and in which the thread left its CPU as far as it is known. */
+static bool is_wait(const struct ct_process *p, const struct ct_site *s)
+{
+	if (s->kind != CT_EVENT_INTERVAL || s->flags & (CT_EV_OPEN | CT_EV_NO_START | CT_EV_ABANDONED))
+		return false;
+	return s->flags & CT_EV_OFF_CPU || !(p->declared.features & CT_FEATURE_OFF_CPU);
+}
+
 static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, const struct ct_event *e,
 		uint32_t stack, uint64_t start_ns, uint64_t end_ns)
 {
+	/* A call that ended while it was declared that nothing is recorded: see recording.h. */
+	if (end_ns <= th->piece_end_ns && end_ns > th->piece_start_ns) {
+		end_ns = th->piece_start_ns;
+		if (start_ns > end_ns)
+			start_ns = end_ns;
+	}
 	struct ct_site site = {
 		.kind = e->kind,
 		.cause = e->cause,
@@ -67,9 +82,12 @@ static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, 
 		ct_marks_region(t, p, &site, e);
 	if (site.object_kind == CT_OBJECT_FD)
 		ct_ends_event(t, p, e, end_ns - start_ns);
+	p->events++;
 	ct_events_add(&p->encoder, th->id, &site, start_ns, end_ns, e->result);
 	if (end_ns > th->last_end_ns)
 		th->last_end_ns = end_ns;
+	if (t->flight && end_ns - start_ns > t->flight->least_wait_ns && is_wait(p, &site))
+		ct_trigger_wait(t->flight, p, th, site.cause, e->start, start_ns, end_ns);
 }
 
 /* Whether an event was reserved after n and is complete. */
@@ -82,7 +100,7 @@ static bool later_one_ready(const struct ct_slot *s, uint64_t n, uint64_t reserv
 }
 
 /* Event n is not there. Whether to go on after it. */
-static bool skip_hole(struct ct_trace *t, struct ct_thread *th, const struct ct_slot *s, uint64_t n, bool final)
+static bool skip_hole(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, const struct ct_slot *s, uint64_t n, bool final)
 {
 	uint64_t reserved = ct_load(&s->reserved_events);
 
@@ -102,6 +120,7 @@ static bool skip_hole(struct ct_trace *t, struct ct_thread *th, const struct ct_
 	th->hole_since_ns = 0;
 	th->lost++;
 	t->lost++;
+	p->lost++;
 	return true;
 }
 
@@ -114,7 +133,7 @@ uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th
 		const struct ct_event *shared = &s->ring[n % CT_RING_EVENTS];
 
 		if (ct_load_acquire(&shared->seq) != n + 1) {
-			if (!skip_hole(t, th, s, n, final))
+			if (!skip_hole(t, p, th, s, n, final))
 				break;
 			continue;
 		}
@@ -136,6 +155,7 @@ uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th
 		} else {
 			th->damaged++;
 			t->lost++;
+			p->lost++;
 		}
 		if ((n - first) % PUBLISH == PUBLISH - 1)
 			ct_store_release(&s->consumed, n + 1);
@@ -170,10 +190,27 @@ bool ct_drain_waits(const struct ct_slot *s)
 	return ct_load(&s->wait.call) != 0;
 }
 
+uint64_t ct_drain_start(const struct ct_process *p, const struct ct_wait *w)
+{
+	uint64_t start = ct_load(&w->start);
+
+	if (start)
+		return start;
+	return p->recording.off & ct_family_bit(w->cause) ? 0 : p->on_ticks[ct_family_number(w->cause)];
+}
+
+bool ct_drain_recorded(const struct ct_process *p, const struct ct_thread *th, struct ct_wait *ret)
+{
+	return read_wait(&p->region->slots[th->slot], ret) && ret->call && ret->start;
+}
+
 static bool event_of_wait(const struct ct_process *p, const struct ct_thread *th, struct ct_wait *w,
 			  struct ct_event *ret)
 {
 	if (!read_wait(&p->region->slots[th->slot], w) || !w->call)
+		return false;
+	w->start = ct_drain_start(p, w);
+	if (!w->start)
 		return false;
 	*ret = (struct ct_event){
 		.start = w->start,
@@ -220,4 +257,16 @@ void ct_drain_wait(struct ct_trace *t, struct ct_process *p, struct ct_thread *t
 		end_ns = start_ns;
 	}
 	add(t, p, th, &e, w.stack ? ct_intern_stack(t, p, w.stack) : ct_intern_ip(t, p, w.ip), start_ns, end_ns);
+}
+
+void ct_drain_switched(struct ct_trace *t, struct ct_process *p, uint32_t families, uint64_t end_ns)
+{
+	for (uint32_t i = 0; i < p->slot_count && p->thread_count; i++) {
+		struct ct_thread *th = p->threads[i];
+		struct ct_wait w;
+
+		/* It will say nothing of it itself. */
+		if (th && read_wait(&p->region->slots[i], &w) && w.call && !w.start && ct_family_bit(w.cause) & families)
+			ct_drain_wait(t, p, th, CT_EV_OPEN, end_ns);
+	}
 }

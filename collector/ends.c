@@ -22,6 +22,7 @@
 #define OUTSIDERS    64u
 #define BLOCKED_NS   500000u /* a write that took so long waited for room */
 #define CHANNELS_MAX 1000000u
+#define LOOK_NS      50000000u /* for the descriptor of one wait, through all of them */
 
 static struct ct_channel_seen *channel_of(struct ct_ends *c, uint64_t number)
 {
@@ -183,7 +184,7 @@ void ct_ends_event(struct ct_trace *t, struct ct_process *p, const struct ct_eve
 		set_quiet(p, seen, true);
 }
 
-void ct_ends_waiting(struct ct_trace *t, struct ct_process *p, struct ct_thread *th)
+void ct_ends_waiting(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, uint64_t now_ns)
 {
 	const struct ct_wait *w = &p->region->slots[th->slot].wait;
 	uint64_t start = ct_load(&w->start);
@@ -191,8 +192,12 @@ void ct_ends_waiting(struct ct_trace *t, struct ct_process *p, struct ct_thread 
 	/* The same wait as in the pass before. */
 	if (!writes(ct_load(&w->call)) || ct_load(&w->object_kind) != CT_OBJECT_FD || start != th->blocked_start) {
 		th->blocked_start = start;
+		th->look_ns = 0;
 		return;
 	}
+	if (now_ns < th->look_ns)
+		return;
+	th->look_ns = now_ns + LOOK_NS;
 	int32_t fd = (int32_t)(uint32_t)ct_load(&w->object);
 	struct ct_descriptor_seen *last = NULL;
 

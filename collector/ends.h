@@ -38,7 +38,7 @@ void ct_ends_add(struct ct_trace *t, struct ct_process *p, struct ct_descriptor_
 /* An event on a descriptor; ns: how long it took. */
 void ct_ends_event(struct ct_trace *t, struct ct_process *p, const struct ct_event *e, uint64_t ns);
 /* Looks at a thread's wait in progress. */
-void ct_ends_waiting(struct ct_trace *t, struct ct_process *p, struct ct_thread *th);
+void ct_ends_waiting(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, uint64_t now_ns);
 /* Tells the process what has changed. */
 void ct_ends_pass(struct ct_trace *t, struct ct_process *p);
 

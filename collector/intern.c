@@ -36,6 +36,11 @@ void ct_intern_modules(struct ct_trace *t, struct ct_process *p, uint32_t epoch)
 
 	if (used > CT_MODULES)
 		used = CT_MODULES;
+	if (p->modules_generation != t->generation) {
+		/* All of them again, with their ids. */
+		p->modules_generation = t->generation;
+		p->modules_seen = p->modules_epoch = 0;
+	}
 	if (used == p->modules_seen && epoch <= p->modules_epoch && epoch != UINT32_MAX)
 		return;
 	bool all = true;
@@ -50,7 +55,7 @@ void ct_intern_modules(struct ct_trace *t, struct ct_process *p, uint32_t epoch)
 		}
 		uint32_t last = ct_load(&shared->epoch_last);
 
-		if (seen->id && (last <= seen->epoch_last || epoch <= seen->epoch_last))
+		if (seen->id && seen->generation == t->generation && (last <= seen->epoch_last || epoch <= seen->epoch_last))
 			continue;
 		struct ct_module m;
 
@@ -59,6 +64,7 @@ void ct_intern_modules(struct ct_trace *t, struct ct_process *p, uint32_t epoch)
 		if (!seen->id)
 			seen->id = ++t->last_module;
 		seen->epoch_last = last;
+		seen->generation = t->generation;
 		write_module(t, p, seen->id, &m);
 	}
 	if (all)
@@ -71,47 +77,58 @@ void ct_intern_modules(struct ct_trace *t, struct ct_process *p, uint32_t epoch)
 
 uint32_t ct_intern_name(struct ct_trace *t, struct ct_process *p, uint64_t place)
 {
-	char text[CT_NAME_TEXT];
-
 	if (!place || place >= CT_NAMES)
 		return 0;
 	if (!p->names)
 		p->names = calloc(CT_NAMES, sizeof(*p->names));
-	if (!p->names || p->names[place])
-		return p->names ? p->names[place] : 0;
+	if (!p->names)
+		return 0;
+	struct ct_name_seen *seen = &p->names[place];
 	const struct ct_name *name = &p->region->names[place];
 
-	if ((ct_load_acquire(&name->state) & CT_NAME_READY) != CT_NAME_READY)
-		return 0;
-	for (unsigned int i = 0; i < CT_NAME_TEXT; i++)
-		text[i] = ct_load(&name->text[i]);
+	if (seen->id && seen->generation == t->generation)
+		return seen->id;
+	if (!seen->id) {
+		if ((ct_load_acquire(&name->state) & CT_NAME_READY) != CT_NAME_READY)
+			return 0;
+		for (unsigned int i = 0; i < CT_NAME_TEXT; i++)
+			seen->text[i] = ct_load(&name->text[i]);
+		seen->id = ++t->last_name;
+	}
+	seen->generation = t->generation;
 	struct ct_record r = { .type = CT_RECORD_NAME, .name = {
-		.name = ++t->last_name,
-		.text = { text, strnlen(text, sizeof(text)) },
+		.name = seen->id,
+		.text = { seen->text, strnlen(seen->text, sizeof(seen->text)) },
 	} };
 
 	ct_writer_record(&t->writer, &r);
-	return p->names[place] = t->last_name;
+	return seen->id;
 }
 
 /* --- stacks --- */
 
-static uint32_t write_stack(struct ct_trace *t, struct ct_process *p, uint64_t key, uint32_t epoch,
-			    const uint64_t *frames, uint32_t depth)
+/* e: its entry, if it was declared in an earlier generation. */
+static uint32_t write_stack(struct ct_trace *t, struct ct_process *p, struct ct_map_entry *e, uint64_t key,
+			    uint32_t epoch, const uint64_t *frames, uint32_t depth)
 {
 	struct ct_record r = { .type = CT_RECORD_STACK, .stack = {
-		.stack = t->last_stack + 1,
+		.stack = e ? e->id : t->last_stack + 1,
 		.process = p->id,
 		.epoch = epoch,
 		.frames = { .v = frames, .n = depth },
 	} };
 
-	if (ct_map_put(&p->stacks, key, t->last_stack + 1))
-		return 0;
+	if (!e) {
+		if (ct_map_put(&p->stacks, key, t->last_stack + 1))
+			return 0;
+		t->last_stack++;
+		e = ct_map_find(&p->stacks, key);
+		ct_codes_seen(p, frames, depth);
+	}
+	e->mark = t->generation;
 	ct_intern_modules(t, p, epoch);
-	ct_codes_seen(p, frames, depth);
 	ct_writer_record(&t->writer, &r);
-	return ++t->last_stack;
+	return (uint32_t)r.stack.stack;
 }
 
 uint32_t ct_intern_stack(struct ct_trace *t, struct ct_process *p, uint32_t word)
@@ -120,10 +137,10 @@ uint32_t ct_intern_stack(struct ct_trace *t, struct ct_process *p, uint32_t word
 
 	if (!word)
 		return 0;
-	uint32_t id = ct_map_get(&p->stacks, word);
+	struct ct_map_entry *e = ct_map_find(&p->stacks, word);
 
-	if (id)
-		return id;
+	if (e && e->mark == t->generation)
+		return e->id;
 	const uint64_t *arena = p->region->stack_arena;
 	uint64_t words = ct_load_acquire(&p->region->stack_words);
 
@@ -142,24 +159,26 @@ uint32_t ct_intern_stack(struct ct_trace *t, struct ct_process *p, uint32_t word
 	}
 	for (uint32_t i = 0; i < depth; i++)
 		frames[i] = ct_load(&arena[word + 1 + i]);
-	return write_stack(t, p, word, epoch, frames, depth);
+	return write_stack(t, p, e, word, epoch, frames, depth);
 }
 
 uint32_t ct_intern_ip(struct ct_trace *t, struct ct_process *p, uint64_t ip)
 {
 	if (!ip || ip & IP_KEY)
 		return 0;
-	uint32_t id = ct_map_get(&p->stacks, ip | IP_KEY);
+	struct ct_map_entry *e = ct_map_find(&p->stacks, ip | IP_KEY);
 
-	return id ? id : write_stack(t, p, ip | IP_KEY, ct_load(&p->region->epoch), &ip, 1);
+	if (e && e->mark == t->generation)
+		return e->id;
+	return write_stack(t, p, e, ip | IP_KEY, ct_load(&p->region->epoch), &ip, 1);
 }
 
 /* --- descriptors --- */
 
-static uint32_t write_descriptor(struct ct_trace *t, struct ct_process *p, const struct ct_descriptor *d)
+static void write_descriptor(struct ct_trace *t, struct ct_process *p, uint32_t id, const struct ct_descriptor *d)
 {
 	struct ct_record r = { .type = CT_RECORD_DESCRIPTOR, .descriptor = {
-		.descriptor = ++t->last_descriptor,
+		.descriptor = id,
 		.process = p->id,
 		.fd = d->fd,
 		.kind = d->kind < CT_FD_KINDS ? d->kind : CT_FD_UNKNOWN,
@@ -172,7 +191,6 @@ static uint32_t write_descriptor(struct ct_trace *t, struct ct_process *p, const
 	} };
 
 	ct_writer_record(&t->writer, &r);
-	return t->last_descriptor;
 }
 
 /* A descriptor of which the process knew only the number. */
@@ -181,11 +199,32 @@ static uint32_t bare_descriptor(struct ct_trace *t, struct ct_process *p, int32_
 	if (fd < 0)
 		return 0;
 	uint64_t key = (uint64_t)fd + 1;
-	uint32_t id = ct_map_get(&p->bare_fds, key);
+	struct ct_map_entry *e = ct_map_find(&p->bare_fds, key);
 
-	if (id || p->bare_fds.count >= BARE_FDS_MAX || ct_map_put(&p->bare_fds, key, t->last_descriptor + 1))
-		return id;
-	return write_descriptor(t, p, &(struct ct_descriptor){ .fd = fd });
+	if (e && e->mark == t->generation)
+		return e->id;
+	if (!e) {
+		if (p->bare_fds.count >= BARE_FDS_MAX || ct_map_put(&p->bare_fds, key, t->last_descriptor + 1))
+			return 0;
+		t->last_descriptor++;
+		e = ct_map_find(&p->bare_fds, key);
+	}
+	e->mark = t->generation;
+	write_descriptor(t, p, e->id, &(struct ct_descriptor){ .fd = fd });
+	return e->id;
+}
+
+/* What the process says of a descriptor, if it still does. */
+static void copy_descriptor(struct ct_process *p, uint32_t number, int32_t fd, struct ct_descriptor *ret)
+{
+	const struct ct_descriptor *shared = &p->region->descriptors[number % CT_DESCRIPTORS];
+	uint64_t before = ct_load_acquire(&shared->id);
+
+	memcpy(ret, shared, sizeof(*ret));
+	ct_fence_read();
+	/* Reused by a later descriptor: what this one was is gone. */
+	if (before != number || ct_load(&shared->id) != before)
+		*ret = (struct ct_descriptor){ .fd = fd };
 }
 
 uint32_t ct_intern_descriptor(struct ct_trace *t, struct ct_process *p, uint64_t object)
@@ -196,25 +235,29 @@ uint32_t ct_intern_descriptor(struct ct_trace *t, struct ct_process *p, uint64_t
 	if (!number)
 		return bare_descriptor(t, p, fd);
 	struct ct_descriptor_seen *seen = &p->descriptors[number % CT_DESCRIPTORS];
+	bool known = seen->id && seen->descriptor == number;
 
-	if (seen->id && seen->descriptor == number)
+	if (known && seen->generation == t->generation)
 		return seen->id;
-	const struct ct_descriptor *shared = &p->region->descriptors[number % CT_DESCRIPTORS];
 	struct ct_descriptor d;
-	uint64_t before = ct_load_acquire(&shared->id);
 
-	memcpy(&d, shared, sizeof(d));
-	ct_fence_read();
-	/* Reused by a later descriptor: what this one was is gone. */
-	if (before != number || ct_load(&shared->id) != before)
-		d = (struct ct_descriptor){ .fd = fd };
+	copy_descriptor(p, number, fd, &d);
+	if (known) {
+		/* As in the generation before. */
+		d.in = seen->in;
+		d.out = seen->out;
+		seen->generation = t->generation;
+		write_descriptor(t, p, seen->id, &d);
+		return seen->id;
+	}
 	ct_ends_resolve(t, p, &d);
-	uint32_t id = write_descriptor(t, p, &d);
+	uint32_t id = ++t->last_descriptor;
 
+	write_descriptor(t, p, id, &d);
 	/* The later one stays where both want the place. */
 	if (!seen->id || seen->descriptor < number) {
-		*seen = (struct ct_descriptor_seen){ .descriptor = number, .id = id, .in = d.in, .out = d.out, .own_listener = d.own_listener,
-						    .fd = d.fd };
+		*seen = (struct ct_descriptor_seen){ .descriptor = number, .id = id, .generation = t->generation, .in = d.in,
+						    .out = d.out, .own_listener = d.own_listener, .fd = d.fd };
 		ct_ends_add(t, p, seen, d.listener);
 	}
 	return id;

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "collector.h"
@@ -73,7 +74,14 @@ void ct_collector_end(struct ct_collector *c, struct ct_process *p, int how, uin
 	for (size_t i = 0; i < c->process_count; i++)
 		if (c->process[i] == p)
 			c->process[i] = c->process[--c->process_count];
+	pid_t pid = p->pid;
+
+	/* Who waits for the program knows how it ended, and may have taken that away from us. */
+	if (status < 0 && pid == c->options.program && c->flight.program_signal)
+		status = c->flight.program_signal;
 	ct_process_finish(&c->trace, p, how, end_ns, status);
+	if (c->trace.flight && how == CT_END_EXIT && status >= 0 && WIFSIGNALED(status))
+		ct_flight_died(c->trace.flight, pid, WTERMSIG(status));
 	c->idle_since_ns = ct_now_ns();
 }
 
@@ -104,15 +112,31 @@ static void hear_control(struct ct_collector *c)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n == sizeof(m) && m.magic == CT_CONTROL_MAGIC && m.kind == CT_CONTROL_ENDED)
+	if (n == sizeof(m) && m.magic == CT_CONTROL_MAGIC && m.kind == CT_CONTROL_ENDED) {
+		c->flight.program_signal = WIFSIGNALED(m.status) ? WTERMSIG(m.status) : 0;
+		/* Its process ended before it was known how. */
+		if (c->trace.flight && c->flight.program_signal && !ct_collector_find(c, c->options.program))
+			ct_flight_died(c->trace.flight, c->options.program, c->flight.program_signal);
 		program_ended(c, true);
+	}
 	else
 		program_ended(c, false);
 }
 
-static void dispatch(struct ct_collector *c, uint64_t what)
+static void hear_signal(struct ct_collector *c)
 {
 	struct signalfd_siginfo info;
+
+	if (read(c->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGTERM)
+		c->terminated = true;
+	else if (c->trace.flight)
+		ct_flight_ask(c->trace.flight, &(struct ct_reason){ .why = "signal to the collector" });
+}
+
+static void dispatch(struct ct_collector *c, uint64_t what)
+{
 	uint64_t id = what & ((1ull << 56) - 1);
 
 	switch ((enum ct_source)(what >> 56)) {
@@ -120,8 +144,7 @@ static void dispatch(struct ct_collector *c, uint64_t what)
 		ct_attach_accept(c);
 		break;
 	case CT_SOURCE_SIGNAL:
-		if (read(c->signals, &info, sizeof(info)) == sizeof(info))
-			c->terminated = true;
+		hear_signal(c);
 		break;
 	case CT_SOURCE_CONTROL:
 		hear_control(c);
@@ -132,8 +155,17 @@ static void dispatch(struct ct_collector *c, uint64_t what)
 	case CT_SOURCE_PROCESS:
 		end_process(c, id);
 		break;
+	case CT_SOURCE_FLIGHT:
+		ct_flight_written(&c->flight);
+		break;
 	case CT_SOURCE_SCHED:
 		ct_sched_pass(&c->sched, &c->trace.writer, ct_now_ns());
+		break;
+	case CT_SOURCE_COMMANDS:
+		ct_commands_accept(c);
+		break;
+	case CT_SOURCE_ASKER:
+		ct_commands_asker(c, (int)id);
 		break;
 	}
 }
@@ -203,6 +235,8 @@ static void pass(struct ct_collector *c, uint64_t now_ns)
 		ct_sched_pass(&c->sched, &t->writer, now_ns);
 	adapt(c, fullest);
 	ct_watchdog_pass(c, now_ns);
+	if (t->flight)
+		ct_flight_pass(t->flight, now_ns);
 	ct_writer_tick(&t->writer, now_ns);
 }
 
@@ -280,6 +314,8 @@ void ct_collector_loop(struct ct_collector *c)
 	now_ns = ct_now_ns();
 	if (ct_sched_is_open(&c->sched))
 		ct_sched_finish(&c->sched, &c->trace.writer, now_ns);
+	if (c->sched.wakes_stopped && c->wakes)
+		c->wakes = "stopped";
 	ct_sched_close(&c->sched);
 	while (c->process_count)
 		ct_collector_end(c, c->process[c->process_count - 1], CT_END_TRACE, now_ns);

@@ -25,6 +25,13 @@ uint32_t ct_map_get(const struct ct_map *m, uint64_t key)
 	return m->size ? find(m, key)->id : 0;
 }
 
+struct ct_map_entry *ct_map_find(const struct ct_map *m, uint64_t key)
+{
+	struct ct_map_entry *e = m->size ? find(m, key) : NULL;
+
+	return e && e->id ? e : NULL;
+}
+
 static int grow(struct ct_map *m)
 {
 	struct ct_map larger = { .count = m->count, .size = m->size ? m->size * 2 : 256 };
@@ -44,7 +51,7 @@ int ct_map_put(struct ct_map *m, uint64_t key, uint32_t id)
 {
 	if (m->count * 2 >= m->size && grow(m))
 		return -ENOMEM;
-	*find(m, key) = (struct ct_map_entry){ key, id };
+	*find(m, key) = (struct ct_map_entry){ key, id, 0 };
 	m->count++;
 	return 0;
 }

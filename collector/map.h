@@ -7,6 +7,7 @@
 struct ct_map_entry {
 	uint64_t key;
 	uint32_t id;
+	uint32_t mark; /* the caller's; 0 at first */
 };
 
 struct ct_map {
@@ -16,6 +17,8 @@ struct ct_map {
 
 /* The id of key, 0: not there. */
 uint32_t ct_map_get(const struct ct_map *m, uint64_t key);
+/* Its entry, until the next key is added; NULL: not there. */
+struct ct_map_entry *ct_map_find(const struct ct_map *m, uint64_t key);
 /* Adds a key that is not there. -ENOMEM, and nothing added. */
 int ct_map_put(struct ct_map *m, uint64_t key, uint32_t id);
 void ct_map_free(struct ct_map *m);

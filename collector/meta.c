@@ -53,11 +53,14 @@ static void put_boottime(struct ct_writer *w)
 	put_meta(w, "boottime_offset_ns", text);
 }
 
-void ct_meta_write(struct ct_collector *c)
+void ct_meta_write(struct ct_collector *c, struct ct_writer *w)
 {
-	struct ct_writer *w = &c->trace.writer;
-	bool open = ct_sched_is_open(&c->sched);
+	bool open = ct_sched_is_open(&c->sched) || c->wakes;
 	struct utsname u;
+
+	/* Of the last snapshot they are closed already. */
+	if (ct_sched_is_open(&c->sched))
+		c->wakes = c->sched.perf.waking ? "sched_waking" : c->sched.wakes_stopped ? "stopped" : "none";
 	char text[sizeof(u.sysname) + sizeof(u.release) + sizeof(u.machine) + 3];
 
 	put_meta(w, "version", "ctrace " CTRACE_VERSION);
@@ -73,7 +76,7 @@ void ct_meta_write(struct ct_collector *c)
 	if (*c->sched_refused)
 		put_meta(w, "sched_refused", c->sched_refused);
 	if (open)
-		put_meta(w, "wakes", c->sched.perf.waking ? "sched_waking" : "none");
+		put_meta(w, "wakes", c->wakes);
 	put_meta(w, "options", c->options.daemon ? "daemon" : "run");
 #define CT_CAUSE(id, name, category, text) put_cause(w, CT_CAUSE_##id, name, category, text);
 #include "causes.def"
@@ -85,4 +88,42 @@ void ct_meta_write(struct ct_collector *c)
 #undef CT_CALL
 #undef CT_ALIAS
 #undef CT_COMPAT
+}
+
+static void put_number(struct ct_writer *w, const char *key, uint64_t n)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)n);
+	put_meta(w, key, text);
+}
+
+static const char *cause_name(uint16_t cause)
+{
+	static const char *const names[CT_CAUSE_COUNT] = {
+#define CT_CAUSE(id, name, category, text) [CT_CAUSE_##id] = name,
+#include "causes.def"
+#undef CT_CAUSE
+	};
+
+	return cause < CT_CAUSE_COUNT ? names[cause] : "";
+}
+
+void ct_meta_snapshot(const struct ct_flight *f, struct ct_writer *w, uint64_t begin_ns, uint64_t now_ns,
+		      const struct ct_reason *reason)
+{
+	put_meta(w, "flight", f->options.text);
+	put_meta(w, "snapshot", reason->why);
+	put_number(w, "snapshot_number", f->number);
+	put_number(w, "snapshot_ns", now_ns);
+	if (begin_ns)
+		put_number(w, "snapshot_begin_ns", begin_ns);
+	if (!reason->tid)
+		return;
+	put_number(w, "snapshot_pid", reason->pid);
+	put_number(w, "snapshot_tid", reason->tid);
+	put_meta(w, "snapshot_thread", reason->thread);
+	put_meta(w, "snapshot_cause", cause_name(reason->cause));
+	put_number(w, "snapshot_wait_start_ns", reason->start_ns);
+	put_number(w, "snapshot_wait_end_ns", reason->end_ns);
 }

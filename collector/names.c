@@ -2,7 +2,9 @@
 #include "names.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -33,13 +35,14 @@ static const char *meaning(char letter, char text[128], pid_t pid, const char *p
 	return NULL;
 }
 
-int ct_expand_name(char *to, size_t size, const char *pattern, pid_t pid, const char *program)
+/* number: what %c stands for, NULL: nothing. */
+static int expand(char *to, size_t size, const char *pattern, pid_t pid, const char *program, const char *number)
 {
 	char text[128];
 	size_t n = 0;
 
 	for (const char *at = pattern; *at; at++) {
-		const char *part = *at == '%' ? meaning(at[1], text, pid, program) : NULL;
+		const char *part = *at != '%' ? NULL : at[1] == 'c' ? number : meaning(at[1], text, pid, program);
 		size_t bytes = part ? strlen(part) : 1;
 
 		if (n + bytes >= size)
@@ -50,4 +53,38 @@ int ct_expand_name(char *to, size_t size, const char *pattern, pid_t pid, const 
 	}
 	to[n] = 0;
 	return 0;
+}
+
+int ct_expand_name(char *to, size_t size, const char *pattern, pid_t pid, const char *program)
+{
+	return expand(to, size, pattern, pid, program, NULL);
+}
+
+static bool has_counter(const char *pattern)
+{
+	for (const char *at = pattern; *at; at++)
+		if (*at == '%' && at[1]) {
+			if (at[1] == 'c')
+				return true;
+			at++;
+		}
+	return false;
+}
+
+int ct_expand_snapshot(char *to, size_t size, const char *pattern, pid_t pid, const char *program, uint32_t number)
+{
+	const char *slash = strrchr(pattern, '/'), *name = slash ? slash + 1 : pattern, *dot = strrchr(name, '.');
+	char text[16], *with;
+	int error;
+
+	snprintf(text, sizeof(text), "%u", number);
+	if (has_counter(pattern))
+		return expand(to, size, pattern, pid, program, text);
+	if (!dot || dot == name)
+		dot = pattern + strlen(pattern);
+	if (asprintf(&with, "%.*s-%%c%s", (int)(dot - pattern), pattern, dot) < 0)
+		return -ENOMEM;
+	error = expand(to, size, with, pid, program, text);
+	free(with);
+	return error;
 }

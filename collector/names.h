@@ -3,10 +3,15 @@
 #define CT_NAMES_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Expands %p (pid), %n (the program's name), %t (the time, YYYYMMDD-HHMMSS), %h (the host's name) and %%;
  * what else follows a % stays as it is. -ENAMETOOLONG or 0. */
 int ct_expand_name(char *to, size_t size, const char *pattern, pid_t pid, const char *program);
+
+/* The same for the snapshots of a flight recorder: %c is number, and where there is no %c, "-NUMBER" stands
+ * before the name's suffix. */
+int ct_expand_snapshot(char *to, size_t size, const char *pattern, pid_t pid, const char *program, uint32_t number);
 
 #endif

@@ -54,6 +54,8 @@ static void process_free(struct ct_process *p)
 	free(p->descriptors);
 	free(p->locks);
 	free(p->holder);
+	free((char *)p->declared.executable.p);
+	free((char *)p->declared.command.p);
 	free(p->names);
 	ct_events_free(&p->encoder);
 	ct_buf_free(&p->after);
@@ -94,6 +96,16 @@ static void set_clock(struct ct_trace *t, struct ct_process *p, const struct ct_
 	p->earliest_ticks = p->base.ticks > slack ? p->base.ticks - slack : 0;
 }
 
+/* For the generations of a flight recorder that are to come. */
+static void remember(struct ct_process *p, const struct ct_record_process_start *r)
+{
+	char *executable = strndup(r->executable.p, r->executable.n), *command = strndup(r->command.p, r->command.n);
+
+	p->declared = *r;
+	p->declared.executable = (struct ct_text){ executable, executable ? r->executable.n : 0 };
+	p->declared.command = (struct ct_text){ command, command ? r->command.n : 0 };
+}
+
 static void write_start(struct ct_trace *t, struct ct_process *p, const struct ct_header *header)
 {
 	char command[COMMAND];
@@ -114,6 +126,7 @@ static void write_start(struct ct_trace *t, struct ct_process *p, const struct c
 	if (!ct_proc_command(p->pid, command, sizeof(command)))
 		r.process_start.command = ct_text_of(command);
 	ct_writer_record(&t->writer, &r);
+	remember(p, &r.process_start);
 	if (!t->first_ns || start_ns < t->first_ns)
 		t->first_ns = start_ns;
 }
@@ -132,11 +145,15 @@ int ct_process_start(struct ct_trace *t, struct ct_region *region, const struct 
 	}
 	p->id = ++t->last_process;
 	p->pid = pid;
+	p->parent_pid = (pid_t)header->parent_pid;
+	memcpy(p->executable, header->executable, sizeof(p->executable));
 	p->pidfd = pidfd;
 	p->region = region;
 	p->region_bytes = header->region_bytes;
 	ct_trace_sync(t);
 	set_clock(t, p, header);
+	p->no_rseq = !(header->features & CT_FEATURE_OFF_CPU);
+	ct_recording_read(p);
 	write_start(t, p, header);
 	t->processes++;
 	*ret = p;
@@ -187,11 +204,18 @@ static uint32_t slots_used(const struct ct_process *p)
 	return used < p->slot_count ? used : p->slot_count;
 }
 
-static void counters_pass(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
+static void rate(struct ct_process *p, uint64_t now_ns)
 {
-	if (now_ns < p->counters_ns)
-		return;
+	if (p->rated_ns && now_ns > p->rated_ns)
+		p->events_per_s = (uint64_t)((double)(p->events - p->rated_events) * 1e9 / (double)(now_ns - p->rated_ns));
+	p->rated_events = p->events;
+	p->rated_ns = now_ns;
+}
+
+void ct_process_counters(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
+{
 	p->counters_ns = now_ns + COUNTERS_NS;
+	rate(p, now_ns);
 	for (uint32_t i = 0; i < p->slot_count && p->thread_count; i++)
 		if (p->threads[i]) {
 			ct_counters_thread(t, p, p->threads[i]);
@@ -199,6 +223,15 @@ static void counters_pass(struct ct_trace *t, struct ct_process *p, uint64_t now
 		}
 	ct_counters_locks(t, p);
 	ct_counters_loss(t, p, NULL);
+}
+
+void ct_process_drain(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
+{
+	uint32_t used = slots_used(p);
+
+	ct_intern_descriptors(t, p);
+	for (uint32_t i = 0; i < used; i++)
+		ct_thread_pass(t, p, i, now_ns);
 }
 
 unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
@@ -219,8 +252,10 @@ unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t 
 	ct_ends_pass(t, p);
 	if (!p->counters_ns)
 		p->counters_ns = now_ns + COUNTERS_NS;
-	counters_pass(t, p, now_ns);
+	if (now_ns >= p->counters_ns)
+		ct_process_counters(t, p, now_ns);
 	ct_waiting_pass(t, p, now_ns);
+	ct_recording_pass(p, now_ns);
 	flush_if_due(t, p, now_ns);
 	return fullest;
 }
@@ -230,6 +265,8 @@ void ct_process_finish(struct ct_trace *t, struct ct_process *p, int how, uint64
 	uint32_t used = slots_used(p);
 
 	ct_trace_sync(t);
+	for (uint32_t i = 0; i < used; i++)
+		ct_thread_look(t, p, i);
 	if (how != CT_END_EXEC)
 		ct_waiting_last(t, p, end_ns, how == CT_END_TRACE);
 	for (uint32_t i = 0; i < used; i++) {

@@ -17,6 +17,7 @@
 #include "codec.h"
 #include "ends.h"
 #include "map.h"
+#include "recording.h"
 #include "region.h"
 #include "writer.h"
 
@@ -39,6 +40,7 @@ struct ct_thread {
 	pid_t tid;
 	uint64_t consumed;    /* events taken from the ring; running on from life to life of the slot */
 	uint64_t start_ns, last_end_ns;
+	uint64_t piece_start_ns, piece_end_ns; /* the last time that was declared to be not recorded; 0: none */
 	uint64_t hole;        /* event number that is missing */
 	uint64_t hole_since_ns; /* 0: none */
 	uint64_t dropped;     /* slot->dropped at the last LOSS record */
@@ -52,8 +54,12 @@ struct ct_thread {
 	char name[CT_NAME];   /* as last written */
 	char slot_name[CT_NAME]; /* as last seen in the slot */
 	uint64_t blocked_start; /* ticks: of the wait in progress when last looked at */
+	uint64_t look_ns;     /* when next to look for its descriptor */
 	uint64_t waiting_start; /* ticks: the wait of its last WAITING record; 0: none */
 	uint16_t waiting_call;
+	uint32_t waiting_generation; /* in which that record was written */
+	uint64_t cut_ns;      /* where its life ends in the snapshot that is being made */
+	uint64_t told_start;  /* ticks: the wait that a trigger fired for last; 0: none */
 	uint16_t counted_index[CT_CALLS_MAX]; /* call -> 1 + index in counted */
 	struct ct_counted *counted;           /* owned */
 	uint16_t counted_used, counted_size;
@@ -69,16 +75,24 @@ struct ct_lock_seen {
 
 /* As in a HOLDER record; without padding, to be compared as a whole. */
 struct ct_holder {
-	uint64_t address;
+	uint64_t address, ip; /* ip: where it was taken, 0: not known */
 	uint32_t tid, shared;
+};
+
+struct ct_name_seen {
+	uint32_t id;             /* in the trace; 0: not yet */
+	uint32_t generation;     /* in which it was declared last */
+	char text[CT_NAME_TEXT]; /* then: an id keeps its meaning, whatever the process does */
 };
 
 struct ct_module_seen {
 	uint32_t id, epoch_last;
+	uint32_t generation;     /* in which it was declared last */
 };
 
 struct ct_descriptor_seen {
 	uint32_t descriptor, id; /* number in shared memory; in the trace */
+	uint32_t generation;     /* in which it was declared last */
 	uint64_t in, out, own_listener; /* channels */
 	int32_t fd;
 	uint32_t wakes;          /* written to it */
@@ -87,7 +101,7 @@ struct ct_descriptor_seen {
 
 struct ct_process {
 	uint32_t id;           /* in the trace */
-	pid_t pid;
+	pid_t pid, parent_pid;
 	int pidfd;             /* owned; -1: probed with kill() */
 	struct ct_region *region; /* mapped; owned */
 	uint64_t region_bytes;
@@ -101,16 +115,26 @@ struct ct_process {
 	struct ct_events_encoder encoder;
 	bool flushed;
 	uint64_t events_since_ns;
+	char executable[sizeof(((struct ct_region *)0)->executable)];
+	struct ct_recording recording;
+	bool no_rseq;          /* nothing tells what left the CPU */
+	uint64_t stopped_ns;   /* since when nothing is recorded, if nothing is */
+	uint64_t piece_ns;     /* when to write what that was so far */
+	uint64_t on_ticks[CT_FAMILY_COUNT]; /* when each family was switched on last */
+	uint64_t events, lost; /* so far */
+	uint64_t rated_events, rated_ns, events_per_s; /* of the second before rated_ns */
 	struct ct_buf after;   /* records that must stand behind the events gathered so far */
 	uint32_t after_count;
 	struct ct_map stacks;  /* word in the arena -> trace id */
 	struct ct_map codes;   /* addresses of frames that lie in no module */
 	uint64_t in_module[CT_IN_MODULE]; /* some that do */
-	uint32_t *names;       /* place in the region's names[] -> trace id; CT_NAMES; NULL: none yet; owned */
+	struct ct_name_seen *names; /* by place in the region's names[]; CT_NAMES; NULL: none yet; owned */
 	struct ct_map bare_fds; /* descriptors without an entry: fd + 1 -> trace id */
 	struct ct_module_seen *modules; /* CT_MODULES; owned */
 	uint32_t modules_seen; /* ready ones below this have been written */
 	uint32_t modules_epoch;
+	uint32_t modules_generation; /* in which they were declared last */
+	struct ct_record_process_start declared; /* its record; the texts are owned */
 	struct ct_descriptor_seen *descriptors; /* CT_DESCRIPTORS; owned */
 	uint64_t descriptors_done; /* written, up to this number */
 	uint32_t ends_changes; /* of struct ct_ends, when last told */
@@ -124,6 +148,7 @@ struct ct_process {
 	struct ct_holder *holder; /* the set of HOLDER records written last; owned */
 	uint32_t holder_count;
 	uint64_t holders_ns;   /* when it was last true */
+	uint32_t holders_generation; /* in which it was written */
 };
 
 /* What all processes share. */
@@ -137,6 +162,8 @@ struct ct_trace {
 	uint64_t first_ns, last_ns; /* the earliest start, the latest end of a process */
 	int proc_tokens;       /* how many more /proc files may be read now */
 	uint32_t processes;    /* attached now */
+	uint32_t generation;   /* of a flight recorder: what was declared in an earlier one is declared anew */
+	struct ct_flight *flight; /* NULL: none */
 	struct ct_ends ends;
 };
 
@@ -157,7 +184,11 @@ uint64_t ct_process_ns(struct ct_trace *t, struct ct_process *p, uint64_t ticks)
 uint64_t ct_process_latest(struct ct_trace *t, const struct ct_process *p);
 /* Makes now the latest. */
 void ct_trace_sync(struct ct_trace *t);
+/* Writes what was counted since the last time: COUNTERS, LOCK and LOSS records. */
+void ct_process_counters(struct ct_trace *t, struct ct_process *p, uint64_t now_ns);
 void ct_process_flush(struct ct_trace *t, struct ct_process *p);
+/* Finds threads and drains all of them. */
+void ct_process_drain(struct ct_trace *t, struct ct_process *p, uint64_t now_ns);
 /* Writes a record behind the events that are gathered now. */
 void ct_process_record_after(struct ct_trace *t, struct ct_process *p, const struct ct_record *record);
 
@@ -165,6 +196,13 @@ void ct_process_record_after(struct ct_trace *t, struct ct_process *p, const str
 
 /* Finds new threads, names, dead threads; drains. Returns like ct_process_pass. */
 unsigned int ct_thread_pass(struct ct_trace *t, struct ct_process *p, uint32_t slot, uint64_t now_ns);
+/* Finds the new thread in a slot, if there is one. */
+void ct_thread_look(struct ct_trace *t, struct ct_process *p, uint32_t slot);
+/* Reads what the kernel knows of its CPU time. */
+void ct_thread_poll(struct ct_process *p, struct ct_thread *th);
+/* What is written at its end. */
+void ct_thread_end_record(const struct ct_process *p, const struct ct_thread *th, int process_how, uint64_t end_ns,
+			  struct ct_record *ret);
 /* Ends the thread in a slot, if there is one. process_how: -1 when the thread
  * ended alone, which frees its slot; otherwise the process ended like that at end_ns. */
 void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, int process_how, uint64_t end_ns);
@@ -177,6 +215,13 @@ uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th
 /* Writes the wait in progress as an event: flags say why it is open. */
 void ct_drain_wait(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, uint8_t flags,
 		   uint64_t end_ns);
+/* A copy of the wait in progress that began when it was recorded; false: there is none. */
+bool ct_drain_recorded(const struct ct_process *p, const struct ct_thread *th, struct ct_wait *ret);
+/* Writes the waits of these families that are recorded only since they were switched on:
+ * they are switched off. */
+void ct_drain_switched(struct ct_trace *t, struct ct_process *p, uint32_t families, uint64_t end_ns);
+/* When a wait began that a thread publishes: the switch, of one that is recorded since then. */
+uint64_t ct_drain_start(const struct ct_process *p, const struct ct_wait *w);
 /* Whether a wait is in progress. */
 bool ct_drain_waits(const struct ct_slot *s);
 /* A copy of it; false: there is none, or it makes no sense. */
@@ -206,6 +251,9 @@ void ct_waiting_now(struct ct_trace *t, struct ct_process *p, uint64_t now_ns);
 /* The process, or the trace, ends: who holds what is waited for then. */
 void ct_waiting_last(struct ct_trace *t, struct ct_process *p, uint64_t end_ns, bool alive);
 
+/* Who holds the lock that a wait is for, as far as it can be seen. */
+uint32_t ct_waiting_holders(struct ct_process *p, const struct ct_wait *w, struct ct_holder *ret, uint32_t room);
+
 /* --- intern.c: numbers in shared memory to those in the trace; 0: none --- */
 
 uint32_t ct_intern_stack(struct ct_trace *t, struct ct_process *p, uint32_t word);
@@ -226,6 +274,29 @@ void ct_intern_modules(struct ct_trace *t, struct ct_process *p, uint32_t epoch)
 void ct_codes_seen(struct ct_process *p, const uint64_t *frames, uint32_t depth);
 /* The process, or the trace, ends: writes what /tmp/perf-PID.map calls them. */
 void ct_codes_write(struct ct_trace *t, struct ct_process *p);
+
+/* An address, and the last line of the file that covers it. */
+struct ct_code_wanted {
+	uint64_t address, start, size;
+	uint64_t line;  /* where it begins in the file */
+	uint32_t bytes; /* of the name; 0: no line */
+};
+
+/* The same in two parts, of which the second can be done by another thread. */
+struct ct_codes_job {
+	uint32_t process;
+	pid_t pid;
+	int64_t started_real_ns;
+	struct ct_codes_wanting {
+		struct ct_code_wanted *wanted; /* by address; owned */
+		uint32_t count, matches;
+	} all;
+};
+
+/* -ENOMEM: there is nothing to be freed. */
+int ct_codes_list(struct ct_trace *t, struct ct_process *p, struct ct_codes_job *ret);
+void ct_codes_do(struct ct_codes_job *job, struct ct_writer *to);
+void ct_codes_free(struct ct_codes_job *job);
 
 /* --- counters.c --- */
 

@@ -12,6 +12,8 @@
 
 #include "run.h"
 
+/* Words of the collector's command line, at most. */
+#define WORDS_MAX (32 + 2 * CT_TRIGGERS_MAX)
 #define READY_MS  10000
 #define ANSWER_MS 60000 /* draining and writing what is left */
 
@@ -36,6 +38,28 @@ static int hear(int fd, int timeout_ms, struct ct_control *ret)
 	return 0;
 }
 
+static void add_flight(const char **argv, unsigned int n, const struct ct_run_options *o)
+{
+	const char *const words[][2] = {
+		{ "--flight", o->flight_bounds },
+		{ "--max-snapshots", o->max_snapshots },
+		{ "--snapshot-pause", o->snapshot_pause },
+		{ "--program-name", o->argv[0] },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (words[i][1]) {
+			argv[n++] = words[i][0];
+			argv[n++] = words[i][1];
+		}
+	for (uint32_t i = 0; i < o->trigger_words; i++) {
+		argv[n++] = "--trigger";
+		argv[n++] = o->trigger[i];
+	}
+	if (o->flight.at_end)
+		argv[n++] = "--snapshot-at-end";
+}
+
 _Noreturn static void become(const struct ct_collector_arguments *a, int control)
 {
 	char number[16], program[16], watchdog[32];
@@ -50,9 +74,17 @@ _Noreturn static void become(const struct ct_collector_arguments *a, int control
 	snprintf(number, sizeof(number), "%d", fd);
 	snprintf(program, sizeof(program), "%d", a->program);
 	snprintf(watchdog, sizeof(watchdog), "%llu", (unsigned long long)a->watchdog_ns);
-	execl(a->path, "ctrace-collector", "--socket", a->socket_name, "-o", a->out, "--control-fd", number,
-	      "--program", program, "--watchdog", watchdog, a->sched ? "--sched" : (char *)NULL, a->sched,
-	      (char *)NULL);
+	const char *argv[WORDS_MAX] = { "ctrace-collector", "--socket", a->socket_name, "-o", a->out, "--control-fd", number,
+					"--program", program, "--watchdog", watchdog };
+	unsigned int n = 11;
+
+	if (a->sched) {
+		argv[n++] = "--sched";
+		argv[n++] = a->sched;
+	}
+	if (a->options->flight.on)
+		add_flight(argv, n, a->options);
+	execv(a->path, (char *const *)argv);
 	struct ct_control m = { .magic = CT_CONTROL_MAGIC, .kind = CT_CONTROL_ERROR };
 
 	snprintf(m.text, sizeof(m.text), "ctrace-collector: %s", strerror(errno));
@@ -119,7 +151,8 @@ void ct_collector_cancel(struct ct_collector_process *c, const char *out)
 		unlink(out);
 }
 
-int ct_collector_stop(struct ct_collector_process *c, pid_t program, int status, struct ct_control *ret)
+int ct_collector_stop(struct ct_collector_process *c, pid_t program, int status, struct ct_run_watchdog *w,
+		      struct ct_control *ret)
 {
 	struct ct_control m = {
 		.magic = CT_CONTROL_MAGIC,
@@ -134,10 +167,11 @@ int ct_collector_stop(struct ct_collector_process *c, pid_t program, int status,
 	}
 	int error;
 
-	/* It may have said before that the program stalls. */
-	do {
-		error = hear(c->control, ANSWER_MS, &m);
-	} while (!error && m.kind == CT_CONTROL_STALLED);
+	/* It may have said before that the program stalls; snapshots may still be written. */
+	while (!(error = hear(c->control, ANSWER_MS, &m)) &&
+	       (m.kind == CT_CONTROL_STALLED || m.kind == CT_CONTROL_SNAPSHOT))
+		if (m.kind == CT_CONTROL_SNAPSHOT)
+			ct_watchdog_take(w, &m);
 	if (!error && m.kind == CT_CONTROL_SUMMARY)
 		reap(c);
 	if (error == -ECONNRESET)

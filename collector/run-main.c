@@ -125,6 +125,25 @@ static int end_like(int status)
 	return 128 + WTERMSIG(status);
 }
 
+static void print_flight(const struct ct_control *m)
+{
+	char events[32], lost[32];
+
+	fprintf(stderr, "ctrace: flight recorder: %.2f s, %llu process%s, %llu thread%s, %s event%s, %s lost, %u snapshot%s\n",
+		(double)m->duration_ns / 1e9, (unsigned long long)m->processes, m->processes == 1 ? "" : "es",
+		(unsigned long long)m->threads, plural(m->threads), grouped(m->events, events), plural(m->events),
+		grouped(m->lost, lost), m->snapshots, plural(m->snapshots));
+}
+
+static void print_findings(const char *analyzer, const char *trace)
+{
+	pid_t pid = *trace ? ct_start_analyzer(analyzer, (const char *const[]){ "ctrace-analyze", "summary", "--", trace,
+										NULL }) : 0;
+
+	if (pid)
+		ct_reap(pid);
+}
+
 static int run(const struct ct_run_options *o, const char *path, const struct ct_parts *parts)
 {
 	char socket_name[64], out[PATH_MAX], wrong[256];
@@ -137,14 +156,18 @@ static int run(const struct ct_run_options *o, const char *path, const struct ct
 		error = ct_program_fork(path, &env, &program);
 	if (error)
 		return fail("%s: %s", o->argv[0], strerror(-error));
-	error = ct_expand_name(out, sizeof(out), o->out ? o->out : "trace.%p.bin", program.pid, o->argv[0]);
+	/* Each snapshot has a name of its own: the collector makes it. */
+	if (o->flight.on)
+		error = (size_t)snprintf(out, sizeof(out), "%s", o->out ? o->out : "trace.%p.bin") < sizeof(out) ? 0 : -ENAMETOOLONG;
+	else
+		error = ct_expand_name(out, sizeof(out), o->out ? o->out : "trace.%p.bin", program.pid, o->argv[0]);
 	if (error) {
 		ct_program_cancel(&program);
 		return fail("%s: %s", o->out, strerror(-error));
 	}
 	ct_program_block_signals();
 	struct ct_collector_arguments arguments = { parts->collector, socket_name, out, o->sched, program.pid,
-						    o->watchdog_ns };
+						    o->watchdog_ns, o };
 
 	if (ct_collector_start(&arguments, &collector, wrong)) {
 		ct_program_cancel(&program);
@@ -152,28 +175,31 @@ static int run(const struct ct_run_options *o, const char *path, const struct ct
 	}
 	error = ct_program_start(&program);
 	if (error) {
-		ct_collector_cancel(&collector, out);
+		ct_collector_cancel(&collector, o->flight.on ? "" : out);
 		fail("%s: %s", o->argv[0], strerror(error));
 		return error == ENOENT ? CT_EXIT_NOT_FOUND : CT_EXIT_NOT_EXECUTABLE;
 	}
 
 	struct ct_control summary = { 0 };
-	struct ct_run_watchdog watchdog = { o->watchdog_ns ? collector.control : -1, 0, parts->analyzer, out };
+	bool listen = o->watchdog_ns || o->flight.on;
+	struct ct_run_watchdog watchdog = { listen ? collector.control : -1, 0, parts->analyzer, out, o->quiet, "" };
 
-	if (o->watchdog_ns)
+	if (listen)
 		ct_watchdog_listen(collector.control);
+	if (o->flight.on && !o->quiet)
+		fprintf(stderr, "ctrace: flight recorder (%s): kill -USR2 %d writes a snapshot\n", o->flight.text,
+			collector.pid);
 	int status = ct_program_wait(program.pid, &collector.pid, &watchdog);
 
 	ct_watchdog_end(&watchdog);
 
-	error = ct_collector_stop(&collector, program.pid, status, &summary);
-	if (print_trouble(out, error, &summary, o->quiet) && !o->quiet) {
-		print_summary(out, &summary);
-		pid_t pid = ct_start_analyzer(parts->analyzer, (const char *const[]){ "ctrace-analyze", "summary", "--",
-										  out, NULL });
-
-		if (pid)
-			ct_reap(pid);
+	error = ct_collector_stop(&collector, program.pid, status, &watchdog, &summary);
+	if (print_trouble(o->flight.on ? "flight recorder" : out, error, &summary, o->quiet) && !o->quiet) {
+		if (o->flight.on)
+			print_flight(&summary);
+		else
+			print_summary(out, &summary);
+		print_findings(parts->analyzer, !o->flight.on ? out : WIFSIGNALED(status) ? watchdog.last : "");
 	}
 	return end_like(status);
 }

@@ -5,19 +5,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "defaults.h"
+#include "env.h"
 #include "run.h"
 
 #define COLUMN 27
 
-const struct ct_run_option ct_run_option_table[] = {
+const struct ct_tool_option ct_run_option_table[] = {
 	{ 'o', true, "output", "FILE", "trace file (trace.%p.bin): %p is the pid, %n the program's\n"
 	  "name, %t the time, %h the host, %% a percent sign", NULL },
 	{ 'm', false, "min", "DURATION", "shortest wait written one by one: 500ns, 10us, 1ms (10us)", NULL },
 	{ 's', false, "sched", "MODE", "context switches: auto, on, off, switches (without who woke\n"
 	  "whom, which root gets at 1 us a wake-up) (auto)", "auto on off switches" },
 	{ 'k', false, "stacks", "MODE", "call stacks: auto, fp, unwind, off (auto)", "auto fp unwind off" },
+	{ 'S', false, "stopped", NULL, "record nothing until ctrace-ctl start", NULL },
 	{ 'w', false, "watchdog", "DURATION", "report who waits for whom when no thread has made progress\n"
 	  "for so long: 10s", NULL },
+	{ 'f', false, "flight", "BOUNDS", "keep the last part in memory, such as 30s,256M, and write it\n"
+	  "when asked: see docs/flight.md", NULL },
+	{ 't', false, "trigger", "WHEN", "write a snapshot when: 'wait>50ms cause=mutex thread=w*',\n"
+	  "deadlock, 'lost>0'; may be given several times", NULL },
+	{ 'M', false, "max-snapshots", "N", "of those by triggers; 0: without bound (10)", NULL },
+	{ 'P', false, "snapshot-pause", "DURATION", "between two of those (10s)", NULL },
+	{ 'e', false, "snapshot-at-end", NULL, "write one when the program ends, however it does", NULL },
 	{ 'q', true, "quiet", NULL, "no summary at the end", NULL },
 	{ 'h', true, "help", NULL, "this text", NULL },
 	{ 'V', false, "version", NULL, "which version this is", NULL },
@@ -34,7 +44,7 @@ static void print_usage(void)
 {
 	fputs("usage: ctrace-run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
 	      "Runs PROGRAM and writes a trace of what its threads wait for.\n\n", stdout);
-	for (const struct ct_run_option *o = ct_run_option_table; o->name; o++) {
+	for (const struct ct_tool_option *o = ct_run_option_table; o->name; o++) {
 		char letter[] = { '-', o->letter, ',', ' ', 0 };
 		int n = printf("  %4s--%s%s%s", o->is_short ? letter : "", o->name, o->value ? " " : "",
 			       o->value ? o->value : "");
@@ -119,6 +129,25 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 			return 0;
 		snprintf(wrong, 256, "--stacks %.100s: none of auto, fp, unwind, off", value);
 		return -1;
+	case 'f':
+		o->flight_bounds = value;
+		return ct_flight_parse(value, &o->flight, wrong);
+	case 't':
+		if (o->trigger_words < CT_TRIGGERS_MAX)
+			o->trigger[o->trigger_words++] = value;
+		return ct_trigger_parse(value, &o->flight, wrong);
+	case 'M':
+		o->max_snapshots = value;
+		return ct_flight_parse_max(value, &o->flight, wrong);
+	case 'P':
+		o->snapshot_pause = value;
+		return ct_flight_parse_pause(value, &o->flight, wrong);
+	case 'e':
+		o->flight.at_end = true;
+		return 0;
+	case 'S':
+		o->stopped = true;
+		return 0;
 	case 'q':
 		o->quiet = true;
 		return 0;
@@ -132,10 +161,72 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 	return -1;
 }
 
+/* --- defaults --- */
+
+struct defaults {
+	struct ct_run_options *o;
+	bool given[256]; /* by letter */
+};
+
+static const struct ct_tool_option *row_of(const char *name)
+{
+	const struct ct_tool_option *o = ct_run_option_table;
+
+	while (strcmp(o->name, name))
+		o++;
+	return o;
+}
+
+static int kind(void *self, const char *option)
+{
+	(void)self;
+	if (!strcmp(option, "help") || !strcmp(option, "version"))
+		return -1;
+	return row_of(option)->value != NULL;
+}
+
+/* Of these the library and the collector read the variables themselves. */
+static bool settled(void *self, const char *option)
+{
+	static const char *const variables[][2] = {
+		{ "min", CT_ENV_MIN }, { "stacks", CT_ENV_STACKS }, { "sched", CT_ENV_SCHED }
+	};
+	const struct defaults *d = self;
+
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+		if (!strcmp(option, variables[i][0]) && getenv(variables[i][1]))
+			return true;
+	return d->given[(unsigned char)row_of(option)->letter];
+}
+
+static int take_default(void *self, const char *option, const char *value, char wrong[CT_DEFAULTS_WRONG])
+{
+	struct defaults *d = self;
+	struct ct_run_options before = *d->o;
+
+	if (!take(row_of(option)->letter, value, d->o, wrong))
+		return 0;
+	*d->o = before;
+	return -1;
+}
+
+static void take_defaults(struct defaults *d)
+{
+	const char *names[OPTIONS] = { NULL };
+	const struct ct_defaults defaults = { "run", "CTRACE_", kind, settled, take_default, names };
+
+	for (size_t i = 0; ct_run_option_table[i].name; i++)
+		names[i] = ct_run_option_table[i].name;
+	ct_defaults_take(&defaults, d);
+}
+
 int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_wrong[256])
 {
 	struct option options[OPTIONS] = { 0 };
 	struct ct_run_options o = { 0 };
+	struct defaults defaults = { .o = &o };
+
+	ct_flight_defaults(&o.flight);
 
 	for (size_t i = 0; ct_run_option_table[i].name; i++)
 		options[i] = (struct option){ ct_run_option_table[i].name,
@@ -152,11 +243,25 @@ int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_w
 		}
 		if (take(option, optarg, &o, ret_wrong))
 			return -1;
+		defaults.given[(unsigned char)option] = true;
 	}
 	if (optind == argc) {
 		snprintf(ret_wrong, 256, "no program given (--help shows the options)");
 		return -1;
 	}
+	take_defaults(&defaults);
+	/* What variables and the file say besides may be meant for other runs. */
+	if (!o.flight.on && (defaults.given['t'] || defaults.given['M'] || defaults.given['P'] || defaults.given['e'])) {
+		snprintf(ret_wrong, 256, "--trigger, --max-snapshots, --snapshot-pause and --snapshot-at-end are of --flight");
+		return -1;
+	}
+	if (o.flight.on && defaults.given['w']) {
+		snprintf(ret_wrong, 256, "--watchdog reads the trace's file, of which there is none with --flight: "
+			 "--trigger deadlock says the same");
+		return -1;
+	}
+	if (o.flight.on)
+		o.watchdog_ns = 0;
 	o.argv = argv + optind;
 	*ret = o;
 	return 0;

@@ -41,6 +41,8 @@ static int set_environment(const struct ct_environment *env)
 		return -1;
 	if (env->options->stacks && setenv(CT_ENV_STACKS, env->options->stacks, 1))
 		return -1;
+	if (env->options->stopped && setenv(CT_ENV_START, "off", 1))
+		return -1;
 	return 0;
 }
 

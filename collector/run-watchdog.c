@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +34,32 @@ void ct_watchdog_listen(int control)
 	fcntl(control, F_SETFL, fcntl(control, F_GETFL) | O_ASYNC);
 }
 
+static void take_snapshot(struct ct_run_watchdog *w, const struct ct_control *m)
+{
+	if (m->error) {
+		fprintf(stderr, "ctrace: %.*s: %s; no snapshot (%s)\n", (int)sizeof(m->path), m->path, strerror(m->error),
+			m->text);
+		return;
+	}
+	snprintf(w->last, sizeof(w->last), "%.*s", (int)sizeof(w->last) - 1, m->path);
+	if (!w->quiet)
+		fprintf(stderr, "ctrace: %s: snapshot of %.2f s, %llu event%s, %.1f MiB: %s\n", w->last,
+			(double)m->duration_ns / 1e9, (unsigned long long)m->events, m->events == 1 ? "" : "s",
+			(double)m->file_bytes / (1 << 20), m->text);
+}
+
+void ct_watchdog_take(struct ct_run_watchdog *w, const struct ct_control *m)
+{
+	if (m->kind == CT_CONTROL_SNAPSHOT)
+		take_snapshot(w, m);
+	if (m->kind != CT_CONTROL_STALLED)
+		return;
+	fprintf(stderr, "ctrace: %s: no thread has made progress for %.1f s\n", w->out, (double)m->duration_ns / 1e9);
+	if (!w->running)
+		w->running = ct_start_analyzer(w->analyzer, (const char *const[]){ "ctrace-analyze", "deadlocks", "--",
+										   w->out, NULL });
+}
+
 /* Signals are passed on and the program's end is noticed while the report is made. */
 void ct_watchdog_hear(struct ct_run_watchdog *w)
 {
@@ -40,13 +67,9 @@ void ct_watchdog_hear(struct ct_run_watchdog *w)
 
 	if (w->running && waitpid(w->running, NULL, WNOHANG) == w->running)
 		w->running = 0;
-	if (w->control < 0 || recv(w->control, &m, sizeof(m), MSG_DONTWAIT) != sizeof(m) ||
-	    m.magic != CT_CONTROL_MAGIC || m.kind != CT_CONTROL_STALLED)
-		return;
-	fprintf(stderr, "ctrace: %s: no thread has made progress for %.1f s\n", w->out, (double)m.duration_ns / 1e9);
-	if (!w->running)
-		w->running = ct_start_analyzer(w->analyzer, (const char *const[]){ "ctrace-analyze", "deadlocks", "--",
-										   w->out, NULL });
+	while (w->control >= 0 && recv(w->control, &m, sizeof(m), MSG_DONTWAIT) == sizeof(m) &&
+	       m.magic == CT_CONTROL_MAGIC)
+		ct_watchdog_take(w, &m);
 }
 
 void ct_watchdog_end(struct ct_run_watchdog *w)

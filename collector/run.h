@@ -9,6 +9,8 @@
 #include <sys/types.h>
 
 #include "control.h"
+#include "flight-options.h"
+#include "tool.h"
 
 struct ct_run_options {
 	const char *out;      /* NULL: trace.<pid>.bin */
@@ -16,29 +18,26 @@ struct ct_run_options {
 	const char *sched;    /* likewise */
 	uint64_t min_ns;
 	uint64_t watchdog_ns; /* 0: none */
-	bool min_given, quiet;
+	bool min_given, quiet, stopped;
+	struct ct_flight_options flight;
+	const char *flight_bounds, *max_snapshots, *snapshot_pause; /* as given; NULL: not */
+	const char *trigger[CT_TRIGGERS_MAX];
+	uint32_t trigger_words; /* of trigger[] */
 	char **argv;          /* the program and its arguments */
 };
 
-/* What is done when the collector says that the program stalls. */
+/* What is done when the collector says that the program stalls, or that there is a snapshot. */
 struct ct_run_watchdog {
 	int control;          /* -1: it is not asked */
 	pid_t running;        /* the analyzer that reports; 0: none */
 	const char *analyzer, *out;
+	bool quiet;
+	char last[PATH_MAX];  /* the snapshot that was written last; "": none */
 };
 
 /* --- run-options.c --- */
 
-/* What --help, the manual and the completions tell of an option. */
-struct ct_run_option {
-	char letter;
-	bool is_short;        /* the letter is an option, too */
-	const char *name;
-	const char *value;    /* what it takes; NULL: nothing */
-	const char *help;     /* part of a line, or some */
-	const char *words;    /* what the value can be, with spaces between; NULL: anything */
-};
-extern const struct ct_run_option ct_run_option_table[]; /* up to one without a name */
+extern const struct ct_tool_option ct_run_option_table[]; /* up to one without a name */
 extern const char ct_run_exit[];
 
 /* Exits for --help and --version. 0, or -1 after *ret_wrong says what is wrong. */
@@ -94,6 +93,7 @@ struct ct_collector_arguments {
 	const char *sched;    /* NULL: not given */
 	pid_t program;        /* whose context switches it records */
 	uint64_t watchdog_ns; /* 0: none */
+	const struct ct_run_options *options; /* of the flight recorder */
 };
 
 /* Starts the collector and waits until it is ready. 0, or -1 and why not. */
@@ -101,7 +101,8 @@ int ct_collector_start(const struct ct_collector_arguments *a, struct ct_collect
 /* Ends it and removes the file, as if it had never been. */
 void ct_collector_cancel(struct ct_collector_process *c, const char *out);
 /* Tells it that the program ended and takes its answer. -errno: there is none. */
-int ct_collector_stop(struct ct_collector_process *c, pid_t program, int status, struct ct_control *ret);
+int ct_collector_stop(struct ct_collector_process *c, pid_t program, int status, struct ct_run_watchdog *w,
+		      struct ct_control *ret);
 
 /* --- run-watchdog.c --- */
 
@@ -109,6 +110,8 @@ int ct_collector_stop(struct ct_collector_process *c, pid_t program, int status,
 void ct_watchdog_listen(int control);
 /* Takes what it said, if anything: that the program stalls is reported on stderr. */
 void ct_watchdog_hear(struct ct_run_watchdog *w);
+/* What it said in a message. */
+void ct_watchdog_take(struct ct_run_watchdog *w, const struct ct_control *m);
 /* Waits for the end of a report that is being made. */
 void ct_watchdog_end(struct ct_run_watchdog *w);
 /* Starts ctrace-analyze with its output on stderr; 0: it is not there. */

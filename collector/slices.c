@@ -68,8 +68,10 @@ void ct_sched_close(struct ct_sched *s)
 
 /* --- the chunk --- */
 
-static void flush(struct ct_sched *s, struct ct_writer *w)
+void ct_sched_flush(struct ct_sched *s, struct ct_writer *w)
 {
+	if (!s->encoder.count && !s->encoder.gap_count)
+		return;
 	uint64_t lost = s->lost - s->lost_written;
 
 	ct_writer_switches(w, &s->encoder);
@@ -167,7 +169,7 @@ static void stop(struct ct_sched *s, struct ct_sched_task *t, uint64_t ns, enum 
 
 static void begin(struct ct_sched *s, struct ct_sched_task *t, uint32_t cpu, uint64_t ns, uint32_t flags)
 {
-	t->running = true;
+	t->running = t->ran = true;
 	t->gone = false;
 	t->cpu = cpu;
 	t->since_ns = ns > t->out_ns ? ns : t->out_ns;
@@ -351,7 +353,7 @@ static void merge(struct ct_sched *s, struct ct_writer *w, uint64_t limit_ns)
 			if (s->perf.ring[i].at > s->cpu[i].suspect_at)
 				s->cpu[i].suspect_at = 0;
 			if (s->encoder.count >= CHUNK_SLICES)
-				flush(s, w);
+				ct_sched_flush(s, w);
 			r = peek(s, i);
 		} while (r && r->ns <= second_ns && r->ns < limit_ns);
 }
@@ -398,6 +400,7 @@ static void bound_wakes(struct ct_sched *s, struct ct_writer *w, uint64_t now_ns
 		return;
 	if (s->foreign_wakes > s->bearable_wakes && s->bearable_ns) {
 		ct_perf_stop_waking(&s->perf);
+		s->wakes_stopped = true;
 		ct_writer_record(w, &r);
 		return;
 	}
@@ -427,8 +430,22 @@ unsigned int ct_sched_pass(struct ct_sched *s, struct ct_writer *w, uint64_t now
 	if (!s->chunk_since_ns)
 		s->chunk_since_ns = now_ns;
 	if (now_ns - s->chunk_since_ns >= (s->flushed ? CHUNK_NS : FIRST_CHUNK_NS))
-		flush(s, w);
+		ct_sched_flush(s, w);
 	return fullest;
+}
+
+void ct_sched_catch_up(struct ct_sched *s, struct ct_writer *w)
+{
+	uint64_t limit_ns = ct_now_ns();
+
+	begin_pass(s);
+	if (limit_ns < s->merged_ns)
+		limit_ns = s->merged_ns;
+	merge(s, w, limit_ns);
+	s->merged_ns = limit_ns;
+	for (size_t i = 0; i < s->perf.ring_count; i++)
+		ct_perf_end(&s->perf.ring[i]);
+	ct_sched_flush(s, w);
 }
 
 void ct_sched_finish(struct ct_sched *s, struct ct_writer *w, uint64_t now_ns)
@@ -442,6 +459,5 @@ void ct_sched_finish(struct ct_sched *s, struct ct_writer *w, uint64_t now_ns)
 		else if (s->cpu[i].running)
 			stop(s, &s->task[s->cpu[i].running - 1], now_ns, CT_SLICE_TRACE);
 	}
-	if (s->encoder.count || s->encoder.gap_count)
-		flush(s, w);
+	ct_sched_flush(s, w);
 }

@@ -36,6 +36,7 @@ struct ct_sched_task {
 	uint32_t pid, tid;
 	bool running, gone;
 	bool ready;            /* not running: it was preempted */
+	bool ran;              /* it has had a CPU */
 	uint32_t cpu;          /* running: index into cpu[] */
 	uint32_t flags;        /* of its slice: CT_SL_* */
 	uint64_t since_ns;     /* running: start of the slice, or of its part */
@@ -66,6 +67,7 @@ struct ct_sched {
 	bool flushed;
 	uint64_t foreign_wakes;     /* of tasks that are not traced */
 	uint64_t bearable_wakes, bearable_ns; /* how many that may have been, until when */
+	bool wakes_stopped;         /* there were too many of others */
 	uint64_t gap_end_ns;        /* of the last gap on any CPU */
 	uint64_t lost, lost_written; /* records */
 	uint64_t merged_ns;         /* up to where the passes before this one took records */
@@ -81,6 +83,17 @@ unsigned int ct_sched_pass(struct ct_sched *s, struct ct_writer *w, uint64_t now
 /* Reads everything, ends what is open, writes the rest. */
 void ct_sched_finish(struct ct_sched *s, struct ct_writer *w, uint64_t now_ns);
 void ct_sched_close(struct ct_sched *s);
+
+/* --- slices-part.c: a part of the records as a trace of its own --- */
+
+/* Reads and writes all up to now, though a CPU that stands still may have something to add. */
+void ct_sched_catch_up(struct ct_sched *s, struct ct_writer *w);
+/* Writes the slices that are gathered. */
+void ct_sched_flush(struct ct_sched *s, struct ct_writer *w);
+/* What a part begins with: of each task without a CPU the end of its last slice, as one of length 0. */
+void ct_sched_part_begin(const struct ct_sched *s, struct ct_writer *w);
+/* What it ends with: the slices that have not ended, up to what was read last. */
+void ct_sched_part_end(const struct ct_sched *s, struct ct_writer *w);
 
 static inline bool ct_sched_is_open(const struct ct_sched *s)
 {

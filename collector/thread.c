@@ -111,7 +111,7 @@ static void name_from_slot(struct ct_trace *t, struct ct_process *p, struct ct_t
 	set_name(t, th, name);
 }
 
-static void poll_schedstat(struct ct_process *p, struct ct_thread *th)
+void ct_thread_poll(struct ct_process *p, struct ct_thread *th)
 {
 	uint64_t cpu_ns, delay_ns;
 
@@ -132,7 +132,7 @@ static void poll_proc(struct ct_trace *t, struct ct_process *p, struct ct_thread
 	if (t->proc_tokens < 2)
 		return;
 	t->proc_tokens -= 2;
-	poll_schedstat(p, th);
+	ct_thread_poll(p, th);
 	if (!ct_proc_comm(p->pid, th->tid, comm))
 		set_name(t, th, comm);
 	th->poll_period_ms = th->busy ? POLL_MIN_MS : th->poll_period_ms * 2;
@@ -157,8 +157,13 @@ static bool has_ended(struct ct_process *p, struct ct_thread *th, uint32_t state
 	if (state != CT_SLOT_ENDED && now_ns < th->probe_ns)
 		return false;
 	th->probe_ns = now_ns + PROBE_NS;
-	if (!is_dead(p, th))
+	if (!is_dead(p, th)) {
+		/* The last chance to read what the kernel will forget. */
+		if (state == CT_SLOT_ENDED && !th->ended_seen)
+			ct_thread_poll(p, th);
+		th->ended_seen = state == CT_SLOT_ENDED;
 		return false;
+	}
 	th->dead_since_ns = now_ns;
 	return !ct_drain_waits(&p->region->slots[th->slot]);
 }
@@ -177,10 +182,6 @@ unsigned int ct_thread_pass(struct ct_trace *t, struct ct_process *p, uint32_t s
 		th->probe_ns = now_ns + PROBE_NS;
 		th->poll_ns = now_ns + POLL_MIN_MS * 1000000ull;
 	}
-	if (state == CT_SLOT_ENDED && !th->ended_seen) {
-		th->ended_seen = true;
-		poll_schedstat(p, th);
-	}
 	/* First is it dead, then are there events: the last ones are not missed. */
 	if (has_ended(p, th, state, now_ns)) {
 		ct_thread_finish(t, p, slot, -1, 0);
@@ -188,7 +189,7 @@ unsigned int ct_thread_pass(struct ct_trace *t, struct ct_process *p, uint32_t s
 	}
 	uint64_t n = ct_drain(t, p, th, false);
 
-	ct_ends_waiting(t, p, th);
+	ct_ends_waiting(t, p, th, now_ns);
 
 	name_from_slot(t, p, th);
 	if (!th->dead_since_ns)
@@ -214,7 +215,10 @@ static void free_slot(struct ct_process *p, uint32_t slot, uint64_t consumed)
 	s->wait.seq = (seq | 1) + 1;
 	memset(s->name, 0, sizeof(s->name));
 	memset(s->read_locks, 0, sizeof(s->read_locks));
+	memset(s->read_ips, 0, sizeof(s->read_ips));
 	memset(s->held, 0, sizeof(s->held));
+	memset(s->taken, 0, sizeof(s->taken));
+	s->taken_more = 0;
 	s->dropped = s->end = s->cpu_ns = s->start = s->pthread = s->routine = 0;
 	s->tid = 0;
 	s->reserved_events = consumed;
@@ -246,32 +250,40 @@ static uint64_t end_of(struct ct_trace *t, struct ct_process *p, struct ct_threa
 	return end_ns > th->last_end_ns ? end_ns : th->last_end_ns;
 }
 
-static void write_end(struct ct_trace *t, struct ct_process *p, const struct ct_thread *th, int process_how,
-		      uint64_t end_ns)
+void ct_thread_end_record(const struct ct_process *p, const struct ct_thread *th, int process_how, uint64_t end_ns,
+			  struct ct_record *ret)
 {
 	uint64_t cpu_ns = ct_load(&p->region->slots[th->slot].cpu_ns);
-	struct ct_record r = { .type = CT_RECORD_THREAD_END, .thread_end = {
+
+	*ret = (struct ct_record){ .type = CT_RECORD_THREAD_END, .thread_end = {
 		.thread = th->id,
 		.end_ns = end_ns,
 		.cpu_ns = cpu_ns && cpu_ns <= end_ns ? cpu_ns : th->cpu_ns,
 		.run_delay_ns = th->run_delay_ns,
 		.how = process_how == CT_END_TRACE ? CT_END_TRACE : CT_END_EXIT,
 	} };
+}
 
-	ct_process_record_after(t, p, &r);
+void ct_thread_look(struct ct_trace *t, struct ct_process *p, uint32_t slot)
+{
+	uint32_t state = ct_load_acquire(&p->region->slot_state[slot]);
+
+	if (!p->threads[slot] && (state == CT_SLOT_LIVE || state == CT_SLOT_ENDED))
+		adopt(t, p, slot);
 }
 
 void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, int process_how, uint64_t end_ns)
 {
-	struct ct_thread *th = p->threads[slot];
 	uint32_t state = ct_load_acquire(&p->region->slot_state[slot]);
+	struct ct_record r;
 
-	if (!th && (state == CT_SLOT_LIVE || state == CT_SLOT_ENDED))
-		th = adopt(t, p, slot);
+	ct_thread_look(t, p, slot);
+	struct ct_thread *th = p->threads[slot];
+
 	if (!th)
 		return;
 	if (process_how >= 0)
-		poll_schedstat(p, th);
+		ct_thread_poll(p, th);
 	/* Everything in the ring is older than this moment. */
 	ct_trace_sync(t);
 	ct_drain(t, p, th, process_how != CT_END_TRACE);
@@ -285,11 +297,13 @@ void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, i
 		ct_drain_wait(t, p, th, CT_EV_ABANDONED, 0);
 	else
 		ct_drain_wait(t, p, th, CT_EV_OPEN, end_ns);
+	ct_recording_thread_end(p, th, thread_end_ns);
 	ct_counters_thread(t, p, th);
 	ct_counters_loss(t, p, th);
 	if (th->last_end_ns > thread_end_ns)
 		thread_end_ns = th->last_end_ns;
-	write_end(t, p, th, process_how, thread_end_ns);
+	ct_thread_end_record(p, th, process_how, thread_end_ns, &r);
+	ct_process_record_after(t, p, &r);
 	if (process_how < 0)
 		free_slot(p, slot, th->consumed);
 	p->threads[slot] = NULL;

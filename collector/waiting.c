@@ -26,6 +26,7 @@ struct wanted {
 	bool rwlock;
 	bool direct;  /* not only behind a condition */
 	uint64_t start; /* ticks, of the latest wait */
+	uint32_t owner; /* as that noted it */
 };
 
 struct snapshot {
@@ -75,17 +76,17 @@ static bool lock_of(const struct ct_wait *w, struct wanted *ret)
 	case CT_CALL_pthread_mutex_clocklock:
 	case CT_CALL_mtx_lock:
 	case CT_CALL_mtx_timedlock:
-		*ret = (struct wanted){ w->object, false, true, w->start };
+		*ret = (struct wanted){ w->object, false, true, w->start, w->owner };
 		return true;
 	case CT_CALL_pthread_cond_wait:
 	case CT_CALL_pthread_cond_timedwait:
 	case CT_CALL_pthread_cond_clockwait:
 	case CT_CALL_cnd_wait:
 	case CT_CALL_cnd_timedwait:
-		*ret = (struct wanted){ w->aux, false, false, w->start };
+		*ret = (struct wanted){ w->aux, false, false, w->start, 0 };
 		return w->aux != 0;
 	}
-	*ret = (struct wanted){ w->object, true, true, w->start };
+	*ret = (struct wanted){ w->object, true, true, w->start, w->owner };
 	return w->cause == CT_CAUSE_RWLOCK && w->object_kind == CT_OBJECT_ADDRESS;
 }
 
@@ -98,18 +99,44 @@ static void want(struct snapshot *s, const struct ct_wait *w)
 	for (uint32_t i = 0; i < s->lock_count; i++)
 		if (s->lock[i].address == lock.address) {
 			s->lock[i].direct |= lock.direct;
-			if (lock.start > s->lock[i].start)
+			if (lock.start > s->lock[i].start) {
 				s->lock[i].start = lock.start;
+				s->lock[i].owner = lock.owner;
+			}
 			return;
 		}
 	if (s->lock_count < LOCKS_MAX)
 		s->lock[s->lock_count++] = lock;
 }
 
-static void add_holder(struct snapshot *s, uint64_t address, uint32_t tid, bool shared)
+static void add_holder(struct snapshot *s, uint64_t address, uint32_t tid, uint64_t ip, bool shared)
 {
 	if (s->holder_count < CT_HOLDERS_MAX)
-		s->holder[s->holder_count++] = (struct ct_holder){ address, tid, shared };
+		s->holder[s->holder_count++] = (struct ct_holder){ address, ip, tid, shared };
+}
+
+/* Where the thread took the lock that it holds alone, by its own notes; 0: not known. */
+static uint64_t taken_at(const struct ct_process *p, uint64_t address, uint32_t tid)
+{
+	for (uint32_t i = 0; tid && i < p->slot_count; i++) {
+		if (!p->threads[i] || (uint32_t)p->threads[i]->tid != tid)
+			continue;
+		const struct ct_slot *s = &p->region->slots[i];
+		uint64_t depth = ct_taken_depth(s);
+
+		for (uint64_t n = 1; n <= CT_TAKEN && n <= depth; n++) {
+			const struct ct_taken *t = &s->taken[(depth - n) % CT_TAKEN];
+
+			if (ct_load(&t->lock) == address)
+				return ct_load(&t->ip);
+		}
+	}
+	return 0;
+}
+
+static void add_owner(struct ct_process *p, struct snapshot *s, uint64_t address, uint32_t tid)
+{
+	add_holder(s, address, tid, taken_at(p, address, tid), false);
 }
 
 /* Copies from the process's memory. */
@@ -133,21 +160,26 @@ static void ask_lock(struct ct_process *p, struct snapshot *s, const struct want
 
 	if (lock->rwlock) {
 		if (peek(p, lock->address, &rwlock, sizeof(rwlock)) && rwlock.__data.__cur_writer)
-			add_holder(s, lock->address, (uint32_t)rwlock.__data.__cur_writer, false);
+			add_owner(p, s, lock->address, (uint32_t)rwlock.__data.__cur_writer);
 	} else if (peek(p, lock->address, &mutex, sizeof(mutex)) && (mutex.__data.__owner || lock->direct)) {
-		add_holder(s, lock->address, (uint32_t)mutex.__data.__owner, false);
+		add_owner(p, s, lock->address, (uint32_t)mutex.__data.__owner);
 	}
 }
 
 /* What the process's memory said last, while it could still be read; of younger
- * waits the owner that they noted is as good. */
+ * waits the owner that they noted is as good, and where it took the lock is still
+ * in shared memory. */
 static void remember(struct ct_trace *t, struct ct_process *p, struct snapshot *s, const struct wanted *lock)
 {
-	bool younger = ct_process_ns(t, p, lock->start) > p->holders_ns;
+	bool younger = ct_process_ns(t, p, lock->start) > p->holders_ns, found = false;
 
 	for (uint32_t i = 0; i < p->holder_count && !younger; i++)
-		if (p->holder[i].address == lock->address && !p->holder[i].shared)
-			add_holder(s, lock->address, p->holder[i].tid, false);
+		if (p->holder[i].address == lock->address && !p->holder[i].shared) {
+			add_holder(s, lock->address, p->holder[i].tid, p->holder[i].ip, false);
+			found = true;
+		}
+	if (!found && taken_at(p, lock->address, lock->owner))
+		add_owner(p, s, lock->address, lock->owner);
 }
 
 static void ask_readers(struct ct_process *p, struct snapshot *s)
@@ -160,7 +192,8 @@ static void ask_readers(struct ct_process *p, struct snapshot *s)
 
 			for (uint32_t l = 0; address && l < s->lock_count; l++)
 				if (s->lock[l].rwlock && s->lock[l].address == address)
-					add_holder(s, address, (uint32_t)p->threads[i]->tid, true);
+					add_holder(s, address, (uint32_t)p->threads[i]->tid,
+						   ct_load(&p->region->slots[i].read_ips[k]), true);
 		}
 	}
 }
@@ -171,7 +204,7 @@ static void write_holders(struct ct_trace *t, struct ct_process *p, const struct
 	size_t bytes = s->holder_count * sizeof(s->holder[0]);
 	struct ct_holder *copy;
 
-	if (s->holder_count == p->holder_count && (!bytes || !memcmp(s->holder, p->holder, bytes)))
+	if (s->holder_count == p->holder_count && p->holders_generation == t->generation && (!bytes || !memcmp(s->holder, p->holder, bytes)))
 		return;
 	for (uint32_t i = 0; i < s->holder_count || !i; i++) {
 		const struct ct_holder *h = s->holder_count ? &s->holder[i] : &nobody;
@@ -181,10 +214,12 @@ static void write_holders(struct ct_trace *t, struct ct_process *p, const struct
 			.object = h->address,
 			.tid = h->tid,
 			.shared = h->shared,
+			.stack = ct_intern_ip(t, p, h->ip),
 		} };
 
 		ct_writer_record(&t->writer, &r);
 	}
+	p->holders_generation = t->generation;
 	copy = realloc(p->holder, bytes + 1);
 	if (!copy)
 		return;
@@ -192,6 +227,22 @@ static void write_holders(struct ct_trace *t, struct ct_process *p, const struct
 		memcpy(copy, s->holder, bytes);
 	p->holder = copy;
 	p->holder_count = s->holder_count;
+}
+
+uint32_t ct_waiting_holders(struct ct_process *p, const struct ct_wait *w, struct ct_holder *ret, uint32_t room)
+{
+	struct snapshot s = { .lock_count = 0 };
+
+	want(&s, w);
+	if (!s.lock_count)
+		return 0;
+	ask_lock(p, &s, &s.lock[0]);
+	if (s.lock[0].rwlock)
+		ask_readers(p, &s);
+	uint32_t n = s.holder_count < room ? s.holder_count : room;
+
+	memcpy(ret, s.holder, n * sizeof(*ret));
+	return n;
 }
 
 /* --- passes --- */
@@ -216,7 +267,8 @@ static void look(struct ct_trace *t, struct ct_process *p, struct snapshot *s, s
 	if (waits)
 		want(s, &w);
 	/* The rest is said by the thread's OPEN event. */
-	if (final || (waits && th->waiting_start == w.start && th->waiting_call == w.call))
+	if (final || (waits && th->waiting_start == w.start && th->waiting_call == w.call &&
+		      th->waiting_generation == t->generation))
 		return;
 	if (waits)
 		write_waiting(t, p, th, &w, now_ns);
@@ -224,6 +276,7 @@ static void look(struct ct_trace *t, struct ct_process *p, struct snapshot *s, s
 		write_over(t, th, now_ns);
 	th->waiting_start = waits ? w.start : 0;
 	th->waiting_call = waits ? w.call : CT_CALL_NONE;
+	th->waiting_generation = t->generation;
 }
 
 /* Whether all are still in the waits that were just looked at. */
@@ -234,7 +287,7 @@ static bool still_wait(const struct ct_process *p)
 		const struct ct_wait *w = &p->region->slots[i].wait;
 
 		if (th && th->waiting_start &&
-		    (ct_load_acquire(&w->call) != th->waiting_call || ct_load(&w->start) != th->waiting_start))
+		    (ct_load_acquire(&w->call) != th->waiting_call || ct_drain_start(p, w) != th->waiting_start))
 			return false;
 	}
 	return true;

@@ -7,19 +7,13 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include "clock.h"
 
-/* Measured on mutexes, sockets and conditions: level 3 takes a fifth more time
- * and gains 1 %, level 9 five times as much and gains 2 %: times are noise. */
-#define LEVEL         1
 #define RECORDS_BYTES (512u << 10)
 #define RECORDS_NS    1000000000u
-#define CUTS_MAX      CT_SLICES_COLUMNS
-#define INDEX_MAX     (CT_CHUNK_RAW_MAX / sizeof(struct ct_index_entry))
 
-static int write_all(int fd, const void *data, size_t n)
+int ct_write_all(int fd, const void *data, size_t n)
 {
 	const char *p = data;
 
@@ -40,7 +34,7 @@ static void put(struct ct_writer *w, const void *data, size_t n)
 {
 	if (w->error)
 		return;
-	w->error = write_all(w->fd, data, n);
+	w->error = ct_write_all(w->fd, data, n);
 	if (!w->error) {
 		w->file_bytes += n;
 		return;
@@ -51,7 +45,7 @@ static void put(struct ct_writer *w, const void *data, size_t n)
 	(void)ignored;
 }
 
-static uint64_t real_ns(void)
+uint64_t ct_real_ns(void)
 {
 	struct timespec ts;
 
@@ -62,7 +56,7 @@ static uint64_t real_ns(void)
 /* A new file takes the place of one that is there: another collector may be about to write its
  * end. What cannot be removed, or is no plain file, is written over. Others may not read it: it
  * holds paths and command lines. */
-static int open_file(const char *path)
+int ct_open_trace(const char *path)
 {
 	struct stat there;
 	int fd;
@@ -88,32 +82,39 @@ static int open_file(const char *path)
 	return fd;
 }
 
-int ct_writer_open(struct ct_writer *w, const char *path)
+void ct_file_header(struct ct_file_header *h, uint64_t start_ns, uint64_t start_real_ns)
 {
-	struct ct_file_header header = {
+	*h = (struct ct_file_header){
 		.magic = CT_TRACE_MAGIC,
 		.version = CT_TRACE_VERSION,
-		.header_bytes = sizeof(header),
-		.start_ns = ct_now_ns(),
-		.start_real_ns = real_ns(),
+		.header_bytes = sizeof(*h),
+		.start_ns = start_ns,
+		.start_real_ns = start_real_ns,
 	};
+	h->crc = ct_crc32c(h, offsetof(struct ct_file_header, crc));
+}
 
-	header.crc = ct_crc32c(&header, offsetof(struct ct_file_header, crc));
+int ct_writer_open_memory(struct ct_writer *w, struct ct_chunks *memory)
+{
+	*w = (struct ct_writer){ .fd = -1, .memory = memory };
+	return ct_packer_open(&w->packer);
+}
+
+int ct_writer_open(struct ct_writer *w, const char *path)
+{
+	struct ct_file_header header;
+
+	ct_file_header(&header, ct_now_ns(), ct_real_ns());
 	*w = (struct ct_writer){ .fd = -1 };
-	w->zstd = ZSTD_createCCtx();
-	if (!w->zstd)
+	if (ct_packer_open(&w->packer))
 		return -ENOMEM;
-	ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_compressionLevel, LEVEL);
-	ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_contentSizeFlag, 1);
-
-	w->fd = open_file(path);
-	int error = w->fd < 0 ? w->fd : write_all(w->fd, &header, sizeof(header));
+	w->fd = ct_open_trace(path);
+	int error = w->fd < 0 ? w->fd : ct_write_all(w->fd, &header, sizeof(header));
 
 	if (error) {
 		if (w->fd >= 0)
 			ct_writer_discard(w, path);
-		ZSTD_freeCCtx(w->zstd);
-		w->zstd = NULL;
+		ct_packer_close(&w->packer);
 		return error;
 	}
 	w->file_bytes = sizeof(header);
@@ -131,94 +132,37 @@ void ct_writer_discard(struct ct_writer *w, const char *path)
 	w->fd = -1;
 }
 
-/* Where a payload's parts begin that have little in common. */
-struct cuts {
-	size_t at[CUTS_MAX];
-	unsigned int count;
-};
-
-/* One frame; a new block, with statistics of its own, at each cut. Returns the
- * size, or 0 when compression failed. */
-static size_t compress(struct ct_writer *w, uint8_t *to, size_t room, const struct ct_buf *payload,
-		       const struct cuts *cuts)
+/* Whether the chunk is there now. */
+static bool write_chunk(struct ct_writer *w, struct ct_chunk_header *h, const struct ct_buf *payload,
+			const struct ct_cuts *cuts)
 {
-	ZSTD_inBuffer in = { payload->data, 0, 0 };
-	ZSTD_outBuffer out = { to, room, 0 };
-
-	ZSTD_CCtx_reset(w->zstd, ZSTD_reset_session_only);
-	ZSTD_CCtx_setPledgedSrcSize(w->zstd, payload->size);
-	for (unsigned int i = 0; i <= cuts->count; i++) {
-		bool last = i == cuts->count;
-
-		in.size = last ? payload->size : cuts->at[i];
-		if (ZSTD_compressStream2(w->zstd, &out, &in, last ? ZSTD_e_end : ZSTD_e_flush))
-			return 0;
-	}
-	return out.pos;
-}
-
-/* Puts the payload behind room for its header in w->out: compressed if that helps. */
-static bool pack(struct ct_writer *w, struct ct_chunk_header *h, const struct ct_buf *payload,
-		 const struct cuts *cuts)
-{
-	/* A block that does not shrink takes 3 bytes more. */
-	size_t bound = ZSTD_compressBound(payload->size) + 16 * CUTS_MAX;
-
-	ct_buf_clear(&w->out);
-	if (!ct_buf_reserve(&w->out, sizeof(*h) + bound))
-		return false;
-	uint8_t *body = w->out.data + sizeof(*h);
-	size_t n = compress(w, body, bound, payload, cuts);
-
-	h->codec = CT_CODEC_ZSTD;
-	if (!n || n >= payload->size) {
-		memcpy(body, payload->data, payload->size);
-		n = payload->size;
-		h->codec = CT_CODEC_RAW;
-	}
-	h->stored_bytes = (uint32_t)n;
-	h->raw_bytes = (uint32_t)payload->size;
-	h->stored_crc = ct_crc32c(body, n);
-	h->crc = ct_crc32c(h, offsetof(struct ct_chunk_header, crc));
-	memcpy(w->out.data, h, sizeof(*h));
-	w->out.size = sizeof(*h) + n;
-	return true;
-}
-
-static void write_chunk(struct ct_writer *w, struct ct_chunk_header *h, const struct ct_buf *payload,
-			const struct cuts *cuts)
-{
-	static const struct cuts none;
-
 	if (w->error)
-		return;
-	h->magic = CT_CHUNK_MAGIC;
-	if (payload->failed || payload->size > CT_CHUNK_RAW_MAX || !pack(w, h, payload, cuts ? cuts : &none)) {
-		w->error = -ENOMEM;
-		return;
-	}
-	struct ct_index_entry entry = {
-		.offset = w->file_bytes,
-		.kind = h->kind,
-		.process = h->process,
-		.count = h->count,
-		.raw_bytes = h->raw_bytes,
-		.first_ns = h->first_ns,
-		.last_ns = h->last_ns,
-	};
+		return false;
+	bool packed = ct_pack(&w->packer, h, payload, cuts);
 
-	put(w, w->out.data, w->out.size);
+	/* What is kept in memory goes on when there is none for a while. */
+	if (w->memory)
+		return packed && (!w->room || w->room(w->self, w->packer.out.size)) &&
+		       !ct_chunks_add(w->memory, &w->packer.out, h);
+	if (!packed) {
+		w->error = -ENOMEM;
+		return false;
+	}
+	struct ct_index_entry entry = ct_index_entry_of(h, w->file_bytes);
+
+	put(w, w->packer.out.data, w->packer.out.size);
 	if (w->error || h->kind == CT_CHUNK_INDEX)
-		return;
+		return !w->error;
 	ct_put_bytes(&w->index, &entry, sizeof(entry));
 	w->index_count++;
+	return true;
 }
 
 void ct_writer_close(struct ct_writer *w)
 {
 	ct_writer_flush(w);
 	/* An index too large for a chunk is left out: readers scan instead. */
-	if (!w->error && !w->index.failed && w->index_count <= INDEX_MAX) {
+	if (!w->memory && !w->error && !w->index.failed && w->index_count <= CT_INDEX_MAX) {
 		struct ct_trailer trailer = { .index_offset = w->file_bytes, .magic = CT_TRAILER_MAGIC };
 		struct ct_chunk_header h = { .kind = CT_CHUNK_INDEX, .count = w->index_count };
 
@@ -229,14 +173,12 @@ void ct_writer_close(struct ct_writer *w)
 		put(w, &trailer, sizeof(trailer));
 	}
 	/* Some file systems tell only now that there is no room. */
-	if (close(w->fd) && !w->error && errno != EINTR)
+	if (!w->memory && close(w->fd) && !w->error && errno != EINTR)
 		w->error = -errno;
 	ct_buf_free(&w->records);
 	ct_buf_free(&w->raw);
-	ct_buf_free(&w->out);
 	ct_buf_free(&w->index);
-	ZSTD_freeCCtx(w->zstd);
-	w->zstd = NULL;
+	ct_packer_close(&w->packer);
 	w->fd = -1;
 }
 
@@ -282,7 +224,7 @@ void ct_writer_flush(struct ct_writer *w)
 }
 
 /* The columns stand at the payload's end. */
-static void cut_columns(struct cuts *cuts, size_t at, const struct ct_buf *columns, unsigned int count)
+static void cut_columns(struct ct_cuts *cuts, size_t at, const struct ct_buf *columns, unsigned int count)
 {
 	cuts->count = count;
 	for (size_t i = count; i-- > 0; at -= 1 + (columns[i].size > 127))
@@ -302,17 +244,16 @@ void ct_writer_events(struct ct_writer *w, uint32_t process, struct ct_events_en
 		.last_ns = e->last_ns,
 	};
 
-	struct cuts cuts;
+	struct ct_cuts cuts;
 
 	ct_buf_clear(&w->raw);
-	if (ct_events_finish(e, &w->raw) && !w->error)
-		w->error = -ENOMEM;
+	if (ct_events_finish(e, &w->raw))
+		w->raw.failed = true;
 	cut_columns(&cuts, w->raw.size, e->columns, CT_COLUMNS);
-	write_chunk(w, &h, &w->raw, &cuts);
-	if (w->error)
-		w->events_dropped += h.count;
-	else
+	if (write_chunk(w, &h, &w->raw, &cuts))
 		w->events += h.count;
+	else
+		w->events_dropped += h.count;
 	ct_events_reset(e);
 }
 
@@ -324,14 +265,13 @@ void ct_writer_switches(struct ct_writer *w, struct ct_switches_encoder *e)
 		.first_ns = e->first_ns,
 		.last_ns = e->last_ns,
 	};
-	struct cuts cuts;
+	struct ct_cuts cuts;
 
 	ct_buf_clear(&w->raw);
-	if (ct_switches_finish(e, &w->raw) && !w->error)
-		w->error = -ENOMEM;
+	if (ct_switches_finish(e, &w->raw))
+		w->raw.failed = true;
 	cut_columns(&cuts, w->raw.size, e->columns, CT_SLICES_COLUMNS);
-	write_chunk(w, &h, &w->raw, &cuts);
-	if (!w->error)
+	if (write_chunk(w, &h, &w->raw, &cuts))
 		w->slices += h.count;
 }
 

@@ -1,4 +1,5 @@
 /* The region of this process, and how the collector gets to know it. */
+#include "descriptors.h"
 #include "state.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 struct ct_state ct_state;
+_Alignas(CT_LIVE_PAGE) union ct_live_page ct_live_page;
 
 static bool failed(long r)
 {
@@ -42,7 +44,7 @@ static uint32_t slots_that_fit(void)
 	return count >= CT_SLOTS_MIN ? (uint32_t)count : 0;
 }
 
-static void fill_header(struct ct_region *r, uint32_t slots)
+static void fill_header(struct ct_region *r, uint32_t slots, const struct ct_settings *live)
 {
 	struct timespec now;
 
@@ -56,7 +58,8 @@ static void fill_header(struct ct_region *r, uint32_t slots)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	r->start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	r->start = ct_state.tsc ? ct_read_ticks() : r->start_ns;
-	r->min_ticks = ct_state.min_ticks;
+	r->live = *live;
+	r->min_ticks = live->min_ticks;
 	r->features = ct_state.rseq ? CT_FEATURE_OFF_CPU : 0;
 	r->ticks_per_ms = ct_state.ticks_per_ms;
 	long n = ct_sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", r->executable, sizeof(r->executable) - 1);
@@ -149,9 +152,16 @@ bool ct_map_slot(uint32_t i)
 	return true;
 }
 
+/* Maps the region's live page at its second place. */
+static long map_live(int fd)
+{
+	return ct_sys(SYS_mmap, &ct_live_page, CT_LIVE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+		      offsetof(struct ct_region, live));
+}
+
 /* Creates a region of the size that fits, at the place of an earlier one if
- * there is one. 0, or -errno with *ret_what naming the step. */
-static long create(struct ct_region *at, uint32_t slots, const char **ret_what)
+ * there is one, with these settings. 0, or -errno with *ret_what naming the step. */
+static long create(struct ct_region *at, uint32_t slots, const struct ct_settings *live, const char **ret_what)
 {
 	*ret_what = "limits on memory or file size leave no room";
 	if (!slots)
@@ -176,9 +186,12 @@ static long create(struct ct_region *at, uint32_t slots, const char **ret_what)
 		for (uint32_t g = 1; g < CT_SLOTS_MAX / CT_SLOT_GROUP && ct_state.group[g]; g++)
 			ct_state.group[g] = NULL;
 		ct_state.group[0] = region->slots;
-		fill_header(region, slots);
-		*ret_what = CT_NO_ANSWER;
-		r = send_hello((int)fd, region);
+		fill_header(region, slots, live);
+		r = map_live((int)fd);
+		if (!failed(r)) {
+			*ret_what = CT_NO_ANSWER;
+			r = send_hello((int)fd, region);
+		}
 		if (!failed(r))
 			ct_store_release(&ct_state.region, region);
 		else if (!at)
@@ -204,9 +217,10 @@ static bool map_alive(void)
 
 const char *ct_attach(void)
 {
+	struct ct_settings live = ct_live;
 	const char *what = "mmap";
 
-	return map_alive() && !create(NULL, slots_that_fit(), &what) ? NULL : what;
+	return map_alive() && !create(NULL, slots_that_fit(), &live, &what) ? NULL : what;
 }
 
 /* Puts memory of our own, filled with zeros, in place of shared memory. */
@@ -229,6 +243,7 @@ static bool blank(void *p, uint64_t bytes)
 void ct_forked(void)
 {
 	struct ct_region *r = ct_state.region;
+	struct ct_settings live = ct_live; /* the parent's hold for the child, too */
 	const char *what;
 
 	ct_thread.slot = ct_thread.heap_slot = NULL;
@@ -243,15 +258,16 @@ void ct_forked(void)
 		*ct_state.alive = 1;
 		return;
 	}
+	ct_descriptors_forked();
 	for (uint32_t g = 1; g < CT_SLOTS_MAX / CT_SLOT_GROUP && ct_state.group[g]; g++)
 		if (!blank(ct_state.group[g], GROUP_BYTES))
 			return;
-	if (!blank(r, base_bytes(slots)))
+	if (!blank(r, base_bytes(slots)) || !blank(&ct_live_page, sizeof(ct_live_page)))
 		return;
 	*ct_state.alive = 1;
 	uint32_t fit = slots_that_fit();
 
-	if (create(r, fit < slots ? fit : slots, &what)) {
+	if (create(r, fit < slots ? fit : slots, &live, &what)) {
 		blank(r, base_bytes(slots));
 		return;
 	}

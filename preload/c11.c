@@ -14,12 +14,13 @@
 		struct ct_interval v; \
 		struct ct_slot *slot = ct_self(); \
 		if (slot && ct_real.mtx_trylock(m) == thrd_success) { \
-			ct_mutex_got(slot, CT_CALL_##call, MUTEX(m)); \
+			ct_mutex_got(slot, CT_CALL_##call, MUTEX(m), __builtin_return_address(0)); \
 			return thrd_success; \
 		} \
-		struct ct_mutex_wait w = ct_mutex_begin(&v, CT_CALL_##call, MUTEX(m), __builtin_return_address(0)); \
+		const void *ip_ = __builtin_return_address(0); \
+		struct ct_mutex_wait w = ct_mutex_begin(&v, CT_CALL_##call, MUTEX(m), ip_); \
 		int r = LOCK_; \
-		ct_mutex_end(&v, w, MUTEX(m), r); \
+		ct_mutex_end(&v, w, MUTEX(m), ip_, r); \
 		return r; \
 	} while (0)
 
@@ -40,7 +41,7 @@ CT_EXPORT int mtx_trylock(mtx_t *m)
 
 	if (CT_LIKELY(slot != NULL)) {
 		if (r == thrd_success)
-			ct_mutex_got(slot, CT_CALL_mtx_trylock, MUTEX(m));
+			ct_mutex_got(slot, CT_CALL_mtx_trylock, MUTEX(m), __builtin_return_address(0));
 		else
 			ct_inc_local(&slot->calls[CT_CALL_mtx_trylock]);
 	}
@@ -67,6 +68,7 @@ CT_EXPORT int mtx_unlock(mtx_t *m)
 
 	if (CT_LIKELY(slot != NULL)) {
 		ct_inc_local(&slot->calls[CT_CALL_mtx_unlock]);
+		ct_taken_leave(slot, CT_CALL_mtx_unlock, m);
 		if (CT_UNLIKELY(ct_hot_maybe(m)))
 			return mtx_unlock_hot(slot, m);
 	}
@@ -92,11 +94,15 @@ CT_EXPORT int mtx_unlock(mtx_t *m)
 			if (CT_UNLIKELY(ct_hot_maybe(m))) \
 				ct_mutex_leave(&v, CT_CALL_##call, MUTEX(m)); \
 			ct_start(&v, __builtin_return_address(0)); \
+		} else { \
+			ct_mutex_leave_silent(MUTEX(m)); \
 		} \
 		int r = WAIT_; \
 		uint64_t now = ct_end(&v, r); \
 		if (v.slot && CT_UNLIKELY(ct_hot_maybe(m))) \
 			ct_held_waited(v.slot, m, now, true); \
+		if (v.slot && v.slot == ct_thread.slot) \
+			ct_taken_again(v.slot, m, __builtin_return_address(0)); \
 		return r; \
 	} while (0)
 

@@ -10,8 +10,10 @@
 static inline void begin(struct ct_interval *v, uint16_t call, const void *cond, const pthread_mutex_t *mutex,
 			 const void *ip)
 {
-	if (CT_UNLIKELY(!ct_prepare(v, call, CT_CAUSE_COND, CT_OBJECT_ADDRESS, (uint64_t)cond)))
+	if (CT_UNLIKELY(!ct_prepare(v, call, CT_CAUSE_COND, CT_OBJECT_ADDRESS, (uint64_t)cond))) {
+		ct_mutex_leave_silent(mutex);
 		return;
+	}
 	v->aux = (uint64_t)mutex;
 	v->stack = ct_stack(v->slot);
 	/* The wait releases the mutex and takes it again, inside of glibc. */
@@ -20,12 +22,14 @@ static inline void begin(struct ct_interval *v, uint16_t call, const void *cond,
 	ct_start(v, ip);
 }
 
-static inline void end(struct ct_interval *v, const pthread_mutex_t *mutex, int r)
+static inline void end(struct ct_interval *v, const pthread_mutex_t *mutex, const void *ip, int r)
 {
 	uint64_t now = ct_end(v, -r);
 
 	if (v->slot && CT_UNLIKELY(ct_hot_maybe(mutex)))
 		ct_held_waited(v->slot, mutex, now, true);
+	if (v->slot && v->slot == ct_thread.slot)
+		ct_taken_again(v->slot, mutex, ip);
 }
 
 #define WAIT(call, mutex, WAIT_) \
@@ -33,7 +37,7 @@ static inline void end(struct ct_interval *v, const pthread_mutex_t *mutex, int 
 		struct ct_interval v; \
 		begin(&v, CT_CALL_##call, c, mutex, __builtin_return_address(0)); \
 		int r_ = WAIT_; \
-		end(&v, mutex, r_); \
+		end(&v, mutex, __builtin_return_address(0), r_); \
 		return r_; \
 	} while (0)
 

@@ -253,6 +253,8 @@ static uint64_t describe(int fd, const struct stat *s, enum ct_fd_kind *ret_kind
 		set_pipe(fd, d);
 	else if (!strcmp(d->label, "anon_inode:[eventfd]"))
 		d->in = d->out = ct_channel(CT_CHANNEL_EVENTFD_UNKNOWN, (uint64_t)fd, r->pid), d->wanted = 1;
+	else if (!strcmp(d->label, "anon_inode:[signalfd]"))
+		d->in = ct_channel(CT_CHANNEL_SIGNALS, r->pid, 0);
 	ct_store_release(&d->id, id);
 	return id;
 }
@@ -261,7 +263,9 @@ static void note(int fd, uint64_t id)
 {
 	const struct ct_descriptor *d = &ct_state.region->descriptors[id % CT_DESCRIPTORS];
 
-	ct_fd_note(fd, d->in || d->out || d->listener ? CT_FD_CHANNEL : CT_FD_NO, id);
+	bool channel = d->in || d->out || d->listener;
+
+	ct_fd_note(fd, channel ? CT_FD_CHANNEL : CT_FD_NO, channel ? id : 0);
 }
 
 /* Whether the entry that an id means is still its own: later descriptors take the places. */
@@ -323,6 +327,13 @@ void ct_descriptor_renew(int fd)
 	ct_fd_forget(fd);
 	if (id_kind && id_kind != BUSY && k->fd == (uint32_t)fd)
 		ct_cas(&k->id_kind, &id_kind, 0);
+}
+
+void ct_descriptors_forked(void)
+{
+	for (uint32_t i = 0; i < KNOWN; i++)
+		if (ct_load(&known[i].id_kind) == BUSY)
+			ct_store(&known[i].id_kind, 0);
 }
 
 /* An eventfd and a timerfd have the same inode. */

@@ -18,6 +18,8 @@ void ct_descriptor_look(int fd);
 void ct_descriptor_renew(int fd);
 /* A descriptor with that number was closed. */
 void ct_descriptor_forget(int fd);
+/* In the child of a fork: who was changing an entry is not there. */
+void ct_descriptors_forked(void);
 /* The cause of waits on a kind of descriptor. */
 uint8_t ct_descriptor_cause(uint32_t kind);
 

@@ -26,8 +26,7 @@ CT_EXPORT int closedir(DIR *d)
 
 	ct_begin(&v, CT_CALL_closedir, CT_CAUSE_FILE, CT_OBJECT_FD, (uint32_t)fd);
 	/* The number may be a socket's next. */
-	if (v.slot)
-		ct_fd_forget(fd);
+	ct_fd_forget(fd);
 	int r = ct_real.closedir(d);
 
 	ct_end(&v, CT_RESULT(r));

@@ -134,9 +134,19 @@ void ct_fd_accepted(int listener, int fd)
 	const struct ct_descriptor *d = &ct_state.region->descriptors[(word >> 34) % CT_DESCRIPTORS];
 
 	if ((word & 3) == CT_FD_CHANNEL && ct_load(&d->id) == word >> 34 && ct_load(&d->quiet))
-		ct_fd_note(fd, CT_FD_NO, 0);
+		ct_fd_note(fd, CT_FD_NO, word >> 34);
 	else
 		ct_fd_forget(fd);
+}
+
+CT_COLD bool ct_fd_still_silent(int fd, uint64_t listener)
+{
+	const struct ct_descriptor *d = &ct_state.region->descriptors[listener % CT_DESCRIPTORS];
+
+	if (ct_load(&d->id) == listener && ct_load(&d->quiet))
+		return true;
+	ct_fd_forget(fd);
+	return false;
 }
 
 bool ct_fd_tells(int fd)
@@ -145,7 +155,7 @@ bool ct_fd_tells(int fd)
 	const struct ct_descriptor *d = &ct_state.region->descriptors[(word >> 34) % CT_DESCRIPTORS];
 
 	if ((word & 3) != CT_FD_CHANNEL)
-		return (word & 3) != CT_FD_NO;
+		return !ct_fd_is_silent(fd);
 	return ct_load(&d->id) != word >> 34 || !ct_load(&d->quiet);
 }
 

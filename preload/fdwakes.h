@@ -23,7 +23,7 @@
 /* In bits 0 and 1 of a word. */
 enum ct_fd_class {
 	CT_FD_NEW,     /* not looked at yet */
-	CT_FD_NO,      /* nobody can wait at its other end */
+	CT_FD_NO,      /* nobody can wait at its other end; with an id: as long as that listener accepts outsiders only */
 	CT_FD_CHANNEL, /* its id in bits 34 to 63 */
 	CT_FD_OPENED,  /* not looked at yet; most often a file: it is when it is written to, not when it is closed */
 };
@@ -41,6 +41,18 @@ static inline uint64_t ct_fd_known(int fd)
 	uint64_t word = ct_load(&ct_fd_word[(uint32_t)fd % CT_FD_WORDS]);
 
 	return (word & 0x3fffffffcull) == ct_fd_tag(fd) ? word : CT_FD_NEW;
+}
+
+/* Of an accepted one: whether its listener still accepts outsiders only; if not, it is looked at anew. */
+bool ct_fd_still_silent(int fd, uint64_t listener);
+
+static inline bool ct_fd_is_silent(int fd)
+{
+	uint64_t word = ct_fd_known(fd);
+
+	if ((word & 3) != CT_FD_NO)
+		return false;
+	return CT_LIKELY(!(word >> 34)) || ct_fd_still_silent(fd, word >> 34);
 }
 
 /* Remembers what a number stands for; id: of a descriptor. */
@@ -68,7 +80,7 @@ bool ct_fd_tells(int fd);
  * found, and is written. */
 static inline uint64_t ct_end_io(struct ct_interval *v, int64_t result)
 {
-	uint64_t min = ct_state.min_ticks;
+	uint64_t min = ct_load(&ct_live.min_ticks);
 
 	if (CT_UNLIKELY(ct_thread.polled) && result >= 0) {
 		ct_thread.polled = 0;
@@ -81,14 +93,14 @@ static inline uint64_t ct_end_io(struct ct_interval *v, int64_t result)
 /* A call that has ended wrote to the descriptor. */
 static inline void ct_fd_written_to(const struct ct_interval *v, int fd, uint64_t end, int64_t bytes)
 {
-	if (bytes > 0 && v->slot && (ct_fd_known(fd) & 3) != CT_FD_NO)
+	if (bytes > 0 && v->slot && !ct_fd_is_silent(fd))
 		ct_fd_wake(v, fd, 0, end, bytes);
 }
 
 /* Or took from it. */
 static inline void ct_fd_read_from(const struct ct_interval *v, int fd, uint64_t end, int64_t bytes)
 {
-	if (CT_UNLIKELY(v->slot && ct_load(&ct_state.region->look)) && bytes > 0 && (ct_fd_known(fd) & 3) != CT_FD_NO)
+	if (CT_UNLIKELY(v->slot && ct_load(&ct_state.region->look)) && bytes > 0 && !ct_fd_is_silent(fd))
 		ct_fd_wake(v, fd, CT_EV_ROOM, end, bytes);
 }
 

@@ -58,14 +58,16 @@ OPEN_FIXED(creat, creat, (const char *path, mode_t mode), path, mode)
 OPEN_FIXED(creat64, creat, (const char *path, mode_t mode), path, mode)
 
 #define ON_FD_(symbol, call, end, cause, type, parameters, ...) \
-	CT_EXPORT type symbol parameters \
+	CT_SILENT(type, symbol, call, cause, CT_OBJECT_FD, (uint32_t)fd, CT_RESULT(r), parameters, __VA_ARGS__) \
+	CT_ON type symbol##_on parameters \
 	{ \
 		struct ct_interval v; \
 		ct_begin(&v, CT_CALL_##call, cause, CT_OBJECT_FD, (uint32_t)fd); \
 		type r = ct_real.symbol(__VA_ARGS__); \
 		end; \
 		return r; \
-	}
+	} \
+	CT_EITHER(type, symbol, cause, parameters, __VA_ARGS__)
 #define ON_FD(symbol, call, cause, type, parameters, ...) \
 	ON_FD_(symbol, call, ct_end(&v, CT_RESULT(r)), cause, type, parameters, __VA_ARGS__)
 #define READS(symbol, call, cause, type, parameters, ...) \
@@ -82,6 +84,8 @@ OPEN_FIXED(creat64, creat, (const char *path, mode_t mode), path, mode)
 		if (CT_LIKELY(ct_prepare(&v, CT_CALL_close, CT_CAUSE_FILE, CT_OBJECT_FD, (uint32_t)fd))) { \
 			id = ct_fd_closing(fd); \
 			ct_start(&v, __builtin_return_address(0)); \
+		} else { \
+			ct_fd_forget(fd); \
 		} \
 		int r = ct_real.symbol(fd); \
 		ct_thread.bad_close = r < 0; \
@@ -123,7 +127,7 @@ ON_FD_(eventfd_write, eventfd_write, ct_fd_written_to(&v, fd, ct_end_io(&v, CT_R
 #define SEEK(symbol, type) \
 	CT_EXPORT type symbol(int fd, type at, int whence) \
 	{ \
-		struct ct_slot *slot = ct_begin_quick(CT_CALL_lseek); \
+		struct ct_slot *slot = ct_begin_quick(CT_CALL_lseek, CT_CAUSE_FILE); \
 		struct ct_interval v; \
 		if (CT_LIKELY(slot != NULL)) { \
 			type q = ct_real.symbol(fd, at, whence); \
@@ -150,6 +154,8 @@ SEEK(__lseek, off_t)
 			if (from != fd && fd >= 0 && ct_fd_known(fd)) \
 				id = ct_fd_closing(fd); \
 			ct_start(&v, __builtin_return_address(0)); \
+		} else if (from != fd) { \
+			ct_fd_forget(fd); \
 		} \
 		int r = ct_real.symbol(__VA_ARGS__); \
 		ct_end_closed(&v, fd, id, CT_RESULT(r)); \

@@ -121,6 +121,12 @@ CT_COLD void ct_held_release(struct ct_slot *slot, const pthread_mutex_t *m, str
 	r->now = ct_ticks();
 }
 
+/* The lock cooled down in a hold that was timed, whose end nobody saw then: this is another one. */
+static bool is_earlier(const struct ct_held *h, uint64_t now)
+{
+	return now - h->acquired > 1000 * microsecond() && ct_hot_is_younger((const void *)h->lock, h->acquired);
+}
+
 CT_COLD void ct_held_released(struct ct_slot *slot, const pthread_mutex_t *m, uint16_t call, uint32_t stack,
 			      const struct ct_release *r)
 {
@@ -129,7 +135,10 @@ CT_COLD void ct_held_released(struct ct_slot *slot, const pthread_mutex_t *m, ui
 
 	if (r->tell && !start)
 		ct_hot_told(m, &start);
-	if (h->timed == (uint64_t)m) {
+	if (h->timed == (uint64_t)m && is_earlier(h, r->now)) {
+		h->timed = 0;
+		h->marked = 0;
+	} else if (h->timed == (uint64_t)m) {
 		start = h->acquired;
 		account(h, r->now);
 	} else if (h->lock == (uint64_t)m && start && start + microsecond() < r->now) {
@@ -165,9 +174,59 @@ CT_COLD void ct_mutex_leave(struct ct_interval *v, uint16_t call, const pthread_
 	ct_held_released(v->slot, m, call, v->stack, &r);
 }
 
+CT_COLD void ct_mutex_leave_silent(const pthread_mutex_t *m)
+{
+	struct ct_slot *slot = ct_thread.slot;
+
+	if (!slot)
+		return;
+	struct ct_held *h = ct_held_of(slot, m);
+
+	if (h->timed == (uint64_t)m)
+		h->timed = 0;
+}
+
 CT_COLD void ct_held_end(struct ct_slot *slot)
 {
 	for (uint32_t i = 0; i < CT_HELD; i++)
 		if (slot->held[i].lock)
 			add(&slot->held[i], 0);
+}
+
+/* The entry of the lock, by its distance from the last one; CT_TAKEN: none. */
+static uint32_t distance(const struct ct_slot *slot, const void *lock, uint64_t depth)
+{
+	uint32_t n = 0;
+
+	while (n < CT_TAKEN && slot->taken[(depth - 1 - n) % CT_TAKEN].lock != (uint64_t)lock)
+		n++;
+	return n;
+}
+
+CT_COLD void ct_taken_release(struct ct_slot *slot, uint16_t call, const void *lock)
+{
+	uint64_t depth = ct_taken_depth(slot);
+	uint32_t n = distance(slot, lock, depth);
+
+	/* Those that were taken after it and are still held. */
+	for (; n && n < CT_TAKEN; n--) {
+		struct ct_taken *to = &slot->taken[(depth - 1 - n) % CT_TAKEN];
+		const struct ct_taken *from = &slot->taken[(depth - n) % CT_TAKEN];
+
+		ct_store(&to->lock, from->lock);
+		ct_store(&to->ip, from->ip);
+	}
+	if (!ct_taken_counts(call) && !n)
+		ct_add_local(&slot->taken_more, -1ull);
+	else if (ct_taken_counts(call) && n)
+		ct_inc_local(&slot->taken_more);
+}
+
+CT_COLD void ct_taken_again(struct ct_slot *slot, const void *lock, const void *ip)
+{
+	uint64_t depth = ct_taken_depth(slot);
+	uint32_t n = distance(slot, lock, depth);
+
+	if (n < CT_TAKEN)
+		ct_store(&slot->taken[(depth - 1 - n) % CT_TAKEN].ip, (uint64_t)ip);
 }

@@ -96,10 +96,61 @@ void ct_held_release(struct ct_slot *slot, const pthread_mutex_t *m, struct ct_r
 void ct_held_released(struct ct_slot *slot, const pthread_mutex_t *m, uint16_t call, uint32_t stack,
 		      const struct ct_release *r);
 
+/*
+ * Where the thread took the locks that it holds alone: for the collector, which asks
+ * when others wait for one of them. What is noted counts only as far as the lock itself
+ * says that the thread holds it: nothing is lost but a place where a lock is released
+ * by another thread, or by a handler that leaves with longjmp, or where more are held
+ * than there is room for. Their number is that of the calls, since those are counted
+ * anyway: pthread_mutex_lock and pthread_mutex_unlock change it by themselves. First
+ * comes the count, then the note: a handler in between goes on above it.
+ */
+static inline void ct_taken_note(struct ct_slot *slot, const void *lock, const void *ip)
+{
+	struct ct_taken *t = &slot->taken[(ct_taken_depth(slot) - 1) % CT_TAKEN];
+
+	ct_store(&t->lock, (uint64_t)lock);
+	ct_store(&t->ip, (uint64_t)ip);
+}
+
+static inline bool ct_taken_counts(uint16_t call)
+{
+	return call == CT_CALL_pthread_mutex_lock || call == CT_CALL_pthread_mutex_unlock;
+}
+
+/* The call took the lock, and is counted. */
+static inline void ct_taken(struct ct_slot *slot, uint16_t call, const void *lock, const void *ip)
+{
+	if (!ct_taken_counts(call))
+		ct_inc_local(&slot->taken_more);
+	ct_taken_note(slot, lock, ip);
+}
+
+/* The lock that was taken last, most often the next to be released. */
+static inline bool ct_taken_is_last(const struct ct_slot *slot, const void *lock)
+{
+	return slot->taken[(ct_taken_depth(slot) - 1) % CT_TAKEN].lock == (uint64_t)lock;
+}
+
+/* For a lock that is not the last one taken. */
+void ct_taken_release(struct ct_slot *slot, uint16_t call, const void *lock);
+/* The call, which is not counted yet, is about to release the lock. */
+static inline void ct_taken_leave(struct ct_slot *slot, uint16_t call, const void *lock)
+{
+	if (CT_UNLIKELY(!ct_taken_is_last(slot, lock)))
+		ct_taken_release(slot, call, lock);
+	else if (!ct_taken_counts(call))
+		ct_add_local(&slot->taken_more, -1ull);
+}
+
+/* A condition's wait has released the mutex and taken it again. */
+void ct_taken_again(struct ct_slot *slot, const void *lock, const void *ip);
+
 /* The mutex is taken by the calling thread, which did not wait for it. */
-static inline void ct_mutex_got(struct ct_slot *slot, uint16_t call, const pthread_mutex_t *m)
+static inline void ct_mutex_got(struct ct_slot *slot, uint16_t call, const pthread_mutex_t *m, const void *ip)
 {
 	ct_inc_local(&slot->calls[call]);
+	ct_taken(slot, call, m, ip);
 	if (CT_UNLIKELY(ct_hot_maybe(m)) && ct_held_once(slot, m))
 		ct_held_took(slot, m, 0);
 }
@@ -110,10 +161,13 @@ struct ct_mutex_wait {
 	bool counted;       /* the thread is among the waiters there */
 };
 struct ct_mutex_wait ct_mutex_begin(struct ct_interval *v, uint16_t call, const pthread_mutex_t *m, const void *ip);
-void ct_mutex_end(struct ct_interval *v, struct ct_mutex_wait w, const pthread_mutex_t *m, int r);
+void ct_mutex_end(struct ct_interval *v, struct ct_mutex_wait w, const pthread_mutex_t *m, const void *ip, int r);
 
 /* Around a condition's wait, inside of which the mutex is released and taken again. */
 void ct_mutex_leave(struct ct_interval *v, uint16_t call, const pthread_mutex_t *m);
+
+/* The same where it is not recorded: the hold ends here, and the next one is not timed. */
+void ct_mutex_leave_silent(const pthread_mutex_t *m);
 
 /* Adds what is not added yet: the thread ends. */
 void ct_held_end(struct ct_slot *slot);

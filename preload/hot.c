@@ -60,6 +60,7 @@ CT_COLD struct ct_hot *ct_hot_wait_begin(const void *lock, enum ct_cause kind)
 		uint64_t now = ct_ticks(), unknown = 0;
 
 		h->kind = kind;
+		ct_store(&h->born, now);
 		ct_cas(&h->acquired, &unknown, now);
 		ct_store(&h->last_wait, now);
 		__atomic_fetch_add(&ct_state.region->hot_filter[ct_hot_hash(address)].hot, 1, __ATOMIC_RELAXED);
@@ -113,6 +114,13 @@ CT_COLD void ct_hot_add(const void *lock, uint64_t acquisitions, uint64_t hold_t
 	ct_fetch_add(&h->hold_ticks, hold_ticks);
 }
 
+CT_COLD bool ct_hot_is_younger(const void *lock, uint64_t moment)
+{
+	const struct ct_hot *h = find(lock);
+
+	return h && ct_load(&h->born) > moment;
+}
+
 CT_COLD bool ct_hot_told(const void *lock, uint64_t *since)
 {
 	struct ct_hot *h = find(lock);
@@ -149,8 +157,8 @@ CT_COLD bool ct_hot_release(const void *lock, uint16_t call, bool alone, bool su
 	}
 	if (!(ct_load(&h->word) & WAITERS))
 		return false;
-	if (!surely && now - ct_load(&h->told) < ct_state.min_ticks &&
-	    (!acquired || now - acquired < ct_state.min_ticks))
+	if (!surely && now - ct_load(&h->told) < ct_load(&ct_live.min_ticks) &&
+	    (!acquired || now - acquired < ct_load(&ct_live.min_ticks)))
 		return false;
 	ct_store(&h->told, now);
 	*event = (struct ct_event){

@@ -36,6 +36,8 @@ bool ct_hot_release(const void *lock, uint16_t call, bool alone, bool surely, st
 void ct_hot_add(const void *lock, uint64_t acquisitions, uint64_t hold_ticks);
 /* Whether its holds are short. */
 void ct_hot_set_brief(const void *lock, bool brief);
+/* Whether the lock has cooled down and become hot again since a moment. */
+bool ct_hot_is_younger(const void *lock, uint64_t moment);
 /* The holder takes what its waiters told it: since when it is waited for, 0: not
  * known. False: nobody waits, of those who would have told. */
 bool ct_hot_told(const void *lock, uint64_t *since);

@@ -97,11 +97,14 @@ static void settle_stack_bounds(void)
 
 static void settle_settings(void)
 {
-	const char *min = getenv(CT_ENV_MIN), *stacks = getenv(CT_ENV_STACKS);
+	const char *min = getenv(CT_ENV_MIN), *stacks = getenv(CT_ENV_STACKS), *start = getenv(CT_ENV_START);
 
 	ct_state.min_ns = min ? duration_ns(min) : CT_DEFAULT_MIN_NS;
+	ct_live.off = start && !strcmp(start, "off") ? CT_FAMILIES_ALL : 0;
+	if (!ct_state.rseq)
+		ct_live.off |= CT_LIVE_NO_RSEQ;
 	if (stacks)
-		ct_state.stacks = !strcmp(stacks, "fp")	      ? CT_STACKS_FP
+		ct_live.stacks = !strcmp(stacks, "fp")	      ? CT_STACKS_FP
 				  : !strcmp(stacks, "unwind") ? CT_STACKS_UNWIND
 				  : !strcmp(stacks, "off")    ? CT_STACKS_OFF
 							      : CT_STACKS_AUTO;
@@ -134,7 +137,7 @@ static void settle_min_ticks(const struct moment *begin)
 {
 	if (!ct_state.tsc) {
 		ct_state.ticks_per_ms = 1000000;
-		ct_state.min_ticks = ct_state.min_ns;
+		ct_live.min_ticks = ct_state.min_ns;
 		return;
 	}
 	while (monotonic_ns() - begin->ns < 50000)
@@ -142,7 +145,7 @@ static void settle_min_ticks(const struct moment *begin)
 	struct moment now = both_clocks();
 
 	ct_state.ticks_per_ms = (now.ticks - begin->ticks) * 1000000 / (now.ns - begin->ns);
-	ct_state.min_ticks = (uint64_t)((double)ct_state.min_ns * (double)ct_state.ticks_per_ms / 1e6);
+	ct_live.min_ticks = (uint64_t)((double)ct_state.min_ns * (double)ct_state.ticks_per_ms / 1e6);
 }
 
 const char *ct_own_path(void)
@@ -196,6 +199,7 @@ __attribute__((constructor)) static void init(void)
 
 	ct_resolve();
 	ct_state.sanitized = is_sanitized();
+	ct_heap_settle();
 	settle_rseq();
 	settle_settings();
 	settle_stack_bounds();

@@ -5,14 +5,16 @@
 
 /* A call on a descriptor: TYPE name(fd, ...), forwarded as FORWARD. */
 #define ON_FD_(symbol, call, end, type, parameters, ...) \
-	CT_EXPORT type symbol parameters \
+	CT_SILENT(type, symbol, call, CT_CAUSE_FILE, CT_OBJECT_FD, (uint32_t)fd, CT_RESULT(r), parameters, __VA_ARGS__) \
+	CT_ON type symbol##_on parameters \
 	{ \
 		struct ct_interval v; \
 		ct_begin(&v, CT_CALL_##call, CT_CAUSE_FILE, CT_OBJECT_FD, (uint32_t)fd); \
 		type r = ct_real.symbol(__VA_ARGS__); \
 		end; \
 		return r; \
-	}
+	} \
+	CT_EITHER(type, symbol, CT_CAUSE_FILE, parameters, __VA_ARGS__)
 #define ON_FD(symbol, call, type, parameters, ...) \
 	ON_FD_(symbol, call, ct_end(&v, CT_RESULT(r)), type, parameters, __VA_ARGS__)
 #define READS(symbol, call, type, parameters, ...) \

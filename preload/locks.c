@@ -26,9 +26,10 @@ static inline bool may_try(const pthread_mutex_t *m)
 	return !(ct_load(&m->__data.__kind) & (CT_KIND_ROBUST | CT_KIND_PROTECT));
 }
 
-static inline void got_exclusive(struct ct_slot *slot, uint16_t call, const pthread_rwlock_t *l)
+static inline void got_exclusive(struct ct_slot *slot, uint16_t call, const pthread_rwlock_t *l, const void *ip)
 {
 	ct_inc_local(&slot->calls[call]);
+	ct_taken(slot, call, l, ip);
 	if (CT_UNLIKELY(ct_hot_maybe(l)))
 		ct_hot_acquired(l);
 }
@@ -36,10 +37,11 @@ static inline void got_exclusive(struct ct_slot *slot, uint16_t call, const pthr
 /* glibc knows how many read a lock, but not who: each thread notes what it holds,
  * so that a deadlock of a reader can be seen. A lock that is read twice is noted
  * twice. A signal handler that comes in between may have its note overwritten. */
-static inline void note_shared(struct ct_slot *slot, const pthread_rwlock_t *l)
+static inline void note_shared(struct ct_slot *slot, const pthread_rwlock_t *l, const void *ip)
 {
 	for (uint32_t i = 0; i < CT_READ_LOCKS; i++)
 		if (CT_LIKELY(!slot->read_locks[i])) {
+			ct_store(&slot->read_ips[i], (uint64_t)ip);
 			ct_store(&slot->read_locks[i], (uint64_t)l);
 			return;
 		}
@@ -54,18 +56,23 @@ static inline void forget_shared(struct ct_slot *slot, const pthread_rwlock_t *l
 		}
 }
 
-static inline void got_shared(struct ct_slot *slot, uint16_t call, const pthread_rwlock_t *l)
+static inline void got_shared(struct ct_slot *slot, uint16_t call, const pthread_rwlock_t *l, const void *ip)
 {
 	ct_inc_local(&slot->calls[call]);
-	note_shared(slot, l);
+	note_shared(slot, l, ip);
 }
 
 CT_COLD struct ct_mutex_wait ct_mutex_begin(struct ct_interval *v, uint16_t call, const pthread_mutex_t *m, const void *ip)
 {
 	struct ct_mutex_wait w = { NULL, false };
 
-	if (!ct_prepare(v, call, CT_CAUSE_MUTEX, CT_OBJECT_ADDRESS, (uint64_t)m))
+	if (!ct_prepare(v, call, CT_CAUSE_MUTEX, CT_OBJECT_ADDRESS, (uint64_t)m)) {
+		ct_silent_stack(v);
 		return w;
+	}
+	/* It is counted, and not ours yet. */
+	if (ct_taken_counts(call))
+		ct_taken_note(v->slot, NULL, NULL);
 	v->owner = ct_mutex_owner(m);
 	v->stack = ct_stack(v->slot);
 	/* A mutex of the kinds that are not tried first may well be free. */
@@ -81,10 +88,18 @@ CT_COLD struct ct_mutex_wait ct_mutex_begin(struct ct_interval *v, uint16_t call
 }
 
 /* The mutex is ours, and others are about to wait for it, too. */
-CT_COLD void ct_mutex_end(struct ct_interval *v, struct ct_mutex_wait w, const pthread_mutex_t *m, int r)
+CT_COLD void ct_mutex_end(struct ct_interval *v, struct ct_mutex_wait w, const pthread_mutex_t *m, const void *ip, int r)
 {
 	uint64_t end = ct_end(v, -r);
 	bool got = r == 0 || r == EOWNERDEAD;
+
+	/* Not if a handler has forked meanwhile. */
+	if (v->slot && v->slot == ct_thread.slot) {
+		if (got)
+			ct_taken(v->slot, v->call, m, ip);
+		else if (ct_taken_counts(v->call))
+			ct_add_local(&v->slot->taken_more, -1ull);
+	}
 
 	if (w.counted)
 		ct_hot_wait_end(w.hot, m);
@@ -105,9 +120,10 @@ CT_COLD void ct_mutex_end(struct ct_interval *v, struct ct_mutex_wait w, const p
 #define MUTEX_CONTENDED(call, LOCK) \
 	do { \
 		struct ct_interval v; \
-		struct ct_mutex_wait w = ct_mutex_begin(&v, CT_CALL_##call, m, __builtin_return_address(0)); \
+		const void *ip_ = __builtin_return_address(0); \
+		struct ct_mutex_wait w = ct_mutex_begin(&v, CT_CALL_##call, m, ip_); \
 		int r_ = LOCK; \
-		ct_mutex_end(&v, w, m, r_); \
+		ct_mutex_end(&v, w, m, ip_, r_); \
 		return r_; \
 	} while (0)
 
@@ -137,7 +153,7 @@ static inline bool is_easy(const struct ct_slot *slot, const pthread_mutex_t *m)
 	uint16_t both;
 
 	__builtin_memcpy(&both, filter_of(m), sizeof(both));
-	return !(both | ct_load(&m->__data.__lock) | slot->wait.call) && may_try(m) && ct_state.rseq;
+	return !(both | ct_load(&m->__data.__lock) | slot->wait.call) && may_try(m);
 }
 
 static CT_COLD int mutex_lock_carefully(pthread_mutex_t *m)
@@ -152,7 +168,7 @@ static CT_COLD int mutex_lock_carefully(pthread_mutex_t *m)
 	if (suspect)
 		ct_store(&f->suspect, (uint8_t)(suspect - 1));
 	if (may_try(m) && ct_real.pthread_mutex_trylock(m) == 0) {
-		ct_mutex_got(slot, CT_CALL_pthread_mutex_lock, m);
+		ct_mutex_got(slot, CT_CALL_pthread_mutex_lock, m, __builtin_return_address(0));
 		return 0;
 	}
 	/* Busy, or something that the real call knows how to report. */
@@ -174,12 +190,22 @@ static CT_COLD int mutex_lock_hot(struct ct_slot *slot, pthread_mutex_t *m)
 	if (!ct_hot_maybe(m) || !is_plain(m) || !ct_held_takes(slot, m))
 		return mutex_lock_carefully(m);
 	ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_lock]);
+	ct_taken_note(slot, m, __builtin_return_address(0));
 	if (CT_LIKELY(ct_real.pthread_mutex_trylock(m) == 0))
 		return 0;
 	/* Both are counted when it is taken. */
 	ct_held_takes_not(slot, m);
 	ct_add_local(&slot->calls[CT_CALL_pthread_mutex_lock], -1ull);
 	return mutex_lock_contended(m);
+}
+
+/* Not recorded, or without rseq. Where it is not recorded one that is taken is waited for
+ * where the collector can see it, in case it is asked for before that ends. */
+static __attribute__((noinline)) int mutex_lock_off(struct ct_slot *slot, pthread_mutex_t *m)
+{
+	if (!ct_is_off(CT_CAUSE_MUTEX))
+		return mutex_lock_hot(slot, m);
+	return ct_load(&m->__data.__lock) ? mutex_lock_contended(m) : ct_real.pthread_mutex_lock(m);
 }
 
 static CT_COLD void suspect(const pthread_mutex_t *m)
@@ -194,9 +220,12 @@ CT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 	ct_prefetch_write(&m->__data.__lock);
 	if (CT_UNLIKELY(!slot))
 		return mutex_lock_carefully(m);
+	if (CT_UNLIKELY(!ct_is_quick(CT_CAUSE_MUTEX)))
+		return mutex_lock_off(slot, m);
 	if (CT_UNLIKELY(!is_easy(slot, m)))
 		return mutex_lock_hot(slot, m);
 	ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_lock]);
+	ct_taken_note(slot, m, __builtin_return_address(0));
 	ct_rseq_arm();
 	int r = ct_real.pthread_mutex_lock(m);
 
@@ -210,7 +239,7 @@ CT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 	do { \
 		struct ct_slot *slot = ct_self(); \
 		if (CT_LIKELY(slot && (possible)) && CT_LIKELY((TRY) == 0)) { \
-			GOT(slot, CT_CALL_##call, lock); \
+			GOT(slot, CT_CALL_##call, lock, __builtin_return_address(0)); \
 			return 0; \
 		} \
 		return WAIT; \
@@ -223,7 +252,7 @@ CT_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
 
 	if (CT_LIKELY(slot != NULL)) {
 		if (r == 0)
-			ct_mutex_got(slot, CT_CALL_pthread_mutex_trylock, m);
+			ct_mutex_got(slot, CT_CALL_pthread_mutex_trylock, m, __builtin_return_address(0));
 		else
 			ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_trylock]);
 	}
@@ -252,11 +281,16 @@ CT_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock, const
 		  ct_real.pthread_mutex_trylock(m), ct_mutex_got, mutex_clocklock_contended(m, clock, until));
 }
 
-static CT_COLD int mutex_unlock_hot(struct ct_slot *slot, pthread_mutex_t *m)
+/* Hot, or not the last that the thread took. */
+static CT_COLD int mutex_unlock_slow(struct ct_slot *slot, pthread_mutex_t *m)
 {
 	struct ct_release release;
-	bool tells = CT_UNLIKELY(ct_held_tells(slot, m)) && ct_held_once(slot, m);
+	bool tells = ct_hot_maybe(m) && CT_UNLIKELY(ct_held_tells(slot, m)) && ct_held_once(slot, m);
 
+	/* Nor is it noted or counted when it is taken. One that was taken before stays noted: that is harmless. */
+	if (!tells && ct_is_off(CT_CAUSE_MUTEX))
+		return ct_real.pthread_mutex_unlock(m);
+	ct_taken_leave(slot, CT_CALL_pthread_mutex_unlock, m);
 	if (CT_UNLIKELY(tells))
 		ct_held_release(slot, m, &release);
 	int r = ct_real.pthread_mutex_unlock(m);
@@ -272,8 +306,8 @@ CT_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
 	struct ct_slot *slot = ct_thread.slot;
 
 	if (CT_LIKELY(slot != NULL)) {
-		if (CT_UNLIKELY(ct_hot_maybe(m)))
-			return mutex_unlock_hot(slot, m);
+		if (CT_UNLIKELY(ct_hot_maybe(m)) || CT_UNLIKELY(!ct_taken_is_last(slot, m)))
+			return mutex_unlock_slow(slot, m);
 		ct_inc_local(&slot->calls[CT_CALL_pthread_mutex_unlock]);
 	}
 	return ct_real.pthread_mutex_unlock(m);
@@ -283,8 +317,10 @@ CT_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
 
 static struct ct_hot *begin_rwlock(struct ct_interval *v, uint16_t call, pthread_rwlock_t *l, const void *ip)
 {
-	if (!ct_prepare(v, call, CT_CAUSE_RWLOCK, CT_OBJECT_ADDRESS, (uint64_t)l))
+	if (!ct_prepare(v, call, CT_CAUSE_RWLOCK, CT_OBJECT_ADDRESS, (uint64_t)l)) {
+		ct_silent_stack(v);
 		return NULL;
+	}
 	v->owner = rwlock_owner(l);
 	v->stack = ct_stack(v->slot);
 	struct ct_hot *hot = ct_hot_wait_begin(l, CT_CAUSE_RWLOCK);
@@ -293,17 +329,20 @@ static struct ct_hot *begin_rwlock(struct ct_interval *v, uint16_t call, pthread
 	return hot;
 }
 
-static CT_COLD void end_rwlock(struct ct_interval *v, struct ct_hot *hot, const pthread_rwlock_t *l, int r,
-			       bool exclusive)
+static CT_COLD void end_rwlock(struct ct_interval *v, struct ct_hot *hot, const pthread_rwlock_t *l, const void *ip,
+			       int r, bool exclusive)
 {
 	ct_end(v, -r);
 	if (hot)
 		ct_hot_wait_end(hot, l);
-	if (r || !v->slot)
+	if (r || !v->slot || v->slot != ct_thread.slot)
 		return;
-	if (!exclusive)
-		note_shared(v->slot, l);
-	else if (hot)
+	if (!exclusive) {
+		note_shared(v->slot, l, ip);
+		return;
+	}
+	ct_taken(v->slot, v->call, l, ip);
+	if (hot)
 		ct_hot_acquired(l);
 }
 
@@ -313,9 +352,10 @@ static CT_COLD void end_rwlock(struct ct_interval *v, struct ct_hot *hot, const 
 	static CT_COLD int name##_contended parameters \
 	{ \
 		struct ct_interval v; \
-		struct ct_hot *hot = begin_rwlock(&v, CT_CALL_##name, l, __builtin_return_address(0)); \
+		const void *ip_ = __builtin_return_address(0); \
+		struct ct_hot *hot = begin_rwlock(&v, CT_CALL_##name, l, ip_); \
 		int r_ = ct_real.name arguments; \
-		end_rwlock(&v, hot, l, r_, exclusive); \
+		end_rwlock(&v, hot, l, ip_, r_, exclusive); \
 		return r_; \
 	} \
 	CT_EXPORT int name parameters \
@@ -345,7 +385,7 @@ CT_EXPORT int pthread_rwlock_tryrdlock(pthread_rwlock_t *l)
 
 	if (CT_LIKELY(slot != NULL)) {
 		if (r == 0)
-			got_shared(slot, CT_CALL_pthread_rwlock_tryrdlock, l);
+			got_shared(slot, CT_CALL_pthread_rwlock_tryrdlock, l, __builtin_return_address(0));
 		else
 			ct_inc_local(&slot->calls[CT_CALL_pthread_rwlock_tryrdlock]);
 	}
@@ -359,7 +399,7 @@ CT_EXPORT int pthread_rwlock_trywrlock(pthread_rwlock_t *l)
 
 	if (CT_LIKELY(slot != NULL)) {
 		if (r == 0)
-			got_exclusive(slot, CT_CALL_pthread_rwlock_trywrlock, l);
+			got_exclusive(slot, CT_CALL_pthread_rwlock_trywrlock, l, __builtin_return_address(0));
 		else
 			ct_inc_local(&slot->calls[CT_CALL_pthread_rwlock_trywrlock]);
 	}
@@ -398,7 +438,9 @@ CT_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *l)
 		bool exclusive = rwlock_owner(l) == slot->tid;
 
 		ct_inc_local(&slot->calls[CT_CALL_pthread_rwlock_unlock]);
-		if (!exclusive)
+		if (exclusive)
+			ct_taken_leave(slot, CT_CALL_pthread_rwlock_unlock, l);
+		else
 			forget_shared(slot, l);
 		if (CT_UNLIKELY(ct_hot_maybe(l)))
 			return rwlock_unlock_hot(slot, l, exclusive);

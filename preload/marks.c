@@ -93,11 +93,26 @@ static void write_mark(struct ct_slot *slot, unsigned int kind, uint64_t object,
 	ct_write_event(slot, &e);
 }
 
+/*
+ * While nothing at all is recorded, nothing that the program begins is either. What had begun before
+ * ends in the trace whenever it ends. So each open region has a bit in regions_unsaid, which
+ * handlers leave as they found it; those deeper than 64 are taken for said.
+ */
+static bool is_off(void)
+{
+	return CT_UNLIKELY((ct_load(&ct_live.off) & CT_FAMILIES_ALL) == CT_FAMILIES_ALL);
+}
+
 static void region_begin(uint64_t task, const char *name)
 {
 	struct ct_slot *slot = own_slot();
 
-	if (slot)
+	if (!slot)
+		return;
+	bool off = is_off();
+
+	ct_thread.regions_unsaid = ct_thread.regions_unsaid << 1 | off;
+	if (!off)
 		write_mark(slot, CT_EVENT_REGION_BEGIN, name_of(name), 0, task);
 }
 
@@ -105,7 +120,12 @@ static void region_end(const char *name)
 {
 	struct ct_slot *slot = own_slot();
 
-	if (slot)
+	if (!slot)
+		return;
+	bool unsaid = ct_thread.regions_unsaid & 1;
+
+	ct_thread.regions_unsaid >>= 1;
+	if (!unsaid)
 		write_mark(slot, CT_EVENT_REGION_END, name_of(name), 0, 0);
 }
 
@@ -113,7 +133,7 @@ static uint64_t task_begin(const char *name, uint64_t parent)
 {
 	struct ct_slot *slot = own_slot();
 
-	if (!slot)
+	if (!slot || is_off())
 		return 0;
 	struct ct_region *r = ct_state.region;
 	uint32_t at = name_of(name);
@@ -185,7 +205,7 @@ static void log_line(uint64_t task, const char *category, const char *message)
 	struct ct_slot *slot = own_slot();
 	size_t bytes = 0;
 
-	if (!slot)
+	if (!slot || is_off())
 		return;
 	if (!message)
 		message = "(null)";

@@ -8,7 +8,8 @@
 /* FOUND runs after a successful call: only then is it known that the program's
  * pointers may be followed. */
 #define POLLS(symbol, call, object_kind, object, found, parameters, ...) \
-	CT_EXPORT int symbol parameters \
+	CT_SILENT(int, symbol, call, CT_CAUSE_POLL, object_kind, object, CT_RESULT(r), parameters, __VA_ARGS__) \
+	CT_ON int symbol##_on parameters \
 	{ \
 		struct ct_interval v; \
 		ct_begin_wait(&v, CT_CALL_##call, CT_CAUSE_POLL, object_kind, object); \
@@ -21,7 +22,8 @@
 			ct_thread.polled = r > 0; \
 		ct_end(&v, CT_RESULT(r)); \
 		return r; \
-	}
+	} \
+	CT_EITHER(int, symbol, CT_CAUSE_POLL, parameters, __VA_ARGS__)
 
 /* The compiler thinks that poll only writes the list. */
 static void found_one(struct ct_interval *v, const struct pollfd *list)

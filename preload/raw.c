@@ -16,7 +16,7 @@
 #define SYS_futex_waitv 449
 #endif
 
-enum { PASS, WAITS, FUTEX, SECCOMP };
+enum { PASS, WAITS, FUTEX, SECCOMP, SENDS };
 
 /* What to do with a system call, and for WAITS: why it waits, and what its first argument is. */
 #define ON_FD(name, cause) [SYS_##name] = { WAITS, CT_CAUSE_##cause, CT_OBJECT_FD, 0 }
@@ -51,6 +51,8 @@ const struct ct_raw ct_raw[CT_RAW_CALLS] = {
 #ifdef SYS_open /* newer processors have only what these became */
 	PLAIN(open, FILE), PLAIN(poll, POLL), PLAIN(select, POLL), ON_FD(epoll_wait, POLL), PLAIN(pause, SIGNAL),
 #endif
+	[SYS_kill] = { .what = SENDS }, [SYS_tkill] = { .what = SENDS }, [SYS_tgkill] = { .what = SENDS },
+	[SYS_rt_sigqueueinfo] = { .what = SENDS }, [SYS_rt_tgsigqueueinfo] = { .what = SENDS },
 };
 
 void ct_before_seccomp(bool strict)
@@ -100,6 +102,21 @@ static long futex_wake(long number, long word, long op, long c, long d, long e, 
 	return r;
 }
 
+static long send_signal(long number, long a, long b, long c, long d, long e, long f)
+{
+	bool in_group = number == SYS_tgkill || number == SYS_rt_tgsigqueueinfo;
+	struct ct_slot *slot = ct_self();
+	int sent = (int)(in_group ? c : b);
+	uint64_t aux, object = ct_sent_to((int)(in_group ? b : a), sent, &aux), start = slot ? ct_ticks() : 0;
+
+	ct_count(CT_CALL_syscall);
+	long r = ct_real.syscall(number, a, b, c, d, e, f);
+
+	if (slot && sent && !r)
+		ct_write_sent(slot, CT_CALL_syscall, CT_OBJECT_PID, object, aux, start);
+	return r;
+}
+
 /* Arguments that the call does not have are passed on as they stand there, as
  * glibc itself does. */
 long ct_syscall_other(long number, long a, long b, long c, long d, long e,
@@ -111,6 +128,8 @@ long ct_syscall_other(long number, long a, long b, long c, long d, long e,
 
 	if (raw->what == FUTEX && !futex_waits(b))
 		return futex_wake(number, a, b, c, d, e, f);
+	if (raw->what == SENDS)
+		return send_signal(number, a, b, c, d, e, f);
 	if (raw->what == SECCOMP) {
 		before(number, a, b);
 		ct_count(CT_CALL_syscall);

@@ -1,6 +1,8 @@
 /* Writing events into the thread's ring. See record.h and abi/region.h. */
 #include "record.h"
 
+#include <stddef.h>
+
 #include "descriptors.h"
 #include "wakes.h"
 
@@ -18,6 +20,9 @@ void ct_write_event(struct ct_slot *slot, const struct ct_event *event)
 	/* After a fork in a signal handler the interrupted wrapper comes here
 	 * with its parent's slot. */
 	if (CT_UNLIKELY(is_parents() || slot != ct_thread.slot))
+		return;
+	/* A call that began before the switch is written, what it tells of others' waits is not. */
+	if (CT_UNLIKELY(ct_is_off(event->cause)) && event->kind != CT_EVENT_INTERVAL)
 		return;
 
 	uint64_t pending = ct_load(&slot->reserved_events) - ct_load(&slot->consumed);
@@ -139,12 +144,82 @@ CT_COLD void ct_write_waiting_wake(uint16_t call, uint8_t cause, const void *obj
 	write_waking(CT_EVENT_INTERVAL, CT_EV_OFF_CPU, call, cause, object, start, 0);
 }
 
+/* When calls with a cause were switched on; 0: they are off. The collector wrote the one
+ * before the other. */
+static uint64_t since_switch(uint8_t cause)
+{
+	return ct_load_acquire(&ct_live.off) & ct_family_bit(cause) ? 0 : ct_load(&ct_live.on_ticks[ct_family_number(cause)]);
+}
+
+_Static_assert(sizeof(struct ct_what) == 4 && offsetof(struct ct_wait, call) == 4 && offsetof(struct ct_wait, cause) == 6 &&
+	       offsetof(struct ct_wait, object_kind) == 7, "they are published at once");
+
+CT_COLD bool ct_silent_may(struct ct_slot *slot)
+{
+	struct ct_wait *w = &slot->wait;
+
+	/* In a handler: the wait that it interrupted is recorded, and stays. */
+	if (w->call)
+		return false;
+	w->start = w->aux = w->ip = 0;
+	w->stack = w->owner = 0;
+	return true;
+}
+
+__attribute__((noinline)) int ct_prepare_silent(struct ct_interval *v, uint16_t call, uint8_t cause, uint8_t object_kind,
+						uint64_t object)
+{
+	v->slot = NULL;
+	v->call = call;
+	v->silent = ct_silent_begin(call, cause, object_kind, object);
+	/* Of this call, where a handler's takes its place. */
+	if (v->silent)
+		v->silent->wait.frame = (uint64_t)v;
+	return 0;
+}
+
+CT_COLD void ct_silent_stack(struct ct_interval *v)
+{
+	if (v->silent)
+		v->silent->wait.stack = ct_stack(v->silent);
+}
+
+CT_COLD void ct_silent_switched(struct ct_slot *slot, uint16_t call, int64_t result)
+{
+	struct ct_wait *w = &slot->wait;
+
+	/* A handler may have forked meanwhile, or made a silent call. */
+	if (slot != ct_thread.slot || w->call != call || w->start)
+		return;
+	/* Part of the wait is recorded: since the switch. */
+	uint64_t start = since_switch(w->cause), end = ct_ticks();
+	struct ct_interval part = { .slot = slot, .start = start, .object = w->object, .call = w->call, .cause = w->cause,
+				    .object_kind = w->object_kind, .stack = w->stack };
+
+	w->stack = 0;
+	ct_store(&w->call, CT_CALL_NONE);
+	if (start && end >= start && end - start >= ct_load(&ct_live.min_ticks))
+		ct_write(&part, end, 1, result);
+}
+
+__attribute__((noinline)) void ct_end_silent(struct ct_interval *v, int64_t result)
+{
+	struct ct_wait *w = &v->silent->wait;
+
+	if (CT_LIKELY((ct_load(&ct_live.off) & CT_FAMILIES_ALL) == CT_FAMILIES_ALL && w->call == v->call && !w->stack))
+		ct_store(&w->call, CT_CALL_NONE);
+	else
+		ct_silent_switched(v->silent, v->call, result);
+}
+
 /* Writes the published wait, which its wrapper will not. */
 static void write_left(struct ct_slot *slot, uint64_t end, uint8_t flags)
 {
 	struct ct_wait *w = &slot->wait;
+	/* One that is not recorded: at most from the switch on. */
+	uint64_t start = w->start ? w->start : since_switch(w->cause);
 	struct ct_event e = {
-		.start = w->start,
+		.start = start,
 		.end = end,
 		.object = w->object,
 		.aux = w->aux,
@@ -159,6 +234,8 @@ static void write_left(struct ct_slot *slot, uint64_t end, uint8_t flags)
 	};
 
 	ct_store(&w->call, CT_CALL_NONE);
+	if (!start || end < start)
+		return;
 	if (e.object_kind == CT_OBJECT_FD)
 		ct_descriptor(&e, false);
 	ct_write_event(slot, &e);

@@ -20,7 +20,8 @@
 #pragma GCC visibility push(hidden)
 
 struct ct_interval {
-	struct ct_slot *slot; /* NULL: not traced */
+	struct ct_slot *slot; /* NULL: not traced, or not recorded */
+	struct ct_slot *silent; /* where slot is NULL: whose wait is published, but not recorded; NULL: none */
 	uint64_t start;
 	uint64_t object, aux;
 	uint32_t stack, owner;
@@ -30,6 +31,12 @@ struct ct_interval {
 	struct ct_wait outer; /* nested only: the wait that a signal handler interrupted */
 };
 
+/* Begins a call of a family that is off. Returns 0. */
+int ct_prepare_silent(struct ct_interval *v, uint16_t call, uint8_t cause, uint8_t object_kind, uint64_t object);
+/* Adds a stack, where the thread is about to block anyway. */
+void ct_silent_stack(struct ct_interval *v);
+/* Ends it: what is left of it since its family was switched on is recorded. */
+void ct_end_silent(struct ct_interval *v, int64_t result);
 /* Handles a wait that is still published: nested or abandoned. */
 void ct_begin_nested(struct ct_interval *v);
 /* The published wait ends now, without having returned. */
@@ -80,8 +87,12 @@ static inline int ct_prepare(struct ct_interval *v, uint16_t call, uint8_t cause
 		slot = ct_thread.slot;
 	}
 	v->slot = slot;
-	if (CT_UNLIKELY(!slot))
+	if (CT_UNLIKELY(!slot)) {
+		v->silent = NULL;
 		return 0;
+	}
+	if (CT_UNLIKELY(ct_is_off(cause)))
+		return ct_prepare_silent(v, call, cause, object_kind, object);
 	ct_inc_local(&slot->calls[call]);
 	v->object = object;
 	v->aux = 0;
@@ -148,8 +159,11 @@ static inline uint64_t ct_end_min(struct ct_interval *v, int64_t result, uint64_
 {
 	struct ct_slot *slot = v->slot;
 
-	if (CT_UNLIKELY(!slot))
+	if (CT_UNLIKELY(!slot)) {
+		if (v->silent)
+			ct_end_silent(v, result);
 		return 0;
+	}
 	int left = ct_rseq_left();
 	uint64_t end = ct_ticks();
 
@@ -167,7 +181,7 @@ static inline uint64_t ct_end_min(struct ct_interval *v, int64_t result, uint64_
 
 static inline uint64_t ct_end(struct ct_interval *v, int64_t result)
 {
-	return ct_end_min(v, result, ct_state.min_ticks);
+	return ct_end_min(v, result, ct_load(&ct_live.min_ticks));
 }
 
 /* Where even a short call tells of others' waits. */
@@ -176,17 +190,82 @@ static inline void ct_end_written(struct ct_interval *v, int64_t result)
 	ct_end_min(v, result, 0);
 }
 
+/* Whether calls with a cause are recorded, and rseq tells which left the CPU. */
+static inline __attribute__((always_inline)) bool ct_is_quick(uint8_t cause)
+{
+	return !(ct_load(&ct_live.off) & (ct_family_bit(cause) | CT_LIVE_NO_RSEQ));
+}
+
 /* For calls that seldom block and are too short to be timed: counts the call and
  * lets rseq watch it. NULL where that can't be done: to be timed instead. */
-static inline struct ct_slot *ct_begin_quick(uint16_t call)
+static inline struct ct_slot *ct_begin_quick(uint16_t call, uint8_t cause)
 {
 	struct ct_slot *slot = ct_thread.slot;
 
 	/* In a handler that interrupted a call its rseq field is not ours. */
-	if (CT_UNLIKELY(!slot || !ct_state.rseq || slot->wait.call))
+	if (CT_UNLIKELY(!slot || !ct_is_quick(cause) || slot->wait.call))
 		return NULL;
 	ct_inc_local(&slot->calls[call]);
 	ct_rseq_arm();
+	return slot;
+}
+
+/*
+ * A wrapper of a call that often returns at once has two functions, symbol_on and, for when
+ * its family is off, symbol_silent, so that nothing is saved and restored for what is not
+ * done: CT_EITHER defines the wrapper, which jumps to one of them, CT_SILENT the second.
+ */
+#define CT_SILENT(type, symbol, number, cause, object_kind, object, result, parameters, ...) \
+	static __attribute__((noinline)) type symbol##_silent parameters \
+	{ \
+		struct ct_slot *slot_ = ct_silent_begin(CT_CALL_##number, cause, object_kind, (uint64_t)(object)); \
+		type r = ct_real.symbol(__VA_ARGS__); \
+		if (CT_LIKELY(slot_ && ct_is_off(cause) && slot_->wait.call == CT_CALL_##number)) \
+			ct_store(&slot_->wait.call, CT_CALL_NONE); \
+		else if (slot_) \
+			ct_silent_switched(slot_, CT_CALL_##number, result); \
+		return r; \
+	}
+#define CT_EITHER(type, symbol, cause, parameters, ...) \
+	CT_EXPORT type symbol parameters \
+	{ \
+		return CT_UNLIKELY(ct_is_off(cause)) ? symbol##_silent(__VA_ARGS__) : symbol##_on(__VA_ARGS__); \
+	}
+#define CT_ON static __attribute__((noinline))
+
+/* Where it may not be published as it is: whether it may all the same. */
+bool ct_silent_may(struct ct_slot *slot);
+/* Ends such a call where its family was switched on meanwhile, or another one took its place. */
+void ct_silent_switched(struct ct_slot *slot, uint16_t call, int64_t result);
+
+/* call, cause and object_kind stand side by side in struct ct_wait, and are published at once. */
+struct ct_what {
+	uint16_t call;
+	uint8_t cause, object_kind;
+};
+
+/* Publishes a wait without a start, in as few stores as it takes: what is not said here is
+ * zero in every such wait. No sequence number: who begins and ends so fast that the
+ * collector reads half of each does not wait. NULL: it is not published. */
+static inline __attribute__((always_inline)) struct ct_slot *ct_silent_begin(uint16_t call, uint8_t cause,
+									     uint8_t object_kind, uint64_t object)
+{
+	typedef uint32_t __attribute__((may_alias)) aliased;
+	struct ct_what what = { call, cause, object_kind };
+	struct ct_slot *slot = ct_thread.slot;
+	uint32_t word;
+
+	if (CT_UNLIKELY(!slot || !*ct_state.alive))
+		return NULL;
+	struct ct_wait *w = &slot->wait;
+
+	if (CT_UNLIKELY(w->start) && !ct_silent_may(slot))
+		return NULL;
+	w->object = object;
+	w->frame = (uint64_t)&what;
+	__builtin_memcpy(&word, &what, sizeof(word));
+	/* Last, so that the rest is valid when it is seen. */
+	ct_store_release((aliased *)&w->call, word);
 	return slot;
 }
 

@@ -11,7 +11,7 @@
 #define SHARED(type, symbol, call, parameters, ...) \
 	CT_EXPORT type symbol parameters \
 	{ \
-		struct ct_slot *slot = ct_begin_quick(CT_CALL_##call); \
+		struct ct_slot *slot = ct_begin_quick(CT_CALL_##call, CT_CAUSE_MUTEX); \
 		type r = ct_real.symbol(__VA_ARGS__); \
 		if (CT_UNLIKELY(slot && ct_rseq_left())) \
 			ct_write_left(slot, CT_CALL_##call, CT_CAUSE_MUTEX, CT_OBJECT_NONE, 0, 0); \

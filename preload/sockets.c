@@ -4,14 +4,16 @@
 #include "record.h"
 
 #define ON_SOCKET(symbol, call, begin, end, cause, type, parameters, ...) \
-	CT_EXPORT type symbol parameters \
+	CT_SILENT(type, symbol, call, cause, CT_OBJECT_FD, (uint32_t)fd, CT_RESULT(r), parameters, __VA_ARGS__) \
+	CT_ON type symbol##_on parameters \
 	{ \
 		struct ct_interval v; \
 		begin(&v, CT_CALL_##call, cause, CT_OBJECT_FD, (uint32_t)fd); \
 		type r = ct_real.symbol(__VA_ARGS__); \
 		end; \
 		return r; \
-	}
+	} \
+	CT_EITHER(type, symbol, cause, parameters, __VA_ARGS__)
 #define RECEIVES(symbol, call, type, parameters, ...) \
 	ON_SOCKET(symbol, call, ct_begin, ct_end_read_from(&v, fd, CT_RESULT(r)), CT_CAUSE_SOCKET, type, parameters, \
 		  __VA_ARGS__)
@@ -73,7 +75,7 @@ static inline void shut(struct ct_interval *v, int fd, int how, int64_t result)
 {
 	uint64_t end = ct_end(v, result);
 
-	if (result >= 0 && how != SHUT_RD && v->slot && (ct_fd_known(fd) & 3) != CT_FD_NO)
+	if (result >= 0 && how != SHUT_RD && v->slot && !ct_fd_is_silent(fd))
 		ct_fd_wake(v, fd, CT_EV_CLOSED, end, 0);
 }
 

@@ -139,7 +139,7 @@ static bool step(struct walk *w)
 {
 	struct ct_rule rule = ct_rule_at(w->ip - 1, w->epoch);
 
-	if (ct_state.stacks == CT_STACKS_FP && rule.kind != CT_RULE_SIGNAL && rule.kind != CT_RULE_END)
+	if (ct_load(&ct_live.stacks) == CT_STACKS_FP && rule.kind != CT_RULE_SIGNAL && rule.kind != CT_RULE_END)
 		rule.kind = CT_RULE_UNKNOWN;
 	else if (rule.kind == CT_RULE_UNKNOWN && !w->guessed && !rule.code_asked)
 		rule = ct_rule_of_code(w->ip, w->epoch);
@@ -154,7 +154,7 @@ static bool step(struct walk *w)
 		return false;
 	}
 	/* No call frame information: just-in-time compilers keep frame pointers. */
-	if (ct_state.stacks == CT_STACKS_UNWIND)
+	if (ct_load(&ct_live.stacks) == CT_STACKS_UNWIND)
 		return false;
 	w->guessed = true;
 	/* One that was not kept leads to anything; code it is not here. */
@@ -269,7 +269,7 @@ static CT_COLD uint32_t walk_stack(struct ct_slot *slot, struct ct_stack_memo *m
 
 __attribute__((noinline)) uint32_t ct_stack(struct ct_slot *slot)
 {
-	if (CT_UNLIKELY(ct_state.stacks == CT_STACKS_OFF))
+	if (CT_UNLIKELY(ct_load(&ct_live.stacks) == CT_STACKS_OFF))
 		return 0;
 	const struct ct_registers here = ct_arch_here();
 	const uint64_t ip = here.ip, sp = here.sp, fp = here.fp;
@@ -295,7 +295,7 @@ uint32_t ct_stack_of(uint64_t ip)
 {
 	uint32_t epoch = ct_load(&ct_state.region->epoch);
 
-	if (ct_state.stacks == CT_STACKS_OFF || ct_stack_is_tight())
+	if (ct_load(&ct_live.stacks) == CT_STACKS_OFF || ct_stack_is_tight())
 		return 0;
 	ct_rule_at(ip - 1, epoch); /* notes the module */
 	return intern(ct_state.region, &ip, 1, epoch);

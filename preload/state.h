@@ -17,15 +17,11 @@
 /* Ours alone: reached without the global offset table. */
 #pragma GCC visibility push(hidden)
 
-enum ct_stacks { CT_STACKS_AUTO, CT_STACKS_FP, CT_STACKS_UNWIND, CT_STACKS_OFF };
-
 /* Read-mostly; written while the process has one thread. */
 struct ct_state {
 	struct ct_region *region;  /* NULL: this process is not traced */
-	uint64_t min_ticks;
 	uint32_t tsc;              /* ticks are the time stamp counter's */
 	uint32_t rseq;             /* the kernel tells whether a thread left the CPU */
-	enum ct_stacks stacks;
 	uint64_t min_ns;
 	uint64_t ticks_per_ms;
 	uint64_t main_stack_low, main_stack_high;
@@ -39,6 +35,7 @@ struct ct_state {
 	 * that it does not make itself, might kill it. */
 	uint32_t no_syscalls;
 	uint32_t sanitized;        /* a sanitizer is in the program: its allocator looks at its callers */
+	uint32_t arenas;           /* the allocator is glibc's: blocks say of which arena they are */
 	uint32_t stopped;          /* no more slots: the child of a fork in which nothing can be done */
 	ptrdiff_t tid_offset;      /* of the tid that glibc keeps, from the thread pointer; 0: not found */
 	char socket[64];
@@ -47,6 +44,21 @@ struct ct_state {
 };
 
 extern struct ct_state ct_state;
+
+/* The region's live page, once there is a region; until then what the constructor settled.
+ * The collector writes it. */
+union ct_live_page {
+	struct ct_settings live;
+	char page[CT_LIVE_PAGE];
+};
+extern union ct_live_page ct_live_page;
+#define ct_live (ct_live_page.live)
+
+/* Whether calls with a cause are not recorded now. */
+static inline __attribute__((always_inline)) bool ct_is_off(uint8_t cause)
+{
+	return ct_load(&ct_live.off) & ct_family_bit(cause);
+}
 
 #define CT_WOKE 4u
 
@@ -61,6 +73,7 @@ struct ct_thread {
 	uint64_t woke[CT_WOKE], woke_end[CT_WOKE];
 	uint32_t no_clock;          /* the thread may not read the time stamp counter: never again */
 	uint64_t stack_low, stack_high; /* the thread's stack; 0, 0: not known */
+	uint64_t regions_unsaid;    /* a bit for each open region, the innermost first: it began while nothing was recorded */
 	const void *rseq_dummy;     /* stands in for rseq_cs where there is no rseq */
 };
 

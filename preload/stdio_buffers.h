@@ -110,7 +110,7 @@ static inline void ct_stream_begin_io(struct ct_interval *v, uint16_t call, cons
 	if (given && fd < 0) {
 		/* What waits below is seen where it is called. */
 		ct_count(call);
-		v->slot = NULL;
+		v->slot = v->silent = NULL;
 		return;
 	}
 	if (CT_LIKELY(ct_prepare(v, call, CT_CAUSE_FILE, fd >= 0 ? CT_OBJECT_FD : CT_OBJECT_NONE,
@@ -177,7 +177,7 @@ static inline void ct_stream_end(struct ct_interval *v, uint16_t call, const FIL
 	CT_EXPORT type symbol parameters \
 	{ \
 		if (CT_LIKELY((served) && !((locks) && ct_stream_taken(f)))) { \
-			struct ct_slot *slot = ct_begin_quick(CT_CALL_##call); \
+			struct ct_slot *slot = ct_begin_quick(CT_CALL_##call, CT_CAUSE_FILE); \
 			if (CT_LIKELY(slot != NULL)) { \
 				type q = ct_real.symbol(__VA_ARGS__); \
 				ct_stream_end_quick(slot, CT_CALL_##call, f); \

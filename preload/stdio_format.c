@@ -26,7 +26,7 @@
 		va_list list; \
 		va_start(list, last); \
 		if (CT_LIKELY((served) && !ct_stream_taken(f)) && \
-		    CT_LIKELY((slot = ct_begin_quick(CT_CALL_##call)) != NULL)) { \
+		    CT_LIKELY((slot = ct_begin_quick(CT_CALL_##call, CT_CAUSE_FILE)) != NULL)) { \
 			int q = ct_real.forward(__VA_ARGS__, list); \
 			ct_stream_end_quick(slot, CT_CALL_##call, f); \
 			va_end(list); \

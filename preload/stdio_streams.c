@@ -101,6 +101,9 @@ CT_EXPORT int fclose(FILE *f)
 		ct_start(&v, __builtin_return_address(0));
 	}
 	uint64_t id = v.slot && fd >= 0 ? ct_fd_closing(fd) : 0;
+
+	if (v.silent && !v.slot)
+		ct_fd_forget(fd);
 	int r = ct_real.fclose(f);
 
 	ct_end_closed(&v, fd, id, CT_RESULT(r));

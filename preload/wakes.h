@@ -21,12 +21,17 @@ void ct_write_wake(uint16_t call, uint8_t cause, const void *object, uint64_t st
  * and who have not left yet: the call is then an interval as well. */
 void ct_write_waiting_wake(uint16_t call, uint8_t cause, const void *object, uint64_t start);
 
+/* The one of a call that has sent a signal: aux as in CT_SENT_GROUP. */
+void ct_write_sent(struct ct_slot *slot, uint16_t call, enum ct_object_kind kind, uint64_t object, uint64_t aux,
+		   uint64_t start);
+uint64_t ct_sent_to(int64_t pid, int signal, uint64_t *ret_aux);
+
 /* Lets rseq watch the call; not in a handler that interrupted another. */
-static inline bool ct_watch(void)
+static inline bool ct_watch(uint8_t cause)
 {
 	const struct ct_slot *slot = ct_thread.slot;
 
-	if (!slot || !ct_state.rseq || slot->wait.call)
+	if (!slot || !ct_is_quick(cause) || slot->wait.call)
 		return false;
 	ct_rseq_arm();
 	return true;
@@ -46,9 +51,9 @@ static inline bool ct_sem_waited(const sem_t *s)
 #define CT_WAKE(type, call, cause, object, waited, WAKE_) \
 	do { \
 		ct_count(CT_CALL_##call); \
-		if (CT_LIKELY(!(waited))) \
+		if (CT_LIKELY(!(waited)) || ct_is_off(cause)) \
 			return WAKE_; \
-		bool watched_ = ct_watch(); \
+		bool watched_ = ct_watch(cause); \
 		uint64_t wake_start_ = ct_ticks(); \
 		type r_ = WAKE_; \
 		if (CT_UNLIKELY(watched_ && ct_rseq_left())) \

@@ -8,14 +8,16 @@
 /* type symbol parameters, forwarded with the arguments at the end; counted as
  * call. begin: ct_begin or ct_begin_wait. result: an expression of r. */
 #define CT_WRAP(begin, cause, object_kind, object, type, symbol, call, result, parameters, ...) \
-	CT_EXPORT type symbol parameters \
+	CT_SILENT(type, symbol, call, cause, object_kind, object, result, parameters, __VA_ARGS__) \
+	CT_ON type symbol##_on parameters \
 	{ \
 		struct ct_interval v; \
 		begin(&v, CT_CALL_##call, cause, object_kind, object); \
 		type r = ct_real.symbol(__VA_ARGS__); \
 		ct_end(&v, result); \
 		return r; \
-	}
+	} \
+	CT_EITHER(type, symbol, cause, parameters, __VA_ARGS__)
 
 /* The first parameter is the descriptor fd. */
 #define CT_WRAP_FD(cause, type, symbol, call, parameters, ...) \

@@ -42,12 +42,17 @@ redis-cli -p {port} shutdown nosave
 wait
 """
 
-# command, largest trace in millions of events (those above write, or keep, all of it), and whether it is one of
-# those that take long, which --heavy bounds
-COMMANDS = [("blocks", 100, False), ("threads", 100, False), ("stats", 100, False),
-            ("blocks --from 50% --to 51%", 100, False), ("sched", 100, True), ("deadlocks", 100, True),
-            ("check", 100, True), ("locks", 100, True), ("wakers", 100, True), ("path", 100, True),
-            ("path --from 50% --to 51%", 100, True), ("whatif --from 50% --to 51%", 10, True), ("dump", 10, True)]
+# Command, largest trace in millions of events (those above write, or keep, all of it), whether it is one of
+# those that take long, which --heavy bounds, and whether what it does has to do with context switches, so that it
+# stands in that table only.
+COMMANDS = [("blocks", 100, False, False), ("threads", 100, False, False), ("stats", 100, False, False),
+            ("blocks --from 50% --to 51%", 100, False, False), ("sched", 100, True, False),
+            ("deadlocks", 100, True, False), ("check", 100, True, False), ("locks", 100, True, True),
+            ("wakers", 100, True, True), ("path", 10, True, True), ("path --from 50% --to 51%", 100, True, True),
+            ("whatif", 10, True, True), ("whatif --from 50% --to 51%", 100, True, True), ("dump", 10, True, True)]
+
+# A command is run again until it has taken so long, and at most --pairs times: the median counts.
+ENOUGH_SECONDS = 3
 
 GO = """package main
 
@@ -131,27 +136,32 @@ class Analyzer:
 
     def run(self, command, path, runs, env=None):
         argv = [self.b.analyze, *command.split(), path]
-        done = [Ran(argv, env=env) for _ in range(runs)]
+        done = [Ran(argv, env=env)]
+        while len(done) < runs and sum(r.wall for r in done) < ENOUGH_SECONDS:
+            done.append(Ran(argv, env=env))
         if done[0].status:
             self.note(f"{' '.join(argv)}: exit status {done[0].status}: {done[0].err.strip()}")
         return median_of(done)
 
     # --- tables ---
 
-    def table(self, title, seed, commands):
-        traces = [(n, *self.trace(seed, n)) for n in self.sizes]
+    def table(self, title, seed, commands, sizes=None):
+        sizes = sizes or self.sizes
+        traces = [(n, *self.trace(seed, n)) for n in sizes]
         n, path, events, slices, size = traces[-1]
         self.say(f"\n{title}: {events / 1e6:.1f} million events and {slices / 1e6:.1f} million slices at the largest, "
                  f"{size / events:.2f} bytes an event with everything.\n")
-        self.say("| command | " + " | ".join(f"{n} million: events/s | memory" for n in self.sizes) + " | growth |")
-        self.say("| --- |" + " --- | --- |" * len(self.sizes) + " --- |")
-        for command, most, heavy in commands:
+        self.say("| command | " + " | ".join(f"{n} million: events/s | memory" for n in sizes) + " | growth |")
+        self.say("| --- |" + " --- | --- |" * len(sizes) + " --- |")
+        for command, most, heavy, switches in commands:
+            if switches and not slices:
+                continue
             cells, rates = [], []
             for n, path, events, slices, size in traces:
                 if n > (min(most, self.heavy) if heavy else most):
                     cells += ["", ""]
                     continue
-                r = self.run(command, path, self.pairs if n <= 10 else 1)
+                r = self.run(command, path, self.pairs)
                 rates.append((events, r.cpu))
                 cells += [f"{events / r.cpu / 1e6:.1f} M", f"{r.mb:.0f} MB"]
             growth = ""
@@ -164,13 +174,17 @@ class Analyzer:
 
     def second_thread(self, seed):
         """Wall time with and without reading ahead, in pairs."""
-        path, events, _, _ = self.trace(seed, min(10, self.sizes[-1]))
+        path, events, slices, _ = self.trace(seed, self.sizes[-1])
         off = dict(os.environ, CTRACE_READ_AHEAD="0")
-        ratios = []
-        for _ in range(self.pairs):
+        ratios, walls = [], []
+        for _ in range(min(self.pairs, 3)):
             a, b = Ran([self.b.analyze, "blocks", path], env=off), Ran([self.b.analyze, "blocks", path])
             ratios.append(b.wall / a.wall)
-        self.say(f"\nThe second thread: `blocks` takes {statistics.median(ratios):.2f} of the wall time that it takes with "
+            walls.append(b.wall)
+        what = f"{(events + slices) / statistics.median(walls) / 1e6:.1f} million events" + (" and slices" if slices else "")
+        self.say(f"\nThe second thread, {'with' if slices else 'without'} context switches: `blocks` takes in {what} a "
+                 "second of wall time.")
+        self.say(f"It takes {statistics.median(ratios):.2f} of the wall time that it takes with "
                  f"`CTRACE_READ_AHEAD=0` ({min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs).")
         os.unlink(path)
 
@@ -258,7 +272,8 @@ class Analyzer:
         sizes = [n for n in self.sizes if n <= 10]
         if not formats or not sizes:
             return
-        self.table("Exports", seed, [(f"export --format {f} -o {self.b.tmp}/export", sizes[-1], False) for f in formats])
+        self.table("Exports", seed, [(f"export --format {f} -o {self.b.tmp}/export", sizes[-1], False, False) for f in formats],
+                   sizes)
 
     def cpu(self):
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
@@ -272,6 +287,7 @@ class Analyzer:
         scheduled, plain = self.seed("with-switches"), self.seed("without", "--sched", "off")
         self.table("Without context switches (a container that forbids them)", plain, COMMANDS)
         self.table("With context switches and wake-ups", scheduled, COMMANDS)
+        self.second_thread(plain)
         self.second_thread(scheduled)
         self.exports(scheduled)
         self.others(scheduled)
@@ -279,10 +295,10 @@ class Analyzer:
             write(target, "\n".join(self.lines))
 
 
-def write(path, text):
+def write(path, text, name="analyzer"):
     """Between the marks in a document."""
     with open(path, encoding="utf-8") as f:
-        before, rest = f.read().split("<!-- bench analyzer: begin -->", 1)
-    after = rest.split("<!-- bench analyzer: end -->", 1)[1]
+        before, rest = f.read().split(f"<!-- bench {name}: begin -->", 1)
+    after = rest.split(f"<!-- bench {name}: end -->", 1)[1]
     with open(path, "w", encoding="utf-8") as f:
-        f.write(before + "<!-- bench analyzer: begin -->\n" + text + "\n<!-- bench analyzer: end -->" + after)
+        f.write(before + f"<!-- bench {name}: begin -->\n" + text + f"\n<!-- bench {name}: end -->" + after)

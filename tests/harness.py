@@ -15,6 +15,7 @@ import read_trace  # noqa: E402
 
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve()
 RUN = BUILD / "collector/ctrace-run"
+CTL = BUILD / "ctl/ctrace-ctl"
 ANALYZE = BUILD / "analyzer/ctrace-analyze"
 PRELOAD = BUILD / "preload/libctrace.so"
 PROGRAMS = BUILD / "tests/programs"

@@ -25,7 +25,7 @@ LAYOUT = {
     4: ("PROCESS_START", "U process, U pid, U parent_pid, U start_ns, T executable, T command, "
                          "U ticks_per_ms, U min_ns, U features"),
     5: ("PROCESS_END", "U process, U end_ns, U how, S status"),
-    6: ("THREAD_START", "U thread, U process, U tid, U start_ns, U pthread, U routine, T name"),
+    6: ("THREAD_START", "U thread, U process, U tid, U start_ns, U pthread, U routine, T name, U cpu_ns, U run_delay_ns"),
     7: ("THREAD_NAME", "U thread, T name"),
     8: ("THREAD_END", "U thread, U end_ns, U cpu_ns, U run_delay_ns, U how"),
     9: ("MODULE", "U module, U process, U start, U end, U bias, U epoch_first, U epoch_last, T path, "
@@ -39,12 +39,13 @@ LAYOUT = {
     16: ("END", "U end_ns, U events, U dropped, U collector_cpu_ns, U slices"),
     17: ("WAITING", "U thread, U seen_ns, U start_ns, U call, U cause, U object_kind, U object, U aux, U stack, "
                     "U owner"),
-    18: ("HOLDER", "U process, U seen_ns, U object, U tid, U shared"),
+    18: ("HOLDER", "U process, U seen_ns, U object, U tid, U shared, U stack"),
     19: ("CODE", "U process, U start, U size, T name"),
-    20: ("NAME", "U name, T text"),
-    21: ("TASK_BEGIN", "U task, U thread, U time_ns, U name, U parent"),
-    22: ("TASK_END", "U task, U thread, U time_ns"),
-    23: ("LOG", "U thread, U time_ns, U task, U category, T message"),
+    20: ("RECORDING", "U process, U at_ns, U off, U min_ns, U stacks"),
+    21: ("NAME", "U name, T text"),
+    22: ("TASK_BEGIN", "U task, U thread, U time_ns, U name, U parent"),
+    23: ("TASK_END", "U task, U thread, U time_ns"),
+    24: ("LOG", "U thread, U time_ns, U task, U category, T message"),
 }
 LAYOUT = {n: (name, [f.split() for f in fields.split(", ")]) for n, (name, fields) in LAYOUT.items()}
 

@@ -3,6 +3,7 @@
 
 usage: run_bad_input.py BUILD [NAME...]
 """
+import ctypes
 import os
 import pwd
 import random
@@ -487,6 +488,54 @@ def unknown_things(where):
     must(report(where / "kind.bin", command="stats", status=1)["trace"]["events"] == events, "events were lost with it")
 
 
+def compressed(kind, raw, count, first_ns=0, last_ns=0, process=0):
+    """A chunk of which only a little is stored."""
+    zstd = ctypes.CDLL("libzstd.so.1")
+    zstd.ZSTD_compress.restype = ctypes.c_size_t
+    out = ctypes.create_string_buffer(len(raw) // 8 + 4096)
+    n = zstd.ZSTD_compress(out, ctypes.c_size_t(len(out)), bytes(raw), ctypes.c_size_t(len(raw)), 9)
+    must(0 < n < len(out), "the chunk cannot be compressed")
+    head = struct.pack("<4sHHIIIIQQI", b"CHNK", kind, 1, process, n, len(raw), count, first_ns, last_ns,
+                       read_trace.crc32c(out.raw[:n]))
+    return head + struct.pack("<I", read_trace.crc32c(head)) + out.raw[:n]
+
+
+def varint(v):
+    out = b""
+    while v > 127:
+        out, v = out + bytes([v & 127 | 128]), v >> 7
+    return out + bytes([v])
+
+
+def small_and_large(where):
+    """Files of a few kilobytes that say to be gigabytes: a line, and no more memory than such a file is worth."""
+    data = good_trace()
+
+    # Stacks of which each frame takes a byte here and eight in memory.
+    stacks = b"".join(varint(10) + varint(65007) + varint(200 + i) + varint(1) + varint(0) + varint(65000) + bytes(65000)
+                      for i in range(250))
+    many = bytes(data[:64]) + compressed(read_trace.RECORDS, stacks, 250) * 20
+    # Four million events, each four bytes, all at once.
+    count = 4000000
+    column = varint(count) + bytes(count)
+    site = bytes([1, 1, 1, 0]) + bytes(5)
+    start_ns = struct.unpack_from("<Q", data, 16)[0]
+    events = varint(start_ns) + varint(1) + site + varint(1) + varint(1) + varint(count) + column * 4
+    process = varint(4) + varint(9) + varint(1) + varint(1) + bytes(7)
+    thread = varint(6) + varint(7) + varint(1) + varint(1) + varint(1) + bytes(4)
+    cause = varint(2) + varint(11) + varint(1) + b"\1x" + b"\4idle" + b"\2yy"
+    alike = (bytes(data[:64]) + compressed(read_trace.RECORDS, cause + process + thread, 3) +
+             compressed(read_trace.EVENTS, events, count, start_ns, start_ns, 1) * 12)
+    for name, file, commands in (("stacks", many, ("blocks", "stats")), ("events", alike, ("path", "whatif"))):
+        path = where / "small.bin"
+        path.write_bytes(file)
+        must(len(file) < 200000, f"{name}: {len(file)} bytes")
+        for command in commands:
+            ended = run(["sh", "-c", 'ulimit -v 1000000; exec "$@"', "sh", ANALYZE, command, path])
+            must(ended.status in (1, 2), f"{command} of {name}: {ended}")
+            must(len(ended.err.splitlines()) == 1 and "its size" in ended.err, f"{command} of {name}: {ended}")
+
+
 def report_events(where, data):
     (where / "good.bin").write_bytes(data)
     return report(where / "good.bin", command="stats")["trace"]["events"]
@@ -510,6 +559,6 @@ for name, make, status, words in FILES:
 for name, arguments, words in ANALYZE_USAGE:
     tests.run(f"analyze: {name}", analyze_usage(arguments, words))
 for name, test in [("output lost", output_lost), ("cut anywhere", cut), ("changed anywhere", flipped),
-                   ("hostile payloads", hostile), ("unknown records and chunks", unknown_things)]:
+                   ("hostile payloads", hostile), ("small files that say to be large", small_and_large), ("unknown records and chunks", unknown_things)]:
     tests.run(f"analyze: {name}", test)
 tests.finish()

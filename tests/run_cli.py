@@ -78,8 +78,14 @@ def keys_of(command):
     return found.group(1).split() if found else []
 
 
-def columns_of(command):
-    found = re.search(r"^Columns of --csv:((?: .*\n)+(?:  .*\n)*)", help_of(command), re.M)
+def columns_of(command, title="Columns of --csv"):
+    """Column -> what --help says of it."""
+    found = re.search(rf"^{title}:\n((?:  .*\n)+)", help_of(command), re.M)
+    return dict(re.findall(r"^  (\S+(?: \S+)*) +(\S.*)$", found.group(1), re.M)) if found else {}
+
+
+def groups_of(command):
+    found = re.search(r"^Groups of --group-by: (.*)$", help_of(command), re.M)
     return found.group(1).split() if found else []
 
 
@@ -257,11 +263,11 @@ def csv_of_every_table(_):
         one_line(command, "--json", "--csv", convoy(), words=["--json", "--csv", "exclude"])
         for trace in several():
             names, rows = read_csv(command, "--csv", trace)
-            must(names == columns_of(command) or not columns_of(command), f"{command}: {names}, help says {columns_of(command)}")
+            must(names == list(columns_of(command)) or command == "sql", f"{command}: {names}, help says {columns_of(command)}")
             for row in rows:
                 for name in names:
                     must(not name.endswith("_ns") or row[name].isdigit(), f"{command}: {name} is {row[name]!r}")
-            if len(rows) > 1 and command in COLUMN:
+            if len(rows) > 1 and command in COLUMN and command != "latency":
                 must(len(read_csv(command, "--csv", "--top", "1", trace)[1]) == 1, f"{command}: --top")
     whole = report(convoy())
     _, rows = read_csv("blocks", "--csv", convoy())
@@ -291,6 +297,28 @@ def csv_quotes(where):
         must(any(str(fifo) in r["object"] for r in rows), f"{arguments}: {[r['object'] for r in rows]}")
 
 
+def no_formulas(where):
+    """Who made the trace chose the names: a spreadsheet must not compute them. Numbers stay numbers."""
+    for name in ("=1+cmd|'x'!A1", "+1", "-2+3", "@SUM(A1)"):
+        program = where / name
+        shutil.copy(PROGRAMS / "arenas", program)
+        trace = where / "t.bin"
+        ended = run(traced(trace, [program, "20"]), cwd=where)
+        must(ended.status == 0, str(ended))
+        wait_complete(trace)
+        for command in tables():
+            for arguments in ([], ["--group-by", "process"]):
+                if arguments and "group-by" not in options_of(command):
+                    continue
+                for row in read_csv(command, *arguments, "--csv", trace)[1]:
+                    must(all(v[:1] not in set("=+-@\t\r") for v in row.values()), f"{command}: {row}")
+        must("'" + name[:15] in {r["name"] for r in read_csv("threads", "--csv", trace)[1]}, f"threads: no '{name}")
+        _, rows = read_csv("sql", "--csv", trace, "SELECT -1 AS a, -0.5 AS b, '-1' AS c, name AS d FROM threads WHERE name = '%s'"
+                           % name[:15].replace("'", "''"))
+        must(rows and {tuple(r.values()) for r in rows} == {("-1", "-0.5", "'-1", "'" + name[:15])}, f"sql: {rows}")
+        trace.unlink()
+
+
 COLUMN = {"blocks": {"total": "total_ns", "count": "count", "longest": "max_ns", "average": "average_ns"},
           "threads": {"blocked": "blocked_ns", "lifetime": "lifetime_ns", "running": "running_ns", "runnable": "runnable_ns",
                       "unexplained": "unexplained_ns", "longest": "longest_ns", "name": "name"},
@@ -299,6 +327,9 @@ COLUMN = {"blocks": {"total": "total_ns", "count": "count", "longest": "max_ns",
           "sched": {"runnable": "runnable_ns", "running": "running_ns", "wakes": "wakes", "lost": "preemptions", "name": "name"},
           "wakers": {"total": "total_ns", "count": "count", "longest": "max_ns", "blame": "blame_ns"},
           "path": {"time": "path_ns", "count": "count"},
+          "io": {"blocked": "blocked_ns", "calls": "calls", "read": "read_bytes", "written": "write_bytes", "longest": "max_ns",
+                 "name": "object"},
+          "malloc": {"calls": "calls", "blocked": "blocked_ns", "waits": "waits", "name": "call"},
           "stats": {"made": "made", "written": "written", "blocked": "blocked_ns", "short": "short_ns", "name": "call"}}
 
 
@@ -320,6 +351,60 @@ def sorting(_):
             analyze(command, "--sort", key, convoy())
     first = report(convoy(), "--sort", "count", "--top", "1")["sites"][0]
     must(first["count"] == max(s["count"] for s in report(convoy())["sites"]), f"JSON is sorted, too: {first}")
+
+
+# What --group-by must leave as it is: of each command a column's sum, and where it stands in CSV without groups.
+GROUPED = {"blocks": "total_ns", "threads": "lifetime_ns", "locks": "wait_ns", "io": "calls", "latency": "count",
+           "sched": "running_ns", "path": "path_ns"}
+
+
+def grouping_everywhere(_):
+    """In each command that has it: groups are named in --help, and lose nothing."""
+    must(set(GROUPED) <= {c for c in commands() if groups_of(c)}, "groups in --help")
+    for command in commands():
+        groups = groups_of(command)
+        must(bool(groups) == ("group-by" in options_of(command)), f"{command}: --group-by without groups, or groups without it")
+        for by in ("thread", "start-routine", "site", "object", "process", "cause"):
+            if groups and by not in groups:
+                one_line(command, "--group-by", by, convoy(), words=groups)
+                continue
+            if not groups or command in ("flame", "export"):
+                continue
+            for trace in several()[::2] if by in ("site", "process") else several()[:1]:
+                column = GROUPED.get(command)
+                names, rows = read_csv(command, "--csv", "--group-by", by, trace)
+                must(names[0] == by.replace("-", "_") or command in ("malloc", "wakers") or (command == "io" and by == "object"),
+                     f"{command} --group-by {by}: {names}")
+                if by in ("start-routine", "object"):
+                    analyze(command, "--group-by", by, trace)
+                    report(trace, "--group-by", by, command=command)
+                if not column or (command == "sched" and "running_ns" not in names):
+                    continue
+                column = column if column in names else "total_ns"
+                whole = sum(int(r[GROUPED[command]]) for r in read_csv(command, "--csv", trace)[1])
+                must(sum(int(r[column]) for r in rows) == whole, f"{command} --group-by {by}: {rows}, {whole} in all")
+    roots = {}
+    for by in ("thread", "start-routine", "process", "cause"):
+        folded = analyze("export", "--format", "folded", "--group-by", by, convoy()).splitlines()
+        roots[by] = {line.split(";")[0] for line in folded}
+        must(sum(int(line.rsplit(" ", 1)[1]) for line in folded) == sum(s["total_ns"] for s in report(convoy())["sites"]), f"folded by {by}")
+        analyze("flame", "--group-by", by, "-o", "/dev/null", convoy())
+    must({"rider", "(main thread)"} == roots["start-routine"] and "mutex" in roots["cause"] and len(roots["thread"]) == 5 and
+         len(roots["process"]) == 1, f"roots: {roots}")
+    one_line("export", "--format", "pprof", "--group-by", "thread", convoy(), words=["--group-by"])
+    one_line("flame", "--by", "waker", "--group-by", "thread", convoy(), words=["--group-by"])
+
+
+def columns(_):
+    """Each column of the tables, as text and as CSV, is explained by --help and in the manual."""
+    for command in commands():
+        for name, text in columns_of(command).items():
+            must(len(text) >= 3, f"{command}: nothing says what {name} is")
+        must("csv" not in options_of(command) or columns_of(command) or command == "sql", f"{command}: --csv without columns")
+    for command, heads in (("summary", ["no CPU", "locks", "idle"]), ("io", ["blocked", "calls"]), ("malloc", ["waited", "arena", "in lock"]),
+                           ("latency", ["share", "up to"]), ("diff", ["change"]), ("stats", ["made"])):
+        told = columns_of(command, "Columns")
+        must(set(heads) <= set(told), f"{command}: {heads}, --help has {list(told)}")
 
 
 def grouping(_):
@@ -380,7 +465,7 @@ def helps(_):
 
 def manual(_):
     pages = {p.name: p for p in (BUILD / "docs").glob("*.1")}
-    must({f"ctrace-analyze-{c}.1" for c in commands()} | {"ctrace-run.1", "ctrace-analyze.1"} == set(pages), f"pages: {sorted(pages)}")
+    must({f"ctrace-analyze-{c}.1" for c in commands()} | {"ctrace-run.1", "ctrace-ctl.1", "ctrace-analyze.1"} == set(pages), f"pages: {sorted(pages)}")
     for name, path in pages.items():
         if shutil.which("man"):
             ended = run(["man", "-l", "--warnings", path], env={"LC_ALL": "C.UTF-8", "MANWIDTH": "80", "PAGER": "cat"})
@@ -394,7 +479,7 @@ def manual(_):
             command = name[len("ctrace-analyze-"):-2]
             for option in options_of(command):
                 must(f"--{option}\\fR" in source, f"{name}: --{option}")
-            for word in keys_of(command) + columns_of(command):
+            for word in keys_of(command) + groups_of(command) + list(columns_of(command)):
                 must(f"\\fB{word}\\fR" in source, f"{name}: {word}")
     if not shutil.which("man") and not shutil.which("mandoc"):
         raise Skip("neither man nor mandoc")
@@ -641,6 +726,8 @@ tests = Tests()
 for name, test in (("books balance with filters", balance), ("filter by site", by_site), ("filter by object", by_object),
                    ("filter by thread and process", by_thread_and_process), ("moments", moments),
                    ("filters everywhere", filters_everywhere), ("csv of every table", csv_of_every_table), ("csv quotes", csv_quotes),
+                   ("csv no formulas", no_formulas),
+                   ("grouping everywhere", grouping_everywhere), ("columns", columns),
                    ("sort", sorting), ("group", grouping), ("suggestions", suggestions), ("versions", versions), ("help", helps),
                    ("manual", manual), ("completion in bash", completion_in_bash), ("completion in fish", completion_in_fish),
                    ("completion in zsh", completion_in_zsh), ("pager", pager), ("colour", colour), ("progress", progress),

@@ -36,10 +36,11 @@ def stalls(found):
 
 
 class Expected:
-    def __init__(self, cycles=(), stalls=(), function=None, object_=None, cause=None):
+    def __init__(self, cycles=(), stalls=(), function=None, object_=None, cause=None, taken=None):
         self.cycles = sorted(sorted(c) for c in cycles)
         self.stalls = sorted(stalls)
         self.function, self.object, self.cause = function, object_, cause
+        self.taken = taken or {}  # where a thread of a cycle took the lock that it holds
 
     def check(self, found):
         must(cycles(found) == self.cycles, f"cycles {cycles(found)}, expected {self.cycles}")
@@ -49,6 +50,10 @@ class Expected:
                 must(t.get(key), f"no {key} in {short(json.dumps(t))}")
             must(not self.cause or t["cause"] == self.cause, f"cause {t['cause']}, expected {self.cause}")
             must(not self.function or self.function in functions(t), f"{self.function} is not in {functions(t)}")
+            for h in t["holders"]:
+                taken = self.taken.get(h["name"])
+                must(not taken or h["role"] == "writer" or functions(h)[:1] == [taken],
+                     f"{h['name']} took it in {functions(h)}, expected {taken}")
             must(not self.object or self.object in t["object"], f"object {t['object']}, expected {self.object}")
 
 
@@ -57,19 +62,24 @@ def ring(n):
 
 
 BEHIND = ("main", "behind")
+RING_2 = Expected([ring(2)], [BEHIND], "take", "g_lock", "mutex", {"ring-0": "take", "ring-1": "take"})
 
 CASES = [
-    ("self", [], Expected([[("self", "self")]], [BEHIND], "take", "g_lock", "mutex")),
-    ("cycle", ["2"], Expected([ring(2)], [BEHIND], "take", "g_lock", "mutex")),
-    ("cycle", ["5"], Expected([ring(5)], [BEHIND], "take", "g_lock", "mutex")),
+    ("self", [], Expected([[("self", "self")]], [BEHIND], "take", "g_lock", "mutex", {"self": "take"})),
+    ("cycle", ["2"], RING_2),
+    ("cycle", ["5"], Expected([ring(5)], [BEHIND], "take", "g_lock", "mutex", {f"ring-{i}": "take" for i in range(5)})),
     ("among", [], Expected([ring(2)], [BEHIND], "take", "g_lock", "mutex")),
     ("timed", [], Expected()),
     ("ended", [], Expected([], [("waiter", "ended"), BEHIND])),
     ("holder", [], Expected([], [("waiter", "holder")])),
     ("changes-hands", [], Expected([[("waiter", "second"), ("second", "waiter")]], [], "take", "g_lock", "mutex")),
-    ("upgrade", [], Expected([[("upgrader", "upgrader")]], [BEHIND], "upgrade_lock", "g_rwlock", "rwlock")),
+    ("upgrade", [], Expected([[("upgrader", "upgrader")]], [BEHIND], "upgrade_lock", "g_rwlock", "rwlock",
+                             {"upgrader": "upgrader"})),
+    ("sites", [], Expected([[("left", "right"), ("right", "left")]], [BEHIND],
+                           taken={"left": "hold_left", "right": "hold_right"})),
     ("upgrades", [], Expected([[("up-0", None), ("up-1", None)]], [BEHIND], "upgrade_lock", "g_rwlock", "rwlock")),
-    ("behind-writer", [], Expected([[("reader", "writer"), ("writer", "reader")]], [BEHIND], None, "g_rwlock", "rwlock")),
+    ("behind-writer", [], Expected([[("reader", "writer"), ("writer", "reader")]], [BEHIND], None, "g_rwlock", "rwlock",
+                                   {"reader": "reads_twice"})),
     ("joins", [], Expected([[(f"join-{i}", f"join-{(i + 1) % 3}") for i in range(3)]], [], "joiner", None, "join")),
     ("lost-signal", [], Expected([], [("waiter", "nobody"), BEHIND])),
     ("mixed", [], Expected([], [("holder", "nobody"), ("signaller", "behind"), BEHIND])),
@@ -143,7 +153,9 @@ def killed_at_once(where):
     ended = run(traced(trace, [STUCK, "cycle", "2"]), cwd=where,
                 during=lambda output: os.kill(said_ready(output)[0], signal.SIGKILL))
     wait_complete(trace)
-    must(cycles(report(trace, command="deadlocks")) == [ring(2)], f"{ended}")
+    found = report(trace, command="deadlocks")
+    must(cycles(found) == [ring(2)], f"{ended}")
+    RING_2.check({**found, "stalls": [{"name": "main", "reason": "behind"}]})
     blocks = analyze("blocks", trace)
     must(f"deadlock: 2 threads wait for each other: ctrace-analyze deadlocks {trace}" in blocks, short(blocks, 2000))
 
@@ -231,7 +243,7 @@ def watchdog(where):
     must(ended.status == -signal.SIGKILL, str(ended))
     must(0.5 < seen[0] < 4, f"the watchdog barked after {seen[0]:.1f} s")
     must(ended.err.count(NO_PROGRESS) == 1, f"not once a stall: {short(ended.err, 3000)}")
-    for wanted in ("Deadlock 1: 2 threads wait for each other", "ring-0", "ring-1", "g_lock", "take", "held by"):
+    for wanted in ("Deadlock 1: 2 threads wait for each other", "ring-0", "ring-1", "g_lock", "held by", "taken in  take"):
         must(wanted in seen[1], f"{wanted} is missing: {short(seen[1], 3000)}")
     must("ctrace-analyze:" not in ended.err, f"a warning: {short(ended.err, 3000)}")
     must(ended.out.count("\n") == 1, f"the report is on stdout: {short(ended.out)}")

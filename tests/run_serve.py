@@ -4,11 +4,14 @@ in Chromium.
 
 usage: run_serve.py BUILD [REGEX...]
 """
+import base64
 import http.client
 import json
 import os
 import re
 import shutil
+import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -101,6 +104,12 @@ def refusals(where):
         for path, wanted, headers in [
                 ("/", 403, {}), ("/api/trace", 403, {}), ("/" + "0" * 32 + "/", 403, {}), (base[:-1], 403, {}), (base[:-2] + "/", 403, {}),
                 (base, 200, {}), (base, 403, {"Host": "evil.example"}), (base, 403, {"Host": f"evil.example:{s.port}"}), (base, 200, {"Host": f"localhost:{s.port}"}),
+                # A port that was forwarded; names that only begin or end like ours; what is no port.
+                (base, 200, {"Host": "localhost:9"}), (base, 200, {"Host": "LocalHost"}), (base, 403, {"Host": f"localhost.evil.example:{s.port}"}),
+                (base, 403, {"Host": f"127.0.0.1.evil.example:{s.port}"}), (base, 403, {"Host": f"evil.example:{s.port}@127.0.0.1"}),
+                (base, 403, {"Host": "127.0.0.1:80@evil.example"}), (base, 403, {"Host": ""}), (base, 403, {"Host": "x" * 5000}), (base, 403, {"Host": "[::1"}),
+                (base + "api/trace", 403, {"Origin": f"http://localhost:{s.port}"}), (base + "api/trace", 403, {"Origin": "http://127.0.0.1:9"}),
+                (base + "api/trace", 403, {"Origin": f"https://127.0.0.1:{s.port}"}), (base + "api/trace", 403, {"Origin": f"http://127.0.0.1:{s.port}.evil.example"}),
                 (base + "api/trace", 403, {"Origin": "http://evil.example"}), (base + "api/trace", 403, {"Origin": "null"}),
                 (base + "api/trace", 200, {"Origin": f"http://127.0.0.1:{s.port}"}),
                 (base + "../../etc/passwd", 404, {}), (base + "%2e%2e/%2e%2e/etc/passwd", 404, {}), (base + "/etc/passwd", 404, {}),
@@ -109,6 +118,17 @@ def refusals(where):
                 (base + "api/lanes?from=5&to=1&lanes=0", 400, {}), (base + "api/lanes?from=0&to=99999999999999999999&lanes=0", 400, {}),
                 (base + "api/lanes?from=0&to=1000&pieces=0&lanes=0", 400, {}), (base + "api/lanes?from=0&to=1000&pieces=99999999&lanes=0", 400, {}),
                 (base + "api/lanes?from=0&to=1000&pieces=10&lanes=99999", 400, {}), (base + "api/lanes?from=0&to=1000&pieces=10&lanes=0,-1", 400, {}),
+                *[(base + f"api/{call}?{key}={number}&lanes=0", 400, {}) for call in ("lanes", "load") for key in ("from", "to", "pieces")
+                  for number in ("NaN", "1e308", "-1", "0x10", "+5", "%20", "inf", "18446744073709551616", "9" * 400)],
+                *[(base + f"api/view/blocks?{pair}", 400, {}) for pair in
+                  ("top=-1", "top=4294967296", "top=1e9", "from=NaN", "from=1e308s", "to=-1e308s", "from==x", "from=101%25", "min=-1s", "min=1e400s", "min=nan", "group-by=x",
+                   "sort=../x", "object=(", "cause=nothing")],
+                # What is no choice is not passed on: output, symbols, csv, --, and what is no option at all.
+                *[(base + f"api/view/stats?{key}=/etc/passwd", 200, {}) for key in ("output", "symbols", "csv", "json", "host", "--", "-o", "help", "version", "color", "nothing")],
+                (base + "api/view/", 404, {}), (base + "api/view/serve", 404, {}), (base + "api/view/export", 404, {}), (base + "api/view/report", 404, {}),
+                (base + "api/view/blocks/..", 404, {}), (base + "..%5c..%5cetc", 404, {}), (base + "api", 404, {}),
+                (base + "api/trace?generation=1", 200, {}), (base + "api/lanes?lanes=0&generation=1", 200, {}), (base + "api/lanes?lanes=0&generation=0", 409, {}),
+                (base + "api/lanes?lanes=0&generation=x", 400, {}), (base + "api/site?id=0&generation=2", 409, {}), (base + "api/view/blocks?generation=7", 409, {}),
                 (base + "api/lanes?lanes=" + ",".join(["0"] * 5000), 400, {}),
                 (base + "api/site?id=4294967295", 400, {}), (base + "api/site", 400, {}), (base + "api/wait?lane=77&start=0&end=1", 400, {}),
                 (base + "api/wait?lane=0&start=5&end=1", 400, {}), (base + "api/wait?lane=0&start=0&end=1", 404, {})]:
@@ -116,11 +136,160 @@ def refusals(where):
             must(status == wanted, f"{path[:80]} {headers}: {status}, should be {wanted}; {body[:100]}")
             must(status == 200 or (b"\n" not in body.strip() and b"<" not in body), f"{path[:80]}: the refusal is no line of text: {body[:200]}")
         must(s.ask(base, Host=None)[0] in (400, 403), "a request without Host is answered")
-        for method in ("POST", "PUT", "DELETE", "OPTIONS"):
-            must(s.ask(base, method)[0] == 405, f"{method} is not refused")
-        s.ask(base)
-        must("script-src 'self'" in s.headers.get("Content-Security-Policy", ""), f"policy: {s.headers}")
+        for method in ("POST", "PUT", "DELETE", "OPTIONS", "HEAD", "CONNECT", "TRACE", "PATCH", "GETX"):
+            must(s.ask(base, method)[0] == 405 and s.headers["Allow"] == "GET", f"{method} is not refused")
+        for path in (base, "/", base + "app.js", base + "api/trace", base + "nothing"):
+            s.ask(path)
+            policy = s.headers.get("Content-Security-Policy", "")
+            for wanted in ("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"):
+                must(wanted in policy, f"{path}: {wanted} is not in the policy {policy}")
+            for name, value in (("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY"), ("Referrer-Policy", "no-referrer"), ("Cache-Control", "no-store"),
+                                ("Cross-Origin-Resource-Policy", "same-origin")):
+                must(s.headers.get(name) == value, f"{path}: {name} is {s.headers.get(name)}")
+            must("Set-Cookie" not in s.headers and "Access-Control-Allow-Origin" not in s.headers, f"{path}: {s.headers}")
         must(s.process.poll() is None, "the server has ended")
+
+
+def raw(s, data, seconds=5):
+    """What comes back for some bytes, until the end or a while of silence."""
+    with socket.create_connection(("127.0.0.1", s.port)) as c:
+        c.settimeout(seconds)
+        got = b""
+        try:
+            c.sendall(data)
+            while block := c.recv(65536):
+                got += block
+        except OSError:
+            pass
+        return got
+
+
+def rude(where):
+    """Who says too much, too little, too slowly, or comes too often: the user's page is answered all the while."""
+    with Served(trace_of(where, [PROGRAMS / "wakers", "pingpong"])) as s:
+        base, host = f"/{s.token}/", f"Host: 127.0.0.1:{s.port}\r\n"
+        s.get("api/trace")
+
+        def answered(after):
+            begin = time.monotonic()
+            status = s.ask(base + "api/trace")[0]
+            must(status == 200 and time.monotonic() - begin < 10, f"after {after}: {status} in {time.monotonic() - begin:.1f} s")
+
+        for name, data in (("a huge header", f"GET {base} HTTP/1.1\r\n{host}X: {'x' * 200000}\r\n\r\n"), ("a huge address", f"GET {base}{'x' * 200000} HTTP/1.1\r\n{host}\r\n"),
+                           ("many headers", f"GET {base} HTTP/1.1\r\n{host}" + "".join(f"X{i}: y\r\n" for i in range(20000)) + "\r\n")):
+            got = raw(s, data.encode(), 2)
+            must(not got or re.match(rb"HTTP/1.1 (4\d\d|5\d\d) ", got), f"{name}: {got[:80]}")
+            answered(name)
+        for name, data in (("no HTTP", b"\x16\x03\x01\x02\x00\x01\xfc" * 50), ("zeros", bytes(5000)), ("no version", f"GET {base}\r\n\r\n".encode()),
+                           ("no host", f"GET {base} HTTP/1.0\r\n\r\n".encode()), ("two hosts", f"GET {base} HTTP/1.1\r\nHost: evil.example\r\n{host}\r\n".encode()),
+                           ("a whole address", f"GET http://evil.example{base} HTTP/1.1\r\nHost: evil.example\r\n\r\n".encode())):
+            got = raw(s, data, 1)
+            must(b" 200 " not in got[:20], f"{name}: {got[:80]}")
+            answered(name)
+        # One after the other on a connection: each is judged by itself.
+        got = raw(s, f"GET {base}api/progress HTTP/1.1\r\n{host}\r\nGET /api/trace HTTP/1.1\r\n{host}\r\nGET {base} HTTP/1.1\r\nHost: evil\r\n\r\n".encode(), 1)
+        must(re.findall(rb"HTTP/1.1 (\d+)", got) == [b"200", b"403", b"403"], f"pipelined: {re.findall(rb'HTTP/1.1 [^@]{20}', got)}")
+        # A request in the body of another is none.
+        got = raw(s, f"POST {base} HTTP/1.1\r\n{host}Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET {base}api/trace HTTP/1.1\r\n{host}\r\n".encode(), 1)
+        must(b" 200 " not in got, f"smuggled: {got[:200]}")
+        # As many as there can be, each with half a request; a byte of it now and then.
+        slow = []
+        for _ in range(80):
+            c = socket.create_connection(("127.0.0.1", s.port))
+            c.sendall(b"GET / HT")
+            slow.append(c)
+        try:
+            for i in range(3):
+                for c in slow:
+                    try:
+                        c.sendall(b"x")
+                    except OSError:
+                        pass
+                answered(f"slow ones {i}")
+        finally:
+            for c in slow:
+                c.close()
+        # A body that never ends.
+        with socket.create_connection(("127.0.0.1", s.port)) as c:
+            c.sendall(f"GET {base} HTTP/1.1\r\n{host}Content-Length: 1000000000000\r\n\r\n".encode() + bytes(100000))
+            answered("a body")
+        must(s.process.poll() is None, "the server has ended")
+        must(memory(s.process.pid) < 200, f"{memory(s.process.pid)} MB")
+
+
+def memory(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1]) // 1024
+
+
+def children(pid):
+    out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], stdout=subprocess.PIPE, text=True, check=False).stdout
+    return out.split()
+
+
+def gave_up(where):
+    """Views that nobody waits for any more end."""
+    with Served(trace_of(where, [PROGRAMS / "wakers", "convoy"])) as s:
+        s.get("api/trace")
+        os.kill(s.process.pid, signal.SIGSTOP)
+        # All are there before it looks at the first.
+        asked = [socket.create_connection(("127.0.0.1", s.port)) for _ in range(20)]
+        for c in asked:
+            c.sendall(f"GET /{s.token}/api/view/path?top=0 HTTP/1.1\r\nHost: 127.0.0.1:{s.port}\r\n\r\n".encode())
+            c.close()
+        begin = time.monotonic()
+        os.kill(s.process.pid, signal.SIGCONT)
+        must(s.json("api/view/stats")["trace"]["threads"] == 5, "the next view")
+        must(time.monotonic() - begin < 10 and not children(s.process.pid), f"{time.monotonic() - begin:.1f} s, children {children(s.process.pid)}")
+
+
+def replaced(where):
+    """Another trace in the place of the first: timeline and views are of one of them, and it is read again."""
+    first, second = where / "a", where / "b"
+    first.mkdir()
+    second.mkdir()
+    out, other = trace_of(first, [PROGRAMS / "wakers", "convoy"]), trace_of(second, ["true"])
+    with Served(out) as s:
+        must(len(s.json("api/trace")["lanes"]) == 5 and s.json("api/view/threads?top=0")["trace"]["threads"] == 5, "before")
+        os.rename(other, out)
+        status, _, body = s.ask(f"/{s.token}/api/view/threads")
+        must(status == 409 and b"another" in body, f"a view of another file: {status} {body[:100]}")
+        must(s.json("api/site?id=0")["call"], "what was read is still there")
+        until, old = time.monotonic() + 20, 1
+        while (told := s.json("api/trace"))["generation"] == old:
+            must(time.monotonic() < until, "it is not read again")
+            time.sleep(0.1)
+        must(len(told["lanes"]) == 1 and s.json("api/view/threads?top=0")["trace"]["threads"] == 1, f"after: {len(told['lanes'])} lanes")
+        must(s.ask(f"/{s.token}/api/lanes?lanes=0&generation={old}")[0] == 409, "a number of before")
+        out.write_bytes(b"no trace")
+        while not (told := s.json("api/trace"))["stale"]:
+            must(time.monotonic() < until + 20, "nothing says that it is no trace")
+            time.sleep(0.1)
+        must("another one" in told["stale"] and len(told["lanes"]) == 1, f"stale: {told['stale']}")
+        # Gone altogether: what is open is shown.
+        os.unlink(out)
+        must(len(s.json("api/trace")["lanes"]) == 1, "gone")
+
+
+def for_others(where):
+    """--host 0.0.0.0: by each of this machine's addresses and by its name, with the token."""
+    out = trace_of(where, ["true"])
+    addresses = [a for a in subprocess.run(["hostname", "-I"], stdout=subprocess.PIPE, text=True, check=False).stdout.split() if ":" not in a]
+    process = subprocess.Popen([str(ANALYZE), "serve", "--no-open", "--host", "0.0.0.0", str(out)], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    try:
+        address = process.stdout.readline().strip()
+        found = re.fullmatch(r"http://([\d.]+):(\d+)/([0-9a-f]{32})/", address)
+        must(found and found[1] in addresses + ["127.0.0.1"], f"it prints {address}; there are {addresses}")
+        port, token = int(found[2]), found[3]
+        for host in [*addresses, "127.0.0.1", "localhost", socket.gethostname(), "evil.example", "0.0.0.1"]:
+            c = http.client.HTTPConnection(host if host in addresses else "127.0.0.1", port, timeout=20)
+            c.request("GET", f"/{token}/api/trace", headers={"Host": f"{host}:{port}"})
+            status = c.getresponse().status
+            c.close()
+            must(status == (403 if host in ("evil.example", "0.0.0.1") else 200), f"{host}: {status}")
+    finally:
+        process.terminate()
+        must(process.wait(20) == 0, "it does not end")
 
 
 def elsewhere(where):
@@ -290,13 +459,56 @@ def one_file(where):
     must(ended.status == 2 and ended.err == "ctrace-analyze: report: needs --output FILE\n", str(ended))
 
 
+MANY = """
+import threading
+lock = threading.Lock()
+def work():
+    for i in range(20):
+        with lock:
+            sum(range(100))
+for k in range(13):
+    t = [threading.Thread(target=work, name=f"worker with a long name {i}") for i in range(100)]
+    [x.start() for x in t]
+    [x.join() for x in t]
+"""
+
+
+def many(where):
+    """More threads than a report has room for: it stays small and says what is missing; a server draws them all."""
+    out, page = trace_of(where, ["/usr/bin/python3", "-c", MANY]), where / "r.html"
+    ended = run([ANALYZE, "report", "-o", page, out], timeout=120)
+    must(ended.status == 0 and page.stat().st_size < 5000000, f"{ended}, {page.stat().st_size} bytes")
+    text = page.read_text()
+    data = json.loads(text.partition('id="ctrace-data">')[2].partition("</script>")[0])
+    told, left_out = data["answers"]["api/trace"], " ".join(data["left_out"])
+    must(len(told["lanes"]) == 1000 and "pictures of 1101 of 1301 threads" in left_out and "trace: 301 threads" in left_out, f"{len(told['lanes'])} lanes, {left_out}")
+    must(all(n["lane"] == i and n["process"] < len(told["processes"]) for i, n in enumerate(told["lanes"])), "lanes by number")
+    must("Left out of this report: trace: 301 threads" in text, "the page does not say what is left out")
+    picture = base64.b64decode(data["picture"])
+    head = json.loads(picture[4:4 + struct.unpack_from("<I", picture)[0]])
+    must(len(head["lanes"]) == 200 and all(n["lane"] < 1000 for n in head["lanes"]) and head["lanes"][0]["lane"] == 0, "lanes of the picture")
+    must(len(json.dumps(data["answers"]["api/view/threads"]["threads"])) > 50000, "rows of threads")
+    with Served(out) as s:
+        duration = s.json("api/trace")["trace"]["duration_ns"]
+        for start, end in ((0, duration), (duration // 2, duration // 2 + duration // 1000)):
+            load = s.get(f"api/load?from={start}&to={end}&pieces=4096")
+            must(len(load) % 24 == 0 and 24 <= len(load) <= 24 * 4096, f"load: {len(load)} bytes")
+            s.picture(start, end, 1000, range(1045, 1301))
+        must(memory(s.process.pid) < 250, f"{memory(s.process.pid)} MB")
+
+
 tests = Tests()
 tests.run("refusals", refusals)
+tests.run("rude clients", rude)
+tests.run("given up", gave_up)
 tests.run("port and host", elsewhere)
+tests.run("for others", for_others)
+tests.run("replaced", replaced)
 tests.run("the same numbers", same_numbers)
 tests.run("a trace that grows", growing)
 tests.run("the page", page)
 tests.run("hostile names", hostile)
 tests.run("a trace that was cut", cut)
 tests.run("a report", one_file)
+tests.run("many threads", many)
 tests.finish()

@@ -69,7 +69,9 @@ def join(trace):
         parts, start = segments(by_tid[tid]), t["start_ns"]
         # What made a thread woke it: it was ready before it began. A main thread was there before its program.
         made = by_tid[tid][0]
-        if tid != made["pid"] and made["start_ns"] <= start <= made["end_ns"]:
+        # It can lose its CPU before it says that it began.
+        before = "woken_ns" in made and made["slice"] != "EXITED" and start - made["end_ns"] <= 10**9
+        if tid != made["pid"] and made.get("woken_ns", made["start_ns"]) < start and (start <= made["end_ns"] or before):
             start = made.get("woken_ns", made["start_ns"])
             parts.insert(0, (start, made["start_ns"], "ready"))
         end = min(ends[number], parts[-1][1]) if by_tid[tid][-1]["slice"] == "EXITED" else ends[number]

@@ -22,9 +22,9 @@ TABLES = ("summary", "io", "malloc", "latency")
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def trace_of(where, *argv, options=(), stdin=None):
+def trace_of(where, *argv, options=(), stdin=None, env=None):
     trace = where / "t.bin"
-    ended = run(traced(trace, argv, options), stdin=stdin)
+    ended = run(traced(trace, argv, options), stdin=stdin, env=env)
     must(ended.status == 0, str(ended))
     wait_complete(trace)
     return trace
@@ -257,6 +257,35 @@ def malloc(where):
     must({r["call"]: int(r["calls"]) for r in table} == {c: v["calls"] for c, v in calls.items()}, "CSV and JSON differ")
 
 
+def arenas(where):
+    """More threads than arenas: all wait for the lock of the one that there is."""
+    trace = trace_of(where, PROGRAMS / "arenas", "500", env={"MALLOC_ARENA_MAX": "1"})
+    found = report(trace, command="malloc")
+    must(found["arenas"] and found["arenas"][0]["arena"] == "main arena", str(found["arenas"]))
+    known = [a for a in found["arenas"] if a["arena"]]
+    must(len(known) == 1 and known[0]["threads"] >= 4 and known[0]["blocked_ns"] > 10e6, f"one arena: {found['arenas']}")
+    must(sum(a["waits"] for a in found["arenas"]) == found["parts"][0]["waits"], "arenas and waits differ")
+    slow = found["slow"]
+    must(slow and all(a["took_ns"] >= b["took_ns"] for a, b in zip(slow, slow[1:])), "slow calls are not in order")
+    must(all(s["arena"] == "main arena" and s["name"].startswith("taker") for s in slow if s["call"] == "malloc"), str(slow[:3]))
+    must(any(2000 <= s["bytes"] < 20000 for s in slow), "no size")
+    text = analyze("malloc", "--top", "3", trace)
+    must("main arena" in text and "in take  arenas.c" in text.replace("give", "take"), text)
+    rows = rows_of(analyze("malloc", "--group-by", "object", "--csv", trace))
+    must("main arena" in {r["object"] for r in rows}, str(rows))
+    # Threads that have an arena each see it, too.
+    trace = trace_of(where, PROGRAMS / "arenas", "1000", env={"MALLOC_ARENA_MAX": "3"})
+    labels = {a["arena"] for a in report(trace, command="malloc")["arenas"] if a["arena"]}
+    must(len(labels) > 1 and any(a.startswith("arena 0x") for a in labels), f"arenas: {labels}")
+
+
+def other_allocator(where):
+    """Blocks of another allocator are not looked at."""
+    trace = trace_of(where, PROGRAMS / "arenas", "200", env={"LD_PRELOAD": str(PROGRAMS / "rseq_malloc.so"), "MALLOC_ARENA_MAX": "1"})
+    found = report(trace, command="malloc")
+    must(all(a["arena"] is None for a in found["arenas"]), str(found["arenas"]))
+
+
 def latency(where):
     trace = trace_of(where, PROGRAMS / "findings", "disk", where)
     one = report(trace, "--call", "fdatasync", command="latency")["histograms"]
@@ -277,7 +306,42 @@ def latency(where):
     must(run([ANALYZE, "latency", "--call", "frobnicate", trace]).status == 2, "an unknown call is no error")
 
 
+def waits(where):
+    """Single waits: those that latency counts, by length or time, of one call stack."""
+    trace = trace_of(where, PROGRAMS / "findings", "disk", where)
+    told = report(trace, "--call", "fdatasync", "--top", "0", command="waits")
+    one = report(trace, "--call", "fdatasync", command="latency")["histograms"][0]
+    must(told["count"] == len(told["waits"]) == one["recorded"] and told["total_ns"] == sum(w["duration_ns"] for w in told["waits"]), f"{told['count']} {one}")
+    lengths = [w["duration_ns"] for w in told["waits"]]
+    must(lengths == sorted(lengths, reverse=True) and lengths[0] == told["max_ns"] == one["max_ns"], "not by length")
+    if not one["short"]:
+        must(told["buckets"] == one["buckets"], f"{told['buckets']} {one['buckets']}")
+    starts = [w["start_ns"] for w in report(trace, "--call", "fdatasync", "--top", "7", "--sort", "start", command="waits")["waits"]]
+    must(starts == sorted(w["start_ns"] for w in told["waits"])[:7], "not by start")
+    middle = lengths[len(lengths) // 2]
+    some = report(trace, "--call", "fdatasync", "--top", "0", "--min", f"{middle}ns", "--max", f"{lengths[0]}ns", command="waits")["waits"]
+    must([w["duration_ns"] for w in some] == [n for n in lengths if middle <= n < lengths[0]], f"--min {middle} --max {lengths[0]}: {len(some)}")
+    every = report(trace, "--top", "0", command="waits")
+    stack = told["waits"][0]["stack_id"]
+    same = [w for w in every["waits"] if every["stacks"].get(str(w.get("stack_id"))) == every["stacks"][str(stack)]]
+    must(report(trace, "--stack", str(stack), command="waits")["count"] == len(same), "--stack selects others")
+    must(any("save" in (f["function"] or "") for f in told["stacks"][str(stack)]), str(told["stacks"][str(stack)])[:300])
+    rows = rows_of(analyze("waits", "--csv", "--call", "fdatasync", trace))
+    must([int(r["duration_ns"]) for r in rows] == lengths, "CSV and JSON differ")
+    text = analyze("waits", "--call", "fdatasync", trace).encode("latin-1").decode()
+    must("fdatasync" in text or "file" in text, text)
+    must_fit(text)
+    ended = run([ANALYZE, "waits", "--stack", "4000000000", trace])
+    must(ended.status == 2 and ended.err.count("\n") == 1 and "4000000000" in ended.err, str(ended))
+
+
 # --- explain, diff ---
+
+def whole_columns(trace):
+    """The columns of the tables that are made as CSV."""
+    for command in ("blocks", "threads", "locks", "sched", "wakers", "path", "waits", "io", "malloc", "stats", "latency"):
+        yield analyze(command, "--csv", trace).split("\n")[0].split(",")
+
 
 def explain(where):
     causes = re.findall(r'^CT_CAUSE\((\w+), +"(\w+)", +"(\w+)"', (ROOT / "abi/causes.def").read_text(), re.M)
@@ -292,6 +356,12 @@ def explain(where):
         for line in told["next"]:
             command = line.split(" ")[0]
             must(run([ANALYZE, command, "--help"]).status == 0, f"explain {name} names {command}")
+    # Columns, by the names that CSV gives them.
+    names = {k for c in whole_columns(trace) for k in c}
+    for name in sorted(names):
+        told = json.loads(analyze("explain", name, "--json"))
+        must(told["name"] == name and len(told["means"]) > 7, f"explain {name}: {told}")
+        must_fit(analyze("explain", name).encode("latin-1").decode())
     told = json.loads(analyze("explain", "file", "--json", trace))
     whole = report(trace)
     cause = next(c for c in whole["causes"] if c["cause"] == "file")
@@ -446,7 +516,9 @@ if __name__ == "__main__":
         tests.run(f"summary-{case.__name__}", calm(case))
     for case in (deadlock, selection, at_the_end):
         tests.run(f"summary-{case.__name__}", case)
-    for case in (io_counts, peers, malloc, latency, explain, diff, cut):
+    for case in (arenas,):
+        tests.run(case.__name__, calm(case))
+    for case in (io_counts, peers, malloc, other_allocator, latency, waits, explain, diff, cut):
         tests.run(case.__name__, case)
     for case in (sqlite, redis, gil, pbzip2):
         tests.run(f"real-{case.__name__}", calm(case))

@@ -13,7 +13,7 @@ from harness import PROGRAMS, RUN, Skip, Tests, calm, check_trace, must, report,
 ENOUGH = 0.95
 CASES = ["convoy", "bus", "pipeline", "readers", "pingpong", "barrier", "join", "child", "semaphore", "shared",
          "last-reader", "c11"]
-HOLDERS = ["last-reader", "c11", "spin", "hammered"] # of tests/programs/holders.c
+HOLDERS = ["last-reader", "c11", "spin", "hammered", "cools"] # of tests/programs/holders.c
 
 
 def is_thread(who, name):
@@ -142,6 +142,13 @@ def hammered(where):
         must(found["ended_by"].get("unknown", 0) <= 0.05 * found["count"], f"who ended the waits: {found}")
 
 
+def cools(where):
+    """A hold begins when it does, not with an earlier one in which the lock cooled down."""
+    out, _ = trace_of(where, "cools")
+    lock = report(out, command="locks")["locks"][0]
+    must(40e6 <= lock["max_hold_ns"] < 1e9, f"held for {lock['max_hold_ns']} ns, not 60 ms")
+
+
 def path(where):
     """What is on the critical path, and what is not."""
     out, _ = trace_of(where, "convoy")
@@ -225,6 +232,7 @@ tests.run("because of whom", calm(blame))
 tests.run("locks", calm(locks))
 tests.run("spin locks", calm(spin_locks))
 tests.run("a hammered mutex", calm(hammered))
+tests.run("a mutex that cools down", calm(cools))
 tests.run("path", calm(path))
 tests.run("what if", calm(whatif))
 tests.run("without privileges", calm(unprivileged))

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Who ended waits on descriptors: programs that know which process wrote, in which function, are traced
-with privileges and without, and wakers must say the same; with privileges the kernel must, too.
+"""Who ended waits on descriptors, and for signals: programs that know which process wrote or sent, in which
+function, are traced with privileges and without, and wakers must say the same; with privileges the kernel must, too.
 
 usage: run_writers.py BUILD [NAME...]
 """
@@ -16,12 +16,22 @@ CASES = {
     "unix": "a unix connection", "full": "a full pipe", "ends": "end of file, by close",
     "exits": "end of file, by exit", "polls": "poll and epoll", "lines": "streams",
 }
+SENDERS = {
+    "sigwaits": "sigwait and kill", "queued": "sigwaitinfo and sigqueue", "to-thread": "pthread_kill",
+    "queued-to-thread": "pthread_sigqueue", "tgkilled": "tgkill", "raw": "a raw system call", "suspended": "sigsuspend",
+    "signalfds": "a signalfd", "latches": "epoll on a signalfd", "groups": "killpg", "cut-read": "a read that is cut short",
+    "cut-poll": "a poll that is cut short", "cut-sleep": "a sleep that is cut short",
+}
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
+
+
+def program_of(case):
+    return PROGRAMS / ("senders" if case in SENDERS or case == "answers" else "writers")
 
 
 def said_of(where, case, options, before):
     out = where / f"{case}.bin"
-    ended = run([*before, *traced(out, [PROGRAMS / "writers", case], options)], cwd=where)
+    ended = run([*before, *traced(out, [program_of(case), case], options)], cwd=where)
     must(ended.status == 0 and not ended.err, str(ended))
     wait_complete(out)
     check_trace(out)
@@ -81,10 +91,24 @@ def alike(where):
     must(len(rows) == 1, f"{len(rows)} rows for two calls on one line")
 
 
+def answers(where):
+    """What the calls that send signals answer and do is what it was."""
+    argv = [program_of("answers"), "answers"]
+    plain, ended = run(argv, cwd=where), run(traced(where / "t.bin", argv), cwd=where)
+    must(plain.status == 0 and (plain.status, plain.out, plain.err) == (ended.status, ended.out, ended.err),
+         f"{ended}, untraced {plain}")
+    wait_complete(where / "t.bin")
+    check_trace(where / "t.bin")
+
+
 tests = Tests()
 for name, text in CASES.items():
     tests.run(text, calm(known_answers(name)))
     tests.run(f"{text}, without privileges", calm(unprivileged(name)))
     tests.run(f"{text}, without slices", calm(known_answers(name, ["--sched", "off"])))
+for name, text in SENDERS.items():
+    tests.run(text, calm(known_answers(name)))
+    tests.run(f"{text}, without privileges", calm(unprivileged(name)))
+tests.run("a signal's answers", answers)
 tests.run("sites that are alike", calm(alike))
 tests.finish()

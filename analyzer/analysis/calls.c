@@ -10,11 +10,11 @@
 #define FIRST_BITS 5u
 
 /* marks: what is open, where that decides what is selected; NULL: it does not. */
-static int take_batch(const struct ct_model *m, struct ct_marks *marks, const struct ct_events_decoder *d, struct ct_events_cursor *c,
-		      uint32_t events, uint32_t process, uint32_t thread, ct_call_taker *take, void *self)
+static int take_batch(const struct ct_model *m, struct ct_marks *marks, const struct ct_events_decoder *d,
+		      struct ct_events_cursor *c, uint32_t events, uint32_t process, uint32_t thread, ct_call_taker *take, void *self)
 {
 	bool wanted = thread != CT_NO && m->thread[thread].selected;
-	const uint64_t min_ns = m->options->min_ns;
+	const uint64_t min_ns = m->options->min_ns, max_ns = m->options->max_ns ? m->options->max_ns : UINT64_MAX;
 	int error = 0;
 
 	for (uint32_t i = 0; i < events && !error; i++) {
@@ -31,13 +31,14 @@ static int take_batch(const struct ct_model *m, struct ct_marks *marks, const st
 			continue;
 		struct ct_call_event e = { thread, process, s, c->start_ns, c->end_ns, c->result };
 
-		if (m->window) {
+		if (m->clip) {
 			if (e.end_ns <= m->from_ns || e.start_ns >= m->to_ns)
 				continue;
 			e.start_ns = e.start_ns < m->from_ns ? m->from_ns : e.start_ns;
 			e.end_ns = e.end_ns > m->to_ns ? m->to_ns : e.end_ns;
 		}
-		if (e.end_ns - e.start_ns >= min_ns && (!marks || ct_marks_inside(marks, m, thread)))
+		if (e.end_ns - e.start_ns >= min_ns && e.end_ns - e.start_ns < max_ns &&
+		    (!marks || ct_marks_inside(marks, m, thread)))
 			error = take(self, &e);
 	}
 	return error;
@@ -83,7 +84,7 @@ int ct_calls_read(const struct ct_model *m, struct ct_reader *r, ct_call_taker *
 		uint32_t process = ct_table_get(&m->process_by_id, c.header.process) - 1;
 
 		if (c.header.kind != CT_CHUNK_EVENTS || process == CT_NO || !m->process[process].selected ||
-		    (m->window && !marks && (c.header.last_ns < m->from_ns || c.header.first_ns > m->to_ns)))
+		    (m->clip && !marks && (c.header.last_ns < m->from_ns || c.header.first_ns > m->to_ns)))
 			continue;
 		error = ct_reader_payload(r, &c, &payload);
 		if (!error)

@@ -256,7 +256,7 @@ uint64_t ct_lives_fit(struct ct_model *m)
 	uint64_t to_ns = end_of(m), length_ns = (uint64_t)((double)(to_ns - begin_of(m)) * (double)limit / (double)bytes);
 
 	m->from_ns = to_ns - length_ns;
-	m->window = true;
+	m->window = m->clip = true;
 	return bytes;
 }
 

@@ -59,6 +59,39 @@ static int define(struct ct_check *k, struct ct_table *table, const char *what, 
 	return ct_table_put(table, key, 1);
 }
 
+/* Defines an id that may come again if it means the same: hash says what. */
+static int define_again(struct ct_check *k, struct ct_table *table, const char *what, uint64_t process, uint64_t id,
+			uint64_t hash)
+{
+	uint64_t key = ct_pair((uint32_t)process, (uint32_t)id);
+	uint32_t value = (uint32_t)ct_mix(hash) | 1, before = ct_table_get(table, key);
+
+	if (!before || !id || id > UINT32_MAX || process > UINT32_MAX)
+		return define(k, table, what, process, id) ?: ct_table_put(table, key, value);
+	if (before != value)
+		ct_violation(k, "%s %llu is defined a second time, as another one", what, (unsigned long long)id);
+	return 0;
+}
+
+static uint64_t hash_stack(const struct ct_record_stack *r)
+{
+	struct ct_span packed = r->frames.packed;
+	uint64_t hash = r->epoch, frame;
+
+	while (!ct_get_varint(&packed, &frame))
+		hash = ct_mix(hash ^ frame) + 1;
+	return hash;
+}
+
+static uint64_t hash_text(const struct ct_text *text)
+{
+	uint64_t hash = text->n;
+
+	for (size_t i = 0; i < text->n; i++)
+		hash = ct_mix(hash ^ (uint8_t)text->p[i]) + 1;
+	return hash;
+}
+
 static void need_process(struct ct_check *k, const char *what, uint64_t process)
 {
 	if (!ct_table_get(&k->processes, process))
@@ -138,6 +171,14 @@ static void need_name(struct ct_check *k, const char *what, uint64_t id)
 		ct_violation(k, "%s names name %llu, which is not defined before it", what, (unsigned long long)id);
 }
 
+static void check_holder(struct ct_check *k, const struct ct_record_holder *r)
+{
+	need_process(k, "HOLDER", r->process);
+	if (r->stack && (r->process > UINT32_MAX || r->stack > UINT32_MAX ||
+			 !ct_table_get(&k->stacks, ct_pair((uint32_t)r->process, (uint32_t)r->stack))))
+		ct_violation(k, "HOLDER names stack %llu, which is not defined before it", (unsigned long long)r->stack);
+}
+
 static int check_record(struct ct_check *k, const struct ct_record *r)
 {
 	if (k->end_seen)
@@ -166,12 +207,14 @@ static int check_record(struct ct_check *k, const struct ct_record *r)
 		return check_module(k, &r->module);
 	case CT_RECORD_STACK:
 		need_process(k, "STACK", r->stack.process);
-		return define(k, &k->stacks, "stack", r->stack.process, r->stack.stack);
+		return define_again(k, &k->stacks, "stack", r->stack.process, r->stack.stack, hash_stack(&r->stack));
 	case CT_RECORD_DESCRIPTOR:
 		need_process(k, "DESCRIPTOR", r->descriptor.process);
-		return define(k, &k->descriptors, "descriptor", r->descriptor.process, r->descriptor.descriptor);
+		/* What is known of one can have become less. */
+		return define_again(k, &k->descriptors, "descriptor", r->descriptor.process, r->descriptor.descriptor,
+				    (uint64_t)r->descriptor.fd);
 	case CT_RECORD_NAME:
-		return define(k, &k->names, "name", 0, r->name.name);
+		return define_again(k, &k->names, "name", 0, r->name.name, hash_text(&r->name.text));
 	case CT_RECORD_TASK_BEGIN:
 		need_thread(k, "TASK_BEGIN", r->task_begin.thread);
 		need_name(k, "TASK_BEGIN", r->task_begin.name);
@@ -204,7 +247,10 @@ static int check_record(struct ct_check *k, const struct ct_record *r)
 		check_waiting(k, &r->waiting);
 		break;
 	case CT_RECORD_HOLDER:
-		need_process(k, "HOLDER", r->holder.process);
+		check_holder(k, &r->holder);
+		break;
+	case CT_RECORD_RECORDING:
+		need_process(k, "RECORDING", r->recording.process);
 		break;
 	case CT_RECORD_CODE:
 		need_process(k, "CODE", r->code.process);

@@ -42,6 +42,7 @@ enum ct_edge_kind {
 struct ct_edge {
 	uint32_t to;     /* thread */
 	enum ct_edge_kind kind;
+	uint32_t stack;  /* the model's: where it took the lock; CT_NO: not known */
 };
 
 struct ct_pending {

@@ -66,7 +66,7 @@ static uint32_t thread_of(const struct ct_stuck *s, uint32_t process, uint64_t t
 }
 
 /* Adds an edge of the pending wait that is being looked at, the last one. 0 or -ENOMEM. */
-static int add(struct ct_stuck *s, struct ct_pending *p, uint32_t to, enum ct_edge_kind kind)
+static int add(struct ct_stuck *s, struct ct_pending *p, uint32_t to, enum ct_edge_kind kind, uint32_t stack)
 {
 	/* Fewer edges are fewer reasons to be stuck: what is said stays true. */
 	if (p->edge_count >= EDGES_MAX)
@@ -78,12 +78,13 @@ static int add(struct ct_stuck *s, struct ct_pending *p, uint32_t to, enum ct_ed
 
 	if (!e)
 		return -ENOMEM;
-	*e = (struct ct_edge){ to, kind };
+	*e = (struct ct_edge){ to, kind, stack };
 	p->edge_count++;
 	return 0;
 }
 
-static int add_tid(struct ct_stuck *s, struct ct_pending *p, uint64_t tid, enum ct_edge_kind kind)
+/* stack: where it took the lock, CT_NO: not known. */
+static int add_tid(struct ct_stuck *s, struct ct_pending *p, uint64_t tid, enum ct_edge_kind kind, uint32_t stack)
 {
 	uint32_t thread = thread_of(s, p->info.process, tid);
 
@@ -92,7 +93,7 @@ static int add_tid(struct ct_stuck *s, struct ct_pending *p, uint64_t tid, enum 
 		p->how = CT_HOW_OUTSIDE;
 		return 0;
 	}
-	return add(s, p, thread, kind);
+	return add(s, p, thread, kind, stack);
 }
 
 /* What HOLDER records say of a lock. */
@@ -118,7 +119,8 @@ static int add_holders(struct ct_stuck *s, struct ct_pending *p, uint64_t lock, 
 		if (h->tid && !(mutex_of_cond && h->tid == m->thread[p->thread].tid))
 			error = add_tid(s, p, h->tid, mutex_of_cond ? CT_EDGE_MUTEX :
 						      h->shared	    ? CT_EDGE_READER :
-								      CT_EDGE_HOLDER);
+								      CT_EDGE_HOLDER,
+					ct_model_stack(m, h->process, h->stack));
 	}
 	return error;
 }
@@ -138,7 +140,7 @@ static int add_writers(struct ct_stuck *s, struct ct_pending *p)
 		const struct ct_pending *w = &s->pending[i - 1];
 
 		if (w->info.site.object == lock && w->info.process == p->info.process && w != p && !is_read(s->model, w))
-			error = add(s, p, w->thread, CT_EDGE_WRITER);
+			error = add(s, p, w->thread, CT_EDGE_WRITER, CT_NO);
 	}
 	return error;
 }
@@ -155,7 +157,7 @@ static int lock_edges(struct ct_stuck *s, struct ct_pending *p)
 		error = add_writers(s, p);
 	}
 	if (!error && !held.asked && site->owner && !p->stale)
-		error = add_tid(s, p, site->owner, CT_EDGE_HOLDER);
+		error = add_tid(s, p, site->owner, CT_EDGE_HOLDER, CT_NO);
 	if (!p->edge_count && p->how == CT_HOW_THREADS)
 		p->how = CT_HOW_ANYBODY;
 	return error;
@@ -175,7 +177,7 @@ static int mutex_edges(struct ct_stuck *s, struct ct_pending *p)
 
 		if (w->info.site.object == mutex && w->info.process == p->info.process && w->info.site.owner && !w->stale &&
 		    w->info.site.owner != s->model->thread[p->thread].tid && w->start_ns >= p->start_ns)
-			error = add_tid(s, p, w->info.site.owner, CT_EDGE_MUTEX);
+			error = add_tid(s, p, w->info.site.owner, CT_EDGE_MUTEX, CT_NO);
 	}
 	return error;
 }
@@ -188,7 +190,7 @@ static int join_edge(struct ct_stuck *s, struct ct_pending *p)
 		p->how = CT_HOW_OUTSIDE;
 		return 0;
 	}
-	return add(s, p, thread, CT_EDGE_END);
+	return add(s, p, thread, CT_EDGE_END, CT_NO);
 }
 
 /* A child with one thread is as good as that thread. */
@@ -212,7 +214,7 @@ static int child_edge(struct ct_stuck *s, struct ct_pending *p)
 	if (threads != 1)
 		return 0;
 	p->how = CT_HOW_THREADS;
-	return add(s, p, thread, CT_EDGE_END);
+	return add(s, p, thread, CT_EDGE_END, CT_NO);
 }
 
 int ct_stuck_edges(struct ct_stuck *s)

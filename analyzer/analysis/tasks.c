@@ -37,7 +37,7 @@ static struct ct_open_task **make(struct ct_tasks *t, uint64_t number)
 
 static bool is_wanted(const struct ct_model *m, const struct ct_task *task)
 {
-	if (m->window && (task->end_ns < m->from_ns || task->begin_ns >= m->to_ns))
+	if (m->clip && (task->end_ns < m->from_ns || task->begin_ns >= m->to_ns))
 		return false;
 	if (m->options->task && !m->name[task->name].task)
 		return false;

@@ -14,6 +14,10 @@
 #define ENDERS_MOST   8000000u
 /* With a window: how far from it what matters in it may be. */
 #define NEAR_NS       60000000000ull
+/* What is kept of a file is bounded by what it holds: events that all are alike compress to
+ * next to nothing. Those of real traces take more than two bytes. */
+#define KEPT_FEW  2000000ull
+#define KEPT_MANY 4u /* for each of the file's bytes */
 #define KEEP_NS       1000000000ull
 /* A thread that came back from a wait soon leaves the call. */
 #define AFTER_NS      1000000u
@@ -91,6 +95,8 @@ static int add_ender(struct ct_wakes *w, uint32_t process, const struct ct_site 
 {
 	if (s->kind == CT_EVENT_WAKE && s->object_kind == CT_OBJECT_FD)
 		return ct_wakes_take_written(w, process, s, thread, start_ns, end_ns);
+	if (s->kind == CT_EVENT_WAKE && w->signals[s->cause])
+		return ct_wakes_take_sent(w, process, s, thread, start_ns, end_ns);
 	uint32_t at = make_object(w, process, s->object);
 
 	if (at == CT_NO)
@@ -137,6 +143,8 @@ static int add_wait(struct ct_wakes *w, uint32_t process, const struct ct_site *
 	wait->inside = ct_marks_inside(w->marks, w->m, thread);
 	if (s->flags & CT_EV_OPEN)
 		wait->ended = CT_ENDED_NOT;
+	if (w->signals[s->cause] && result == -EAGAIN)
+		wait->timed_out = 1;
 	if (!w->polls[s->cause])
 		return 0;
 	/* A poll that found nothing. */
@@ -199,6 +207,9 @@ static int take_events(struct ct_wakes *w, struct ct_events_decoder *d, struct c
 
 	if (error)
 		return error == -EBADMSG ? 0 : error; /* counted when the model was loaded */
+	w->kept += d->count;
+	if (w->keep && w->kept > w->most)
+		return -EFBIG;
 	uint32_t *site = malloc((d->site_count + 1u) * sizeof(*site));
 
 	if (!site)
@@ -289,6 +300,34 @@ static void drop_old(struct ct_wakes *w, uint64_t ns)
 	}
 }
 
+/* Whether a thread was asleep in a part of a wait, as the model counts it. A sleep just before it, or
+ * after it, is another call's; one that was over when it began was no sleep: the thread was ready. */
+static bool slept_in(const struct ct_wakes *w, const struct ct_wait *wait)
+{
+	const struct ct_thread_runs *t = &w->runs[wait->thread];
+	uint32_t low = 0, high = t->run_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (t->run[middle].start_ns <= wait->start_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < t->run_count; low++) {
+		const struct ct_run *r = &t->run[low];
+		uint64_t from_ns = r->slept_ns ? r->slept_ns : r->woken_ns ? wait->start_ns : UINT64_MAX;
+		uint64_t to_ns = r->woken_ns ? r->woken_ns : r->start_ns;
+
+		if (from_ns != UINT64_MAX && from_ns < wait->end_ns && to_ns > from_ns && to_ns > wait->start_ns)
+			return true;
+		if (r->start_ns >= wait->end_ns)
+			break;
+	}
+	return false;
+}
+
 /* It never slept: other threads had its CPU for a while. That is no wait. */
 static bool only_preempted(const struct ct_wakes *w, const struct ct_wait *wait)
 {
@@ -298,7 +337,7 @@ static bool only_preempted(const struct ct_wakes *w, const struct ct_wait *wait)
 
 	return w->m->slices && wait->ended != CT_ENDED_NOT && w->runs[wait->thread].run_count &&
 	       from_ns > m->slices_from_ns && !(gap && gap->from_ns < wait->end_ns) &&
-	       !ct_run_slept(w, wait->thread, from_ns, wait->end_ns + w->slack_ns);
+	       !slept_in(w, wait);
 }
 
 static int join_wait(struct ct_wakes *w, struct ct_wait *wait)
@@ -411,14 +450,17 @@ int ct_wakes_read(struct ct_wakes *w, const struct ct_model *m, struct ct_reader
 	struct ct_span payload;
 	int found = 0;
 
-	*w = (struct ct_wakes){ .m = m, .keep = keep, .take = take, .self = self };
+	*w = (struct ct_wakes){ .m = m, .keep = keep, .take = take, .self = self,
+				.most = KEPT_FEW + KEPT_MANY * r->file_bytes };
 	int error = open_wakes(w);
 	struct ct_want want = { .kinds = CT_WANT(CT_CHUNK_EVENTS) | CT_WANT(CT_CHUNK_SWITCHES) };
 
 	/* Regions that reach into a window began before it. */
 	if (m->window && !r->whole && !w->marks) {
-		want.from_ns = m->from_ns > NEAR_NS ? m->from_ns - NEAR_NS : 0;
-		want.to_ns = m->to_ns < UINT64_MAX - NEAR_NS ? m->to_ns + NEAR_NS : UINT64_MAX;
+		uint64_t near_ns = m->options->near_ns ? m->options->near_ns : NEAR_NS;
+
+		want.from_ns = m->from_ns > near_ns ? m->from_ns - near_ns : 0;
+		want.to_ns = m->to_ns < UINT64_MAX - near_ns ? m->to_ns + near_ns : UINT64_MAX;
 	}
 	ct_reader_rewind(r);
 	ct_reader_ahead(r, &want);

@@ -5,6 +5,8 @@
  *   cond, semaphore,
  *   futex, once        the last WAKE on the object in the wait; where slices say which
  *                      thread woke the waiter and when, that thread's WAKE at that time
+ *   signals            the WAKE that sent one to the thread or its process: in a wait for
+ *                      signals, on a signalfd, or one that ended with EINTR
  *   barrier            the round's last to come: its barrier_wait returned the serial
  *                      thread's value
  *   join, child        the end of the thread, of the process
@@ -151,6 +153,7 @@ typedef int ct_wait_taker(void *self, const struct ct_wakes *w, const struct ct_
 struct ct_wakes {
 	const struct ct_model *m;
 	bool keep;
+	uint64_t kept, most;                   /* events and slices; with keep: of a file of its size */
 	ct_wait_taker *take;
 	void *self;
 	CT_ARRAY(struct ct_site_info, site);   /* without flags and owner */
@@ -170,6 +173,7 @@ struct ct_wakes {
 	uint32_t *by_tid, *by_pthread;         /* threads by tid, or pthread, and start */
 	uint8_t cause[CT_CAUSES];              /* enum ct_ended by cause; see wakes_join.c */
 	bool polls[CT_CAUSES];                 /* waits for one of several descriptors */
+	bool signals[CT_CAUSES];               /* waits for signals */
 	bool reads[CT_CALLS_MAX];              /* calls that take a lock for reading */
 	uint64_t enders, seen_ns, slack_ns;
 	uint32_t join_waits;                   /* join when so many waits, or enders, are held */
@@ -209,6 +213,25 @@ int ct_wakes_take_written(struct ct_wakes *w, uint32_t process, const struct ct_
 void ct_wakes_drop_marks(struct ct_thread_runs *t, uint64_t ns);
 /* The stack of the write that a thread was in at a time; CT_NO. */
 uint32_t ct_wakes_written_in(const struct ct_wakes *w, uint32_t thread, uint64_t ns);
+/* Takes a WAKE that sent a signal. 0 or -ENOMEM. */
+int ct_wakes_take_sent(struct ct_wakes *w, uint32_t process, const struct ct_site *s, uint32_t thread,
+		       uint64_t start_ns, uint64_t end_ns);
+/* Whether it was for a signalfd. */
+bool ct_wakes_is_signalfd(const struct ct_wakes *w, const struct ct_wait *wait, const struct ct_site_info *s);
+/* Fills in who sent the signal that ended a wait; false: not known. */
+bool ct_wakes_join_signal(struct ct_wakes *w, struct ct_wait *wait);
+/* The channel of a number; NULL: no descriptor is an end of it, nothing was sent to it. */
+struct ct_wait_object *ct_wakes_channel(const struct ct_wakes *w, uint64_t number);
+/* Makes sure that there is one. 0 or -ENOMEM. */
+int ct_wakes_add_channel(struct ct_wakes *w, uint64_t number);
+/* Remembers a time in which a thread woke others. 0 or -ENOMEM. */
+int ct_wakes_mark(struct ct_wakes *w, uint32_t thread, uint64_t start_ns, uint64_t end_ns, uint32_t stack);
+/* The first one in the wait that may have ended it and is after the moment; slack_ns: or so
+ * little before the wait. NULL. */
+const struct ct_ender *ct_wakes_first_in(const struct ct_wakes *w, const struct ct_wait_object *o,
+					 const struct ct_wait *wait, uint8_t found, uint64_t after_ns, uint64_t slack_ns);
+/* The last thread of a process that had a pthread_t at a time; CT_NO. */
+uint32_t ct_wakes_pthread(const struct ct_wakes *w, uint32_t process, uint64_t pthread, uint64_t ns);
 /* What a call with this result found: enum ct_found. */
 uint8_t ct_wakes_found(const struct ct_wakes *w, uint32_t call, int64_t result);
 /* Fills in who ended a wait on a descriptor; false: not known. */

@@ -24,14 +24,14 @@ static uint64_t earlier(uint64_t ns, uint64_t by_ns)
 
 /* --- channels --- */
 
-static struct ct_wait_object *channel_at(const struct ct_wakes *w, uint64_t number)
+struct ct_wait_object *ct_wakes_channel(const struct ct_wakes *w, uint64_t number)
 {
 	uint32_t at = number ? ct_table_get(&w->channel_by_number, number) : 0;
 
 	return at ? &w->channel[at - 1] : NULL;
 }
 
-static int add_channel(struct ct_wakes *w, uint64_t number)
+int ct_wakes_add_channel(struct ct_wakes *w, uint64_t number)
 {
 	if (!number || ct_table_get(&w->channel_by_number, number))
 		return 0;
@@ -70,9 +70,9 @@ int ct_wakes_channels(struct ct_wakes *w)
 	for (uint32_t i = 0; i < m->descriptor_count && !error; i++) {
 		const struct ct_descriptor_info *d = &m->descriptor[i];
 
-		error = add_channel(w, d->in);
+		error = ct_wakes_add_channel(w, d->in);
 		if (!error)
-			error = add_channel(w, d->out);
+			error = ct_wakes_add_channel(w, d->out);
 		if (!error && d->out)
 			error = ct_table_put(&by_out, d->out, i + 1);
 	}
@@ -93,13 +93,13 @@ int ct_wakes_take_written(struct ct_wakes *w, uint32_t process, const struct ct_
 	if (at == CT_NO)
 		return 0;
 	const struct ct_descriptor_info *d = &w->m->descriptor[at];
-	struct ct_wait_object *o = channel_at(w, cause && !strcmp(cause, "connect") ? d->listener :
+	struct ct_wait_object *o = ct_wakes_channel(w, cause && !strcmp(cause, "connect") ? d->listener :
 						 s->flags & CT_EV_ROOM ? d->in : w->out[at]);
 	uint8_t flags = s->flags;
 
 	/* The reading end of a pipe was closed: its writers find that. */
 	if (!o && s->flags & CT_EV_CLOSED) {
-		o = channel_at(w, d->in);
+		o = ct_wakes_channel(w, d->in);
 		flags |= CT_EV_ROOM;
 	}
 	struct ct_ender *e = o ? CT_APPEND(o, ender) : NULL;
@@ -110,13 +110,17 @@ int ct_wakes_take_written(struct ct_wakes *w, uint32_t process, const struct ct_
 		*e = (struct ct_ender){ start_ns, end_ns, thread, stack, CT_NO, CT_EVENT_WAKE, flags };
 		w->enders++;
 	}
-	if (!w->wakes)
-		return 0;
-	struct ct_mark *mark = CT_APPEND(&w->runs[thread], mark);
+	return ct_wakes_mark(w, thread, start_ns, end_ns, stack);
+}
 
-	if (!mark)
+int ct_wakes_mark(struct ct_wakes *w, uint32_t thread, uint64_t start_ns, uint64_t end_ns, uint32_t stack)
+{
+	struct ct_mark *mark = w->wakes ? CT_APPEND(&w->runs[thread], mark) : NULL;
+
+	if (w->wakes && !mark)
 		return -ENOMEM;
-	*mark = (struct ct_mark){ start_ns, end_ns, stack };
+	if (mark)
+		*mark = (struct ct_mark){ start_ns, end_ns, stack };
 	return 0;
 }
 
@@ -201,8 +205,8 @@ static bool fits(const struct ct_ender *e, const struct ct_wait *wait, uint8_t f
 }
 
 /* The first one in the wait that is after the moment; slack_ns: or so little before it. */
-static const struct ct_ender *first_in(const struct ct_wakes *w, const struct ct_wait_object *o,
-				       const struct ct_wait *wait, uint8_t found, uint64_t after_ns, uint64_t slack_ns)
+const struct ct_ender *ct_wakes_first_in(const struct ct_wakes *w, const struct ct_wait_object *o,
+					 const struct ct_wait *wait, uint8_t found, uint64_t after_ns, uint64_t slack_ns)
 {
 	uint32_t i = ct_enders_after(o, earlier(wait->start_ns, slack_ns));
 
@@ -310,7 +314,7 @@ bool ct_wakes_join_channel(struct ct_wakes *w, struct ct_wait *wait, const struc
 		at = wait->via;
 	if (at == CT_NO)
 		return false;
-	struct ct_wait_object *o = channel_at(w, wait->found == CT_FOUND_ROOM ? w->out[at] : m->descriptor[at].in);
+	struct ct_wait_object *o = ct_wakes_channel(w, wait->found == CT_FOUND_ROOM ? w->out[at] : m->descriptor[at].in);
 	const struct ct_ender *e = NULL;
 	uint64_t ns = 0;
 
@@ -321,11 +325,11 @@ bool ct_wakes_join_channel(struct ct_wakes *w, struct ct_wait *wait, const struc
 	if (w->wakes)
 		e = ct_wakes_by_kernel(w, o, wait, &ns);
 	if (!e && !polls)
-		e = first_in(w, o, wait, wait->found, o->used_ns, w->slack_ns);
+		e = ct_wakes_first_in(w, o, wait, wait->found, o->used_ns, w->slack_ns);
 	if (!e)
-		e = first_in(w, o, wait, wait->found, 0, w->slack_ns);
+		e = ct_wakes_first_in(w, o, wait, wait->found, 0, w->slack_ns);
 	/* One that was left out: when it was is not known. */
-	if (!e && (e = first_in(w, o, wait, wait->found, 0, w->slack_ns + CT_WAKE_STANDS_NS)))
+	if (!e && (e = ct_wakes_first_in(w, o, wait, wait->found, 0, w->slack_ns + CT_WAKE_STANDS_NS)))
 		ns = wait->end_ns;
 	if (!e)
 		return false;

@@ -1,4 +1,5 @@
 /* Who ended a wait, of all that can have. See wakes.h. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,8 +33,10 @@ void ct_wakes_prepare(struct ct_wakes *w)
 		for (size_t i = 0; i < sizeof(enders) / sizeof(enders[0]); i++)
 			if (m->cause[c].name && !strcmp(m->cause[c].name, enders[i].cause))
 				w->cause[c] = (uint8_t)enders[i].ended;
-	for (uint32_t c = 0; c < CT_CAUSES; c++)
+	for (uint32_t c = 0; c < CT_CAUSES; c++) {
 		w->polls[c] = m->cause[c].name && !strcmp(m->cause[c].name, "poll");
+		w->signals[c] = m->cause[c].name && !strcmp(m->cause[c].name, "signal");
+	}
 	for (uint32_t i = 0; i < m->call_count; i++)
 		if (m->call[i].id < CT_CALLS_MAX && m->call[i].name && strstr(m->call[i].name, "rdlock"))
 			w->reads[m->call[i].id] = true;
@@ -278,7 +281,7 @@ static bool join_arrival(struct ct_wait *wait, const struct ct_wait_object *o)
 }
 
 /* pthread_t are used again: the last thread that had it then. */
-static uint32_t joined_thread(const struct ct_wakes *w, uint32_t process, uint64_t pthread, uint64_t ns)
+uint32_t ct_wakes_pthread(const struct ct_wakes *w, uint32_t process, uint64_t pthread, uint64_t ns)
 {
 	const struct ct_model *m = w->m;
 	uint32_t low = 0, high = w->runs_count;
@@ -306,7 +309,7 @@ static uint32_t joined_thread(const struct ct_wakes *w, uint32_t process, uint64
 
 static bool join_thread(struct ct_wakes *w, struct ct_wait *wait, const struct ct_site_info *s)
 {
-	uint32_t thread = joined_thread(w, s->process, s->site.object, wait->end_ns);
+	uint32_t thread = ct_wakes_pthread(w, s->process, s->site.object, wait->end_ns);
 
 	if (thread == CT_NO || thread == wait->thread)
 		return false;
@@ -441,7 +444,10 @@ uint32_t ct_wakes_join(struct ct_wakes *w, struct ct_wait *wait, struct ct_share
 
 	if (wait->ended == CT_ENDED_NOT)
 		return 0;
-	if (wait->timed_out || w->cause[cause] == CT_ENDED_TIME) {
+	/* By a signal; sleep() answers how much was left. */
+	bool cut = wait->result == -EINTR || (w->cause[cause] == CT_ENDED_TIME && wait->result > 0);
+
+	if (wait->timed_out || (w->cause[cause] == CT_ENDED_TIME && !cut)) {
 		ask_kernel(w, wait, cause);
 		wait->ended = CT_ENDED_TIME;
 		wait->waker = CT_NO;
@@ -449,8 +455,10 @@ uint32_t ct_wakes_join(struct ct_wakes *w, struct ct_wait *wait, struct ct_share
 	}
 	if (w->cause[cause] == CT_ENDED_EXIT)
 		found = s->site.object_kind == CT_OBJECT_THREAD ? join_thread(w, wait, s) : join_child(w, wait, s);
-	if (s->site.object_kind == CT_OBJECT_FD || wait->via != CT_NO)
+	if (!cut && (s->site.object_kind == CT_OBJECT_FD || wait->via != CT_NO))
 		found = found || ct_wakes_join_channel(w, wait, s);
+	if (cut || w->signals[cause] || ct_wakes_is_signalfd(w, wait, s))
+		found = found || ct_wakes_join_signal(w, wait);
 	if (s->site.object_kind == CT_OBJECT_ADDRESS) {
 		n = join_object(w, wait, s, ct_wakes_object(w, s->process, s->site.object), shares, &found);
 		if (!found)

@@ -232,6 +232,10 @@ int ct_wakes_slices(struct ct_wakes *w, struct ct_switches_decoder *d, struct ct
 
 	if (error)
 		return error == -EBADMSG ? 0 : error;
+	/* Each takes a byte of this column at least. */
+	w->kept += (uint64_t)(d->first[CT_SLICES_TASK].end - d->first[CT_SLICES_TASK].p);
+	if (w->keep && w->kept > w->most)
+		return -EFBIG;
 	uint32_t *task = ct_grow(w->task, &w->task_capacity, d->task_count + 1u, sizeof(*task));
 
 	if (!task)

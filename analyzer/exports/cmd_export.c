@@ -108,6 +108,8 @@ int ct_cmd_export(struct ct_context *c)
 		return refuse(c, "unknown profile ", e.profile);
 	if (o->by && f->write != ct_export_folded)
 		return refuse(c, "no --by in the format ", f->name);
+	if (o->group_by && f->write != ct_export_folded)
+		return refuse(c, "no --group-by in the format ", f->name);
 	if (f->own_file && (!e.path || !strcmp(e.path, "-")))
 		return refuse(c, "needs --output FILE: the format ", f->name);
 	return ct_export_run(&e, f->write, f->own_file);

@@ -85,14 +85,30 @@ int ct_fold_give(struct ct_folder *f, const char *cause, uint64_t count, uint64_
 	return error;
 }
 
-static int give_row(struct ct_folder *f, const struct ct_profile_rows *p, const struct ct_profile_row *r)
+/* The outermost frame: a thread's name, or the group of --group-by. */
+static const char *root_of(struct ct_folder *f, struct ct_profile_rows *p, const struct ct_profile_row *r,
+			   const char *cause)
+{
+	struct ct_grouping *g = &f->grouping;
+
+	if (!g->by)
+		return ct_profile_thread_name(p->model, r->thread);
+	uint32_t at = g->by == CT_GROUP_CAUSE ? ct_grouping_put(g, strdup(cause)) : ct_grouping_of(g, r->thread, NULL);
+
+	if (at != CT_NO)
+		return g->label[at];
+	f->failed = true;
+	return "";
+}
+
+static int give_row(struct ct_folder *f, struct ct_profile_rows *p, const struct ct_profile_row *r)
 {
 	const struct ct_model *m = p->model;
 	const char *cause = r->spent == CT_SPENT_READY	     ? "runnable" :
 			    r->spent == CT_SPENT_UNEXPLAINED ? "unexplained" :
 							       ct_model_cause_name(m, r->cause);
 
-	ct_fold_add(f, ct_profile_thread_name(m, r->thread));
+	ct_fold_add(f, root_of(f, p, r, cause));
 	if (r->region != CT_NO)
 		ct_fold_add(f, region_text(f, m->name[r->region].text));
 	if (r->callstack != CT_NO)
@@ -106,13 +122,17 @@ static int give_row(struct ct_folder *f, const struct ct_profile_rows *p, const 
 static int fold_rows(struct ct_folder *f, const struct ct_model *m, bool off_cpu)
 {
 	struct ct_profile_rows p;
+	enum ct_group_by by = m->options->group_by;
 	int error = ct_profile_rows_make(&p, m, false);
+
+	ct_grouping_begin(&f->grouping, m, f->symbols, &p.callstacks, by);
 
 	if (!error)
 		ct_profile_rows_sort(&p);
 	for (uint32_t i = 0; i < p.row_count && !error; i++)
 		if (p.row[i].ns && (off_cpu || p.row[i].spent == CT_SPENT_BLOCKED))
 			error = give_row(f, &p, &p.row[i]);
+	ct_grouping_free(&f->grouping);
 	ct_profile_rows_close(&p);
 	return error;
 }
@@ -122,8 +142,14 @@ int ct_folds(struct ct_context *c, struct ct_model *m, const char *by, ct_fold_t
 	struct ct_symbols symbols = { 0 };
 	struct ct_folder f = { .symbols = &symbols, .take = take, .self = self };
 	bool waker = by && !strcmp(by, "waker"), off_cpu = by && !strcmp(by, "off-cpu");
-	int error = ct_command_load(c, m, NULL);
+	int error;
 
+	if (waker && c->options->group_by) {
+		snprintf(c->usage, sizeof(c->usage), "--by waker and --group-by exclude each other");
+		*m = (struct ct_model){ 0 };
+		return -EINVAL;
+	}
+	error = ct_command_load(c, m, NULL);
 	if (!error)
 		error = ct_symbols_open(&symbols, m);
 	if (!error)

@@ -6,6 +6,9 @@
  *   off-cpu  and thread;frames...;runnable, thread;unexplained: all time off the CPU
  *   waker    thread;frames...;cause;--;waker's frames, innermost first...;waker
  *            whole waits, as wakers sums them up; without the -- where none is known
+ *
+ * With --group-by the group stands for the thread: "name (tid)", a process, a start routine,
+ * a cause. Not by waker.
  */
 #ifndef CT_FOLDS_H
 #define CT_FOLDS_H

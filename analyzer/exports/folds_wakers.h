@@ -4,6 +4,7 @@
 
 #include "callstacks.h"
 #include "folds.h"
+#include "grouping.h"
 
 /* A fold that is being put together. */
 struct ct_folder {
@@ -12,6 +13,7 @@ struct ct_folder {
 	void *self;
 	CT_ARRAY(const char *, frame);
 	CT_ARRAY(char *, kept); /* texts of the fold that nobody else owns */
+	struct ct_grouping grouping; /* of --group-by; by waker: none */
 	bool failed;            /* no memory */
 };
 

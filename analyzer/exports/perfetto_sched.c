@@ -120,8 +120,11 @@ static void put_waking(struct ct_perfetto *p, struct ct_pf_cpu *c, const struct 
 	uint32_t flags = (t->flags & CT_SL_HARDIRQ ? FLAG_HARDIRQ : 0) | (t->flags & CT_SL_SOFTIRQ ? FLAG_SOFTIRQ : 0);
 	struct ct_buf *b = &c->events;
 	size_t event = ct_pb_begin(b, BUNDLE_EVENT), waking;
+	/* One who was woken while the kernel switched it out was so at the end of its slice. Readers
+	 * forget a waking of what has a CPU, and of one time they may take it for the first. */
+	uint64_t woken_ns = t->woken_ns + (t->woken_ns < t->start_ns);
 
-	ct_pb_uint(b, EVENT_NS, t->woken_ns + (uint64_t)p->boot_ns);
+	ct_pb_uint(b, EVENT_NS, woken_ns + (uint64_t)p->boot_ns);
 	ct_pb_uint(b, EVENT_PID, t->waker_tid);
 	waking = ct_pb_begin(b, EVENT_WAKING);
 	put_comm(p, b, WAKING_COMM, t->thread);

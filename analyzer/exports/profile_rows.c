@@ -29,6 +29,11 @@ static int find_who(struct ct_profile_rows *p)
 	p->who = calloc(m->thread_count + 1u, sizeof(*p->who));
 	if (!p->who)
 		return -ENOMEM;
+	/* Threads of one name can be in several groups. */
+	for (uint32_t i = 0; i < m->thread_count && m->options->group_by; i++)
+		p->who[i] = i;
+	if (m->options->group_by)
+		return 0;
 	for (uint32_t i = 0; i < m->thread_count && !error; i++) {
 		const struct ct_thread_info *t = &m->thread[i];
 		uint64_t key = hash_text(t->name, t->process + 1ull);

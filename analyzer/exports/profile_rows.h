@@ -3,7 +3,8 @@
  * have in common. Sums over the cells of a loaded model: memory grows with them, not with
  * events.
  *
- * Rows of one state, cause, call stack, region and thread name (of one process) are one. The rows
+ * Rows of one state, cause, call stack, region and thread name (of one process; with --group-by
+ * of one thread) are one. The rows
  * add up to what the reports say: CT_SPENT_BLOCKED to blocked_ns of the threads,
  * CT_SPENT_READY to runnable_ns, CT_SPENT_UNEXPLAINED to unexplained_ns.
  */

@@ -135,7 +135,7 @@ static int take_wait(void *self, const struct ct_wakes *w, const struct ct_wait 
 
 	if (error)
 		return error;
-	if (m->window) {
+	if (m->clip) {
 		if (i.end_ns < m->from_ns || i.start_ns >= m->to_ns || (i.end_ns == m->from_ns && i.start_ns < i.end_ns))
 			return 0;
 		i.cut_begin = i.start_ns < m->from_ns;

@@ -15,12 +15,12 @@ struct ct_delays {
 
 static inline void ct_delays_add(struct ct_delays *d, uint64_t ns)
 {
-	uint32_t shift = ns < 16 ? 0 : 63u - (uint32_t)__builtin_clzll(ns) - CT_DELAYS_STEP;
+	/* 0 for ns < 16 */
+	uint32_t shift = 63u - (uint32_t)__builtin_clzll(ns | 15) - CT_DELAYS_STEP;
 
 	d->count++;
 	d->total_ns += ns;
-	if (ns > d->max_ns)
-		d->max_ns = ns;
+	d->max_ns = ns > d->max_ns ? ns : d->max_ns;
 	/* ns >> shift is from 8 to 15, but for small ones: its upper bit is the octave's. */
 	d->bucket[(shift << CT_DELAYS_STEP) + (uint32_t)(ns >> shift)]++;
 }

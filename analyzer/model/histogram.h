@@ -19,9 +19,8 @@ struct ct_histogram {
 
 static inline uint32_t ct_histogram_bucket(uint64_t v)
 {
-	if (v < 128)
-		return (uint32_t)v;
-	uint32_t shift = 63u - (uint32_t)__builtin_clzll(v) - CT_HISTOGRAM_STEP;
+	/* 0 for v < 128 */
+	uint32_t shift = 63u - (uint32_t)__builtin_clzll(v | 127) - CT_HISTOGRAM_STEP;
 
 	/* v >> shift is from 64 to 127: its upper bit is the octave's. */
 	return (shift << CT_HISTOGRAM_STEP) + (uint32_t)(v >> shift);

@@ -130,7 +130,7 @@ static int add_up(struct ct_marks *k, const struct ct_model *m, uint32_t thread,
 	uint64_t start_ns = r->start_ns, off_ns, ready_ns;
 	struct ct_mark_sum *sum = &k->region[r->name];
 
-	if (m->window && (end_ns <= m->from_ns || start_ns >= m->to_ns))
+	if (m->clip && (end_ns <= m->from_ns || start_ns >= m->to_ns))
 		return 0;
 	start_ns = start_ns < m->from_ns ? m->from_ns : start_ns;
 	end_ns = end_ns > m->to_ns ? m->to_ns : end_ns;

@@ -53,7 +53,7 @@ void ct_model_free(struct ct_model *m)
 	void *arrays[] = {
 		m->meta,  m->call,	 m->process, m->thread, m->file, m->module,	  m->stack,
 		m->frame, m->descriptor, m->lock,    m->site,	m->cell, m->module_order,
-		m->states, m->gaps.gap,	 m->cpu,     m->waker,	m->waiting, m->holder,	  m->code,
+		m->states, m->gaps.gap,	 m->cpu,     m->waker,	m->waiting, m->holder,	  m->code,  m->recording,
 	};
 	struct ct_table *tables[] = {
 		&m->call_by_id,	       &m->process_by_id, &m->thread_by_id, &m->module_by_id, &m->stack_by_id,
@@ -65,8 +65,10 @@ void ct_model_free(struct ct_model *m)
 	ct_filter_close(m->filter);
 	ct_model_free_names(m);
 	free_names(m);
-	for (uint32_t i = 0; i < m->states_count; i++)
+	for (uint32_t i = 0; i < m->states_count; i++) {
 		ct_timeline_free(&m->states[i].line);
+		free(m->states[i].ready);
+	}
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		free(arrays[i]);
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)

@@ -28,6 +28,7 @@ struct ct_cause_info {
 	char *name, *category, *text; /* NULL: not in the trace's table */
 	bool is_wait;                 /* counts as blocked time */
 	bool selected;                /* by --cause, which names it or its category */
+	bool is_gap;                  /* nothing was recorded: such a time is not known */
 	struct ct_histogram *times;   /* of the selected waits; NULL: none */
 };
 
@@ -55,7 +56,8 @@ struct ct_thread_info {
 	uint32_t id, process;
 	uint64_t tid, pthread, routine;
 	uint64_t start_ns, end_ns;
-	uint64_t cpu_ns, run_delay_ns;
+	uint64_t cpu_ns, run_delay_ns; /* since start_ns */
+	uint64_t cpu_before_ns, run_delay_before_ns;
 	uint64_t dropped;             /* events lost */
 	char *name;                   /* "" if not known */
 	uint8_t how;
@@ -70,15 +72,20 @@ struct ct_thread_info {
 	/* The books, made by ct_model_finish: lifetime is the sum of the next five
 	 * and excluded. */
 	uint64_t lifetime_ns, running_ns, runnable_ns, blocked_ns, unexplained_ns;
-	uint64_t unknown_ns;          /* records of the scheduler are missing */
+	uint64_t unknown_ns;          /* records of the scheduler are missing, or nothing was recorded: */
+	uint64_t unrecorded_ns;       /* part of it: recording was switched off */
 	uint64_t estimated_ns;        /* part of runnable that the kernel's total gives: see model_books.c */
 	uint64_t longest_ns;          /* of its waits */
+};
+
+/* How long a thread was ready. */
+struct ct_ready {
+	struct ct_delays wakes, preempted; /* after a wake-up, and after it lost a CPU */
 };
 
 /* What the slices say of a thread; only of selected ones. */
 struct ct_states {
 	struct ct_timeline line;
-	struct ct_delays wakes, preempted; /* ready after a wake-up, and after it lost a CPU */
 	uint64_t sleeps, preemptions, migrations;
 	uint64_t waits;               /* its calls that blocked, for the estimate */
 	uint64_t last_event_ns;       /* the latest end of its events */
@@ -87,6 +94,7 @@ struct ct_states {
 	/* For check: calls on which the kernel's word (CT_EV_OFF_CPU) and the slices
 	 * disagree; of those that left the CPU only long ones. */
 	uint64_t slept_unsaid, calls_off, calls_off_unseen;
+	struct ct_ready *ready;       /* made when needed; NULL: never. Read by ct_ready_of */
 };
 
 struct ct_cpu_info {
@@ -160,10 +168,17 @@ struct ct_waiting_info {
 	struct ct_site site;          /* call 0: it waits no more */
 };
 
+/* RECORDING records. */
+struct ct_recording_info {
+	uint32_t process;             /* index */
+	uint64_t at_ns, off, min_ns, stacks;
+};
+
 /* HOLDER records: of each process the last set. */
 struct ct_holder_info {
 	uint32_t process;             /* index; CT_NO: of an older set */
 	uint64_t seen_ns, object, tid;
+	uint32_t stack;               /* the trace's id of where it was taken, 0: not known */
 	bool shared;
 };
 
@@ -211,6 +226,7 @@ struct ct_model {
 	CT_ARRAY(struct ct_lock_info, lock);
 	CT_ARRAY(struct ct_waiting_info, waiting);
 	CT_ARRAY(struct ct_holder_info, holder);
+	CT_ARRAY(struct ct_recording_info, recording); /* the first of them: some 10,000 */
 	CT_ARRAY(struct ct_site_info, site);
 	CT_ARRAY(struct ct_cell, cell);
 	CT_ARRAY(struct ct_name_info, name); /* the first: "(other)" */
@@ -227,7 +243,7 @@ struct ct_model {
 	struct ct_table thread_by_tid, thread_by_pthread;
 	uint64_t lost[CT_LOSS_KINDS];
 	uint64_t events;               /* in all EVENTS chunks that were read */
-	uint64_t records, chunks;
+	uint64_t records, record_bytes, chunks;
 	uint64_t bad_events;           /* end before their start */
 	uint64_t clock_pairs, clock_error_ns; /* largest */
 	bool has_end;                  /* the END record was there */
@@ -237,6 +253,8 @@ struct ct_model {
 	uint64_t start_ns, end_ns;     /* what the trace covers */
 	uint64_t from_ns, to_ns;       /* what was asked for of it */
 	bool window;                   /* --from or --to was given */
+	bool clip;                     /* what is outside of from_ns and to_ns is cut off: by the window, or since
+					* a snapshot begins after its threads */
 	struct ct_filter *filter;      /* of --object and --site; NULL: all sites (filter.h) */
 	char complaint[160];           /* what ct_model_load's -EINVAL is about */
 	bool has_sched;                /* running and ready times are known */
@@ -288,6 +306,13 @@ const char *ct_model_meta(const struct ct_model *m, const char *key);
 int ct_model_selects(const struct ct_model *m, uint32_t process, const struct ct_site *site);
 /* Events lost, of every kind. */
 uint64_t ct_model_lost_events(const struct ct_model *m);
+
+/* The times that a thread was ready; all 0 if it never was. */
+extern const struct ct_ready ct_ready_none;
+static inline const struct ct_ready *ct_ready_of(const struct ct_states *st)
+{
+	return st->ready ? st->ready : &ct_ready_none;
+}
 
 /* A computed time as an integer; the times of a damaged trace can be beyond all. */
 static inline uint64_t ct_whole_ns(double ns)

@@ -135,6 +135,8 @@ static int take(struct before *b)
 	for (uint32_t i = 0; i < b->last_count; i++) {
 		d->task[i] = (struct ct_switches_task){ .pid = b->last[i].task.pid, .tid = b->last[i].task.tid };
 		b->last[i].slice.task = i;
+		/* Not counted before the window; a chunk whose header lies can have it in it. */
+		b->last[i].slice.waker = i;
 	}
 	int error = ct_slices_tasks(b->pass);
 

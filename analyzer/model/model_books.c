@@ -1,6 +1,6 @@
 /*
  * The books: for every thread running + runnable + blocked + unexplained
- * (+ unknown) is its lifetime.
+ * (+ unknown) is its lifetime. What was not recorded is unknown.
  *
  * With slices that holds by construction: each moment has one state, and what
  * blocked is the calls' part of the time off the CPU. Without, running and
@@ -52,7 +52,8 @@ static void make_books(const struct ct_model *m, struct ct_thread_info *t)
 
 	if (t->lifetime_ns < off_ns)
 		t->lifetime_ns = off_ns;
-	t->blocked_ns = off_ns - t->excluded_ns;
+	t->blocked_ns = off_ns - t->excluded_ns - t->unrecorded_ns;
+	t->unknown_ns = t->unrecorded_ns;
 	t->unexplained_ns = t->lifetime_ns - off_ns;
 	if (m->has_sched && !m->window)
 		by_totals(t, t->unexplained_ns);
@@ -69,8 +70,8 @@ static void make_books_of_slices(const struct ct_model *m, struct ct_thread_info
 	t->lifetime_ns = line->running_ns + line->ready_ns + line->unknown_ns + off_ns;
 	t->running_ns = line->running_ns;
 	t->runnable_ns = line->ready_ns;
-	t->unknown_ns = line->unknown_ns;
-	t->blocked_ns = covered_ns - t->excluded_ns;
+	t->unknown_ns = line->unknown_ns + t->unrecorded_ns;
+	t->blocked_ns = covered_ns - t->excluded_ns - t->unrecorded_ns;
 	t->unexplained_ns = off_ns - covered_ns;
 	/* Of a thread of another pid namespace there are totals only. */
 	if (!line->begun && !m->window && t->cpu_ns)

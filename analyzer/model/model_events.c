@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "columns.h"
+#include "blocks.h"
 #include "marks.h"
 #include "model_join.h"
 
@@ -13,9 +13,10 @@ enum mode {
 	SKIP,     /* not a wait, or not selected */
 	WAIT,
 	EXCLUDED, /* a wait at a site that is not selected: it is blocked time, but not shown */
+	GAP,      /* nothing was recorded */
+	RAN,      /* was in a call, but never left the CPU: no wait */
 	NO_START, /* slices may tell for how long it waited */
 	NO_TIME,
-	RAN,      /* was in a call, but never left the CPU: no wait */
 	HOLD,
 	MARK,     /* a region begins or ends */
 };
@@ -27,13 +28,16 @@ struct ct_resolved {
 	uint32_t cell;
 	enum mode mode;
 	bool shown;       /* of waits: the options select the site */
-	struct ct_histogram *times;
+	struct ct_histogram *times; /* of modes that need none any other one */
+	/* Of a thread without slices, not yet in its cell or its sums: see flush. */
+	uint64_t count, total_ns, max_ns, elapsed_ns;
 };
 
 void ct_event_pass_free(struct ct_event_pass *pass)
 {
 	ct_events_close(&pass->decoder);
 	free(pass->resolved);
+	free(pass->no_times);
 	*pass = (struct ct_event_pass){ 0 };
 }
 
@@ -109,6 +113,8 @@ static enum mode mode_of(const struct ct_model *m, uint32_t thread, const struct
 		return HOLD;
 	if (ct_is_mark(s))
 		return MARK;
+	if (s->kind == CT_EVENT_INTERVAL && t->selected && m->cause[s->cause].is_gap)
+		return GAP;
 	if (s->kind != CT_EVENT_INTERVAL || !t->selected || !m->cause[s->cause].is_wait)
 		return SKIP;
 	if ((s->flags & CT_EV_NO_TIME) == CT_EV_NO_START && ct_states_of(m, thread))
@@ -120,10 +126,44 @@ static enum mode mode_of(const struct ct_model *m, uint32_t thread, const struct
 	return shown ? WAIT : EXCLUDED;
 }
 
-/* Fills in r for a thread. 0 or -ENOMEM. */
-static int resolve(struct ct_model *m, struct ct_resolved *r, const struct ct_site *s, uint32_t process,
-		   uint32_t thread)
+/* What its events were is in the model from now on. */
+static void flush(struct ct_model *m, struct ct_resolved *r)
 {
+	struct ct_cell *cell;
+
+	if (!r->count)
+		return;
+	switch (r->mode) {
+	case EXCLUDED:
+		m->thread[r->thread].excluded_ns += r->total_ns;
+		break;
+	case GAP:
+		m->thread[r->thread].unrecorded_ns += r->total_ns;
+		break;
+	case RAN:
+		m->thread[r->thread].in_call_ns += r->total_ns;
+		break;
+	case SKIP:
+		break;
+	default:
+		cell = &m->cell[r->cell];
+		cell->count += r->count;
+		if (r->mode == NO_START || r->mode == NO_TIME) {
+			cell->unknown += r->count;
+			break;
+		}
+		cell->total_ns += r->total_ns;
+		cell->max_ns = r->max_ns > cell->max_ns ? r->max_ns : cell->max_ns;
+		cell->elapsed_ns += r->mode == WAIT ? r->elapsed_ns : 0;
+	}
+	r->count = r->total_ns = r->max_ns = r->elapsed_ns = 0;
+}
+
+/* Fills in r for a thread. 0 or -ENOMEM. */
+static int resolve(struct ct_model *m, struct ct_event_pass *pass, struct ct_resolved *r, const struct ct_site *s,
+		   uint32_t process, uint32_t thread)
+{
+	flush(m, r);
 	int shown = s->kind == CT_EVENT_INTERVAL && m->thread[thread].selected ? ct_model_selects(m, process, s) : 0;
 
 	if (shown < 0)
@@ -131,7 +171,8 @@ static int resolve(struct ct_model *m, struct ct_resolved *r, const struct ct_si
 	r->thread = thread;
 	r->shown = shown;
 	r->mode = mode_of(m, thread, s, shown);
-	if (r->mode == SKIP || r->mode == EXCLUDED || r->mode == RAN || r->mode == MARK)
+	r->times = pass->no_times;
+	if (r->mode == SKIP || r->mode == EXCLUDED || r->mode == RAN || r->mode == GAP || r->mode == MARK)
 		return 0;
 	if (r->site == CT_NO)
 		r->site = find_site(m, process, *s);
@@ -178,6 +219,9 @@ static inline void take(struct ct_model *m, const struct ct_resolved *r, struct 
 	case EXCLUDED:
 		t->excluded_ns += ct_nesting_add(&t->nesting, start_ns, end_ns);
 		break;
+	case GAP:
+		t->unrecorded_ns += ct_nesting_add(&t->nesting, start_ns, end_ns);
+		break;
 	case RAN:
 		t->in_call_ns += ct_nesting_add(&t->nesting, start_ns, end_ns);
 		break;
@@ -193,6 +237,23 @@ static inline void take(struct ct_model *m, const struct ct_resolved *r, struct 
 	case MARK:
 		break;
 	}
+}
+
+/* The same, but into r, and without a limit. Which of them an event is cannot be foreseen:
+ * there is one way for all. */
+static inline void take_plain(struct ct_resolved *r, struct ct_thread_info *t, uint64_t start_ns, uint64_t end_ns)
+{
+	uint64_t ns = end_ns - start_ns;
+
+	if (r->mode == SKIP)
+		return;
+	r->elapsed_ns += ns;
+	if (r->mode <= RAN)
+		ns = ct_nesting_add(&t->nesting, start_ns, end_ns);
+	r->count++;
+	r->total_ns += ns;
+	r->max_ns = ns > r->max_ns ? ns : r->max_ns;
+	ct_histogram_add(r->times, ns);
 }
 
 static void add_joined(struct ct_model *m, const struct ct_resolved *r, uint32_t thread, const struct ct_joined *j)
@@ -235,6 +296,11 @@ static int take_joined(struct ct_model *m, const struct ct_resolved *r, uint32_t
 		else if (j.wait || s->flags & CT_EV_OPEN)
 			add_joined(m, r, thread, &j);
 		return 0;
+	case GAP:
+		if (ct_join(m, thread, start_ns, end_ns, false, &j))
+			return -ENOMEM;
+		t->unrecorded_ns += j.own_ns;
+		return 0;
 	case NO_START:
 		found = ct_join_end(m, thread, end_ns, &j);
 		if (found <= 0) {
@@ -272,53 +338,56 @@ static enum mode not_inside(enum mode mode)
 	return mode == WAIT ? EXCLUDED : mode == NO_TIME ? SKIP : mode;
 }
 
-static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_columns *columns,
-		      uint32_t events, uint32_t process, uint32_t thread)
+/* What of a batch is left of its model: see ct_thread_info. */
+struct span {
+	uint64_t first_ns, last_ns; /* of all of its events, or of a window of those in it */
+	uint32_t outside;           /* of the window */
+};
+
+/* An event that makes no sense, or of which a window has a part at most. False: it counts no more. */
+static bool clip(struct ct_model *m, struct span *in, uint64_t *start_ns, uint64_t *end_ns)
 {
-	const uint64_t from_ns = m->from_ns, to_ns = m->to_ns, min_ns = m->options->min_ns;
+	const uint64_t from_ns = m->from_ns, to_ns = m->to_ns;
+
+	if (*end_ns < *start_ns || *start_ns > INT64_MAX) {
+		m->bad_events++;
+		return false;
+	}
+	if (!m->clip)
+		return true;
+	if (*end_ns < from_ns || *start_ns >= to_ns || (*end_ns == from_ns && *start_ns < *end_ns)) {
+		in->outside++;
+		return false;
+	}
+	in->first_ns = *start_ns < in->first_ns ? *start_ns : in->first_ns;
+	in->last_ns = *end_ns > in->last_ns ? *end_ns : in->last_ns;
+	*start_ns = *start_ns < from_ns ? from_ns : *start_ns;
+	*end_ns = *end_ns > to_ns ? to_ns : *end_ns;
+	return true;
+}
+
+/* Of a chunk with marks, or behind one: what a region's begin and end are, and what is in it. */
+static __attribute__((noinline)) int take_marked(struct ct_model *m, struct ct_event_pass *pass,
+						 const struct ct_event_block *b, uint32_t n, uint32_t process,
+						 uint32_t thread, struct span *in)
+{
+	const uint64_t min_ns = m->options->min_ns;
 	struct ct_thread_info *t = &m->thread[thread];
 	const bool joined = t->selected && ct_states_of(m, thread), choose = ct_marks_select(m);
-	struct ct_columns c = *columns;
-	uint64_t first_ns = UINT64_MAX, last_ns = 0, in_first_ns = UINT64_MAX, in_last_ns = 0;
-	uint32_t outside = 0;
 
-	c.end_ns = pass->decoder.base_ns;
-	for (uint32_t i = 0; i < events; i++) {
-		uint64_t site = ct_column_next(&c.site, c.limit);
-		uint64_t start_ns = c.end_ns + (uint64_t)ct_unzigzag(ct_column_next(&c.gap, c.limit));
-		uint64_t end_ns = start_ns + ct_column_next(&c.duration, c.limit);
-		struct ct_resolved *r = &pass->resolved[site];
+	for (uint32_t i = 0; i < n; i++) {
+		const struct ct_site *s = &pass->decoder.site[b->site[i]];
+		struct ct_resolved *r = &pass->resolved[b->site[i]], excluded;
+		uint64_t start_ns = b->start_ns[i], end_ns = b->end_ns[i];
 
-		c.end_ns = end_ns;
-		if (start_ns < first_ns)
-			first_ns = start_ns;
-		if (end_ns > last_ns)
-			last_ns = end_ns;
-		if (__builtin_expect(end_ns < start_ns || start_ns > INT64_MAX, 0)) {
-			m->bad_events++;
+		/* Also outside of a window: regions reach into it. */
+		if (ct_is_mark(s) && start_ns <= end_ns && start_ns <= INT64_MAX && take_mark(m, s, thread, start_ns))
+			return -ENOMEM;
+		if (!clip(m, in, &start_ns, &end_ns))
 			continue;
-		}
-		if (m->window) {
-			if (end_ns < from_ns || start_ns >= to_ns || (end_ns == from_ns && start_ns < end_ns)) {
-				outside++;
-				if (ct_is_mark(&pass->decoder.site[site]) &&
-				    take_mark(m, &pass->decoder.site[site], thread, start_ns))
-					return -ENOMEM;
-				continue;
-			}
-			in_first_ns = start_ns < in_first_ns ? start_ns : in_first_ns;
-			in_last_ns = end_ns > in_last_ns ? end_ns : in_last_ns;
-			start_ns = start_ns < from_ns ? from_ns : start_ns;
-			end_ns = end_ns > to_ns ? to_ns : end_ns;
-		}
-		if (__builtin_expect(r->thread != thread, 0) &&
-		    resolve(m, r, &pass->decoder.site[site], process, thread))
+		if (r->thread != thread && resolve(m, pass, r, s, process, thread))
 			return -ENOMEM;
-		if (__builtin_expect(r->mode == MARK, 0) && take_mark(m, &pass->decoder.site[site], thread, start_ns))
-			return -ENOMEM;
-		struct ct_resolved excluded;
-
-		if (__builtin_expect(choose, 0) && !ct_marks_inside(m->marks, m, thread)) {
+		if (choose && !ct_marks_inside(m->marks, m, thread)) {
 			excluded = *r;
 			excluded.mode = not_inside(r->mode);
 			excluded.shown = false;
@@ -326,24 +395,68 @@ static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_
 		}
 		if (!joined)
 			take(m, r, t, start_ns, end_ns, min_ns);
-		else if (take_joined(m, r, thread, &pass->decoder.site[site], start_ns, end_ns))
+		else if (take_joined(m, r, thread, s, start_ns, end_ns))
 			return -ENOMEM;
 	}
-	if (first_ns < pass->first_ns)
-		pass->first_ns = first_ns;
-	if (last_ns > pass->last_ns)
-		pass->last_ns = last_ns;
-	/* Of a window only what is in it: whether chunks outside are read makes no difference. */
-	if (m->window) {
-		first_ns = in_first_ns;
-		last_ns = in_last_ns;
+	return 0;
+}
+
+static int take_block(struct ct_model *m, struct ct_event_pass *pass, const struct ct_event_block *b, uint32_t n,
+		      uint32_t process, uint32_t thread, struct span *in)
+{
+	const uint64_t min_ns = m->options->min_ns;
+	struct ct_thread_info *t = &m->thread[thread];
+	const bool joined = t->selected && ct_states_of(m, thread), clipped = m->clip || b->odd;
+
+	if (__builtin_expect(pass->marked, 0))
+		return take_marked(m, pass, b, n, process, thread, in);
+	for (uint32_t i = 0; i < n; i++) {
+		struct ct_resolved *r = &pass->resolved[b->site[i]];
+		uint64_t start_ns = b->start_ns[i], end_ns = b->end_ns[i];
+
+		if (clipped && !clip(m, in, &start_ns, &end_ns))
+			continue;
+		if (__builtin_expect(r->thread != thread, 0) &&
+		    resolve(m, pass, r, &pass->decoder.site[b->site[i]], process, thread))
+			return -ENOMEM;
+		if (!joined && !min_ns)
+			take_plain(r, t, start_ns, end_ns);
+		else if (!joined)
+			take(m, r, t, start_ns, end_ns, min_ns);
+		else if (take_joined(m, r, thread, &pass->decoder.site[b->site[i]], start_ns, end_ns))
+			return -ENOMEM;
 	}
-	if (first_ns < t->first_ns)
-		t->first_ns = first_ns;
-	if (last_ns > t->last_ns)
-		t->last_ns = last_ns;
-	t->events += events - outside;
-	*columns = c;
+	return 0;
+}
+
+static int read_batch(struct ct_model *m, struct ct_event_pass *pass, struct ct_columns *columns,
+		      uint32_t events, uint32_t process, uint32_t thread)
+{
+	struct ct_thread_info *t = &m->thread[thread];
+	struct span all = { UINT64_MAX, 0, 0 }, in = all;
+	struct ct_event_block block;
+
+	columns->end_ns = pass->decoder.base_ns;
+	for (uint32_t n, left = events; left; left -= n) {
+		n = left < CT_BLOCK_MAX ? left : CT_BLOCK_MAX;
+		ct_event_block(columns, n, &block);
+		all.first_ns = block.first_ns < all.first_ns ? block.first_ns : all.first_ns;
+		all.last_ns = block.last_ns > all.last_ns ? block.last_ns : all.last_ns;
+		if (take_block(m, pass, &block, n, process, thread, &in))
+			return -ENOMEM;
+	}
+	if (all.first_ns < pass->first_ns)
+		pass->first_ns = all.first_ns;
+	if (all.last_ns > pass->last_ns)
+		pass->last_ns = all.last_ns;
+	/* Of a window only what is in it: whether chunks outside are read makes no difference. */
+	if (!m->clip)
+		in = all;
+	if (in.first_ns < t->first_ns)
+		t->first_ns = in.first_ns;
+	if (in.last_ns > t->last_ns)
+		t->last_ns = in.last_ns;
+	t->events += events - in.outside;
 	return 0;
 }
 
@@ -364,8 +477,15 @@ int ct_model_events(struct ct_model *m, struct ct_event_pass *pass, struct ct_sp
 	if (!resolved)
 		return -ENOMEM;
 	pass->resolved = resolved;
-	for (uint32_t i = 0; i < d->site_count; i++)
+	pass->marked = m->marks || ct_marks_select(m);
+	for (uint32_t i = 0; i < d->site_count; i++) {
 		resolved[i] = (struct ct_resolved){ .site = CT_NO, .thread = CT_NO };
+		pass->marked |= ct_is_mark(&d->site[i]);
+	}
+	if (!pass->no_times)
+		pass->no_times = calloc(1, sizeof(*pass->no_times));
+	if (!pass->no_times)
+		return -ENOMEM;
 	pass->first_ns = UINT64_MAX;
 	pass->last_ns = 0;
 	ct_columns_begin(&columns, d);
@@ -375,6 +495,8 @@ int ct_model_events(struct ct_model *m, struct ct_event_pass *pass, struct ct_sp
 		error = thread == CT_NO ? -ENOMEM :
 			read_batch(m, pass, &columns, d->batch[i].events, process, thread);
 	}
+	for (uint32_t i = 0; i < d->site_count; i++)
+		flush(m, &resolved[i]);
 	if (error)
 		return error;
 	m->events += d->count;

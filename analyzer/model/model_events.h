@@ -9,7 +9,9 @@ struct ct_event_pass {
 	struct ct_events_decoder decoder;
 	struct ct_resolved *resolved; /* one a site of the chunk */
 	uint32_t resolved_capacity;
+	struct ct_histogram *no_times; /* of events whose times are not wanted */
 	uint64_t first_ns, last_ns;   /* of the chunk's events */
+	bool marked;                  /* regions begin or end in the chunk, or did before it, or are asked for */
 	bool sound;                   /* the next payload's events are known to be: columns.h */
 };
 

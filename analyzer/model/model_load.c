@@ -73,10 +73,22 @@ static void note_chunk(struct index_check *k, const struct ct_chunk *c)
 	k->count++;
 }
 
+/* What records take of memory is bounded by what the file holds, which a compressed one of
+ * a few bytes need not say: a thread's record of 12 bytes becomes a kilobyte. Those of real
+ * traces are at most eight times as large as stored. */
+#define RECORDS_FEW  (4ull << 20)
+#define RECORDS_MANY 16u /* bytes for each of the file's */
+
 static int take_records(struct ct_model *m, struct ct_reader *r, const struct ct_chunk *c)
 {
 	struct ct_span payload;
 	uint64_t before = m->records;
+
+	m->record_bytes += c->header.raw_bytes;
+	if (m->record_bytes > RECORDS_FEW + RECORDS_MANY * r->file_bytes) {
+		ct_reader_damage(r, c->offset, "there are more records than a file of its size can have");
+		return 0;
+	}
 	int error = ct_reader_payload(r, c, &payload);
 
 	if (error)
@@ -104,9 +116,10 @@ static int note_gaps(struct ct_model *m, struct ct_reader *r, const struct ct_ch
 static int note_window(struct ct_model *m, struct ct_reader *r)
 {
 	struct ct_switches_decoder d = { 0 };
+	uint64_t near_ns = m->options->near_ns ? m->options->near_ns : GAPS_NEAR_NS;
 	struct ct_want near = { .kinds = CT_WANT(CT_CHUNK_SWITCHES),
-				.from_ns = m->from_ns > GAPS_NEAR_NS ? m->from_ns - GAPS_NEAR_NS : 0,
-				.to_ns = m->to_ns < UINT64_MAX - GAPS_NEAR_NS ? m->to_ns + GAPS_NEAR_NS : UINT64_MAX };
+				.from_ns = m->from_ns > near_ns ? m->from_ns - near_ns : 0,
+				.to_ns = m->to_ns < UINT64_MAX - near_ns ? m->to_ns + near_ns : UINT64_MAX };
 	struct ct_chunk c;
 	int found = 0, error = 0;
 

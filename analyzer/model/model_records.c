@@ -8,6 +8,7 @@
 #include "model_parts.h"
 
 #define HOLDERS_MAX 65536u
+#define RECORDINGS_MAX 10000u
 
 static int take_meta(struct ct_model *m, const struct ct_record_meta *r)
 {
@@ -34,6 +35,7 @@ static int take_cause(struct ct_model *m, const struct ct_record_cause *r)
 		return -ENOMEM;
 	/* The category cpu is for what is not a wait. */
 	c->is_wait = strcmp(c->category, "cpu") != 0;
+	c->is_gap = !strcmp(c->name, "unrecorded");
 	return 0;
 }
 
@@ -137,6 +139,8 @@ static int take_thread_start(struct ct_model *m, const struct ct_record_thread_s
 	t->pthread = r->pthread;
 	t->routine = r->routine;
 	t->start_ns = r->start_ns;
+	t->cpu_before_ns = r->cpu_ns;
+	t->run_delay_before_ns = r->run_delay_ns;
 	return ct_model_text(&t->name, r->name);
 }
 
@@ -157,8 +161,8 @@ static int take_thread_end(struct ct_model *m, const struct ct_record_thread_end
 
 	t->ended = true;
 	t->end_ns = r->end_ns;
-	t->cpu_ns = r->cpu_ns;
-	t->run_delay_ns = r->run_delay_ns;
+	t->cpu_ns = r->cpu_ns > t->cpu_before_ns ? r->cpu_ns - t->cpu_before_ns : 0;
+	t->run_delay_ns = r->run_delay_ns > t->run_delay_before_ns ? r->run_delay_ns - t->run_delay_before_ns : 0;
 	t->how = (uint8_t)r->how;
 	if (r->end_ns > m->end_ns)
 		m->end_ns = r->end_ns;
@@ -285,6 +289,8 @@ static int take_holder(struct ct_model *m, const struct ct_record_holder *r)
 	uint32_t process = r->process <= UINT32_MAX ? ct_model_process(m, r->process) : CT_NO;
 	struct ct_holder_info *h = NULL;
 
+	if (r->stack > UINT32_MAX)
+		return -EBADMSG;
 	if (process == CT_NO)
 		return r->process <= UINT32_MAX ? -ENOMEM : -EBADMSG;
 	for (uint32_t i = 0; i < m->holder_count; i++) {
@@ -303,7 +309,23 @@ static int take_holder(struct ct_model *m, const struct ct_record_holder *r)
 		h = CT_APPEND(m, holder);
 	if (!h)
 		return -ENOMEM;
-	*h = (struct ct_holder_info){ process, r->seen_ns, r->object, r->tid, r->shared != 0 };
+	*h = (struct ct_holder_info){ process, r->seen_ns, r->object, r->tid, (uint32_t)r->stack, r->shared != 0 };
+	return 0;
+}
+
+static int take_recording(struct ct_model *m, const struct ct_record_recording *r)
+{
+	uint32_t process = r->process <= UINT32_MAX ? ct_model_process(m, r->process) : CT_NO;
+
+	if (process == CT_NO)
+		return r->process <= UINT32_MAX ? -ENOMEM : -EBADMSG;
+	if (m->recording_count >= RECORDINGS_MAX)
+		return 0;
+	struct ct_recording_info *i = CT_APPEND(m, recording);
+
+	if (!i)
+		return -ENOMEM;
+	*i = (struct ct_recording_info){ process, r->at_ns, r->off, r->min_ns, r->stacks };
 	return 0;
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "columns.h"
+#include "blocks.h"
 
 /* A chunk is complete up to about a second before its end. */
 #define AHEAD_NS 1500000000ull
@@ -13,8 +13,12 @@
  * many processes, up to 15 s. */
 #define BEHIND_NS     2000000000ull
 #define BEHIND_MAX_NS 16000000000ull
+/* From its first slice until the writer notices a thread. */
+#define NEWBORN_NS    1000000000ull
 #define CPUS_MAX      4096u
 #define WAKERS_MAX    65536u
+
+const struct ct_ready ct_ready_none;
 
 void ct_slices_count(struct ct_model *m, const struct ct_chunk_header *h)
 {
@@ -122,9 +126,6 @@ void ct_slices_close(struct ct_slice_pass *p)
 
 static struct ct_cpu_info *cpu_of(struct ct_model *m, uint32_t number)
 {
-	/* Mostly they come in the order of their numbers. */
-	if (number < m->cpu_count && m->cpu[number].number == number)
-		return &m->cpu[number];
 	uint32_t at = ct_table_get(&m->cpu_by_number, number);
 
 	if (at)
@@ -139,50 +140,69 @@ static struct ct_cpu_info *cpu_of(struct ct_model *m, uint32_t number)
 	return c;
 }
 
-static int add_waker(struct ct_model *m, struct ct_slice_pass *p, const struct ct_slice *s, uint64_t ready_ns)
+/* 1 + the place of a waker, or 0 where there are too many; CT_NO without memory. */
+static __attribute__((noinline)) uint32_t find_waker(struct ct_model *m, uint32_t tid, uint32_t flags)
+{
+	/* Whom a hardware interrupt met does not matter. */
+	uint64_t key = (uint64_t)(flags & CT_SL_HARDIRQ ? 0 : tid) << 8 | flags;
+	uint32_t at = ct_table_get(&m->waker_by_key, key);
+
+	if (at || m->waker_count >= WAKERS_MAX)
+		return at;
+	struct ct_waker_info *w = CT_APPEND(m, waker);
+
+	if (!w || ct_table_put(&m->waker_by_key, key, m->waker_count))
+		return CT_NO;
+	w->tid = flags & CT_SL_HARDIRQ ? 0 : tid;
+	w->flags = flags;
+	return m->waker_count;
+}
+
+static inline int add_waker(struct ct_model *m, struct ct_slice_pass *p, const struct ct_slice *s, uint64_t ready_ns)
 {
 	const struct ct_switches_task *by = &p->decoder.task[s->waker];
 	uint32_t flags = s->flags & (CT_SL_SOFTIRQ | CT_SL_HARDIRQ);
-	/* Whom a hardware interrupt met does not matter. */
-	uint64_t tid = flags & CT_SL_HARDIRQ ? 0 : by->tid, key = tid << 8 | flags;
-	struct ct_slice_waker *last = &p->waker[s->waker];
-	uint32_t at = last->at && last->flags == flags ? last->at : ct_table_get(&m->waker_by_key, key);
+	uint32_t *at = &p->waker[s->waker * 4u + flags / CT_SL_SOFTIRQ];
 
-	if (!at && m->waker_count >= WAKERS_MAX)
-		return 0;
-	struct ct_waker_info *w = at ? &m->waker[at - 1] : CT_APPEND(m, waker);
+	if (__builtin_expect(!*at, 0)) {
+		*at = find_waker(m, by->tid, flags);
+		if (*at == CT_NO)
+			return -ENOMEM;
+		if (!*at)
+			return 0;
+	}
+	struct ct_waker_info *w = &m->waker[*at - 1];
 
-	if (!w || (!at && ct_table_put(&m->waker_by_key, key, m->waker_count)))
-		return -ENOMEM;
-	*last = (struct ct_slice_waker){ (uint32_t)(w - m->waker) + 1, flags };
-	w->tid = (uint32_t)tid;
 	w->pid = by->pid;
-	w->flags = flags;
 	w->count++;
 	w->total_ns += ready_ns;
-	if (ready_ns > w->max_ns)
-		w->max_ns = ready_ns;
+	w->max_ns = ready_ns > w->max_ns ? ready_ns : w->max_ns;
 	return 0;
 }
 
-static int add_turn(struct ct_model *m, struct ct_slice_pass *p, struct ct_states *st, const struct ct_slice *s,
-		    const struct ct_turn *turn)
+static inline __attribute__((always_inline)) int add_turn(struct ct_model *m, struct ct_slice_pass *p,
+							  struct ct_states *st, const struct ct_slice *s,
+							  const struct ct_turn *turn)
 {
-	struct ct_cpu_info *cpu = turn->ran_ns ? cpu_of(m, s->cpu) : NULL;
+	if (turn->ran_ns) {
+		/* Mostly they come in the order of their numbers. */
+		struct ct_cpu_info *cpu = s->cpu < m->cpu_count && m->cpu[s->cpu].number == s->cpu ?
+			&m->cpu[s->cpu] : cpu_of(m, s->cpu);
 
-	if (cpu)
+		if (!cpu)
+			return -ENOMEM;
 		cpu->running_ns += turn->ran_ns;
-	else if (turn->ran_ns)
-		return -ENOMEM;
+	}
 	if (s->start_ns >= st->line.from_ns && s->start_ns < m->to_ns) {
 		st->migrations += st->placed && st->cpu != s->cpu;
-		if (turn->woken) {
-			ct_delays_add(&st->wakes, turn->ready_ns);
-			if (add_waker(m, p, s, turn->ready_ns))
-				return -ENOMEM;
-		} else if (turn->ready_ns) {
-			ct_delays_add(&st->preempted, turn->ready_ns);
-		}
+		/* Which of them cannot be foreseen: a choice costs less than a jump. */
+		if (__builtin_expect(!st->ready, 0) && !(st->ready = calloc(1, sizeof(*st->ready))))
+			return -ENOMEM;
+		struct ct_delays *d = turn->ready_ns ? &st->ready->preempted : &p->other;
+
+		ct_delays_add(turn->woken ? &st->ready->wakes : d, turn->ready_ns);
+		if (turn->woken && add_waker(m, p, s, turn->ready_ns))
+			return -ENOMEM;
 	}
 	if (s->end_ns >= st->line.from_ns && s->end_ns < m->to_ns) {
 		st->sleeps += s->end == CT_SLICE_BLOCKED;
@@ -217,16 +237,23 @@ static uint32_t place_of(struct ct_slice_pass *p, struct ct_model *m, uint32_t t
 	return at - 1;
 }
 
-/* Threads come to the writer's notice a little after they began to run. Their
- * first slice tells; a main thread's may be of the program before exec. */
+/*
+ * Threads come to the writer's notice a little after they began to run. Their
+ * first slice tells; a main thread's may be of the program before exec. On a busy
+ * machine a new thread can lose its CPU before: then that is a slice shortly
+ * before, and not the last one of an earlier thread with its number.
+ */
 static void find_begin(struct ct_model *m, uint32_t thread, const struct ct_slice *s, uint32_t pid)
 {
 	const struct ct_thread_info *t = &m->thread[thread];
 	const struct ct_process_info *p = &m->process[t->process];
-	uint64_t from_ns = s->flags & CT_SL_WOKEN ? s->woken_ns : s->start_ns;
+	bool woken = s->flags & CT_SL_WOKEN;
+	uint64_t from_ns = woken ? s->woken_ns : s->start_ns;
 
-	if (m->states[thread].line.piece_count || t->tid == p->pid || pid != p->pid ||
-	    s->end_ns < t->start_ns || from_ns >= t->start_ns || from_ns < p->start_ns)
+	if (m->states[thread].line.piece_count || t->tid == p->pid || pid != p->pid || from_ns >= t->start_ns ||
+	    from_ns < p->start_ns)
+		return;
+	if (s->end_ns < t->start_ns && (!woken || s->end == CT_SLICE_EXITED || t->start_ns - s->end_ns > NEWBORN_NS))
 		return;
 	begin_life(m, thread, from_ns);
 }
@@ -236,7 +263,7 @@ int ct_slices_take(struct ct_slice_pass *p, struct ct_model *m, const struct ct_
 	uint32_t at = place_of(p, m, s->task, s->start_ns);
 	const struct ct_switches_task *task = &p->decoder.task[s->task];
 
-	if (s->end_ns < s->start_ns || s->end_ns > INT64_MAX || (s->flags & CT_SL_WOKEN && s->woken_ns > s->start_ns)) {
+	if (ct_slice_is_odd(s)) {
 		m->bad_slices++;
 		return 0;
 	}
@@ -245,6 +272,12 @@ int ct_slices_take(struct ct_slice_pass *p, struct ct_model *m, const struct ct_
 		struct ct_states *st = &m->states[thread];
 		struct ct_turn turn;
 
+		/* It was an earlier thread after all. */
+		if (s->end == CT_SLICE_EXITED && s->end_ns < m->thread[thread].start_ns &&
+		    st->line.from_ns < m->thread[thread].start_ns) {
+			ct_timeline_free(&st->line);
+			begin_life(m, thread, m->thread[thread].start_ns);
+		}
 		if (!st->line.begun)
 			find_begin(m, thread, s, task->pid);
 		int error = ct_timeline_slice(&st->line, s, &m->gaps, m->wakes, m->exact_ns, &turn);
@@ -256,6 +289,37 @@ int ct_slices_take(struct ct_slice_pass *p, struct ct_model *m, const struct ct_
 			return error;
 	}
 	return 0;
+}
+
+/* The same for the usual slice: of a thread that had some before, in its life. False: it
+ * is none; nothing was done. */
+static inline bool take_usual(struct ct_slice_pass *p, struct ct_model *m, const struct ct_slice *s, int *ret_error)
+{
+	uint32_t at = p->task[s->task];
+
+	if (at == CT_NO)
+		return false;
+	*ret_error = 0;
+	if (!at) /* not a selected one */
+		return true;
+	struct ct_states *st = &m->states[p->order[at - 1]];
+	struct ct_turn turn;
+
+	if (!st->line.begun || st->line.to_ns <= s->start_ns || st->line.to_ns < s->end_ns ||
+	    !ct_timeline_usual(&st->line, s, &m->gaps, &turn))
+		return false;
+	*ret_error = add_turn(m, p, st, s, &turn);
+	return true;
+}
+
+static int take_block(struct ct_slice_pass *p, struct ct_model *m, const struct ct_slice_block *b, uint32_t n)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < n && !error; i++)
+		if (b->odd || !take_usual(p, m, &b->slice[i], &error))
+			error = ct_slices_take(p, m, &b->slice[i]);
+	return error;
 }
 
 /* Whether what was taken in is what the chunk's header says. */
@@ -277,12 +341,12 @@ int ct_slices_tasks(struct ct_slice_pass *p)
 	if (!task)
 		return -ENOMEM;
 	p->task = task;
-	struct ct_slice_waker *waker = ct_grow(p->waker, &p->waker_capacity, n + 1u, sizeof(*waker));
+	uint32_t *waker = ct_grow(p->waker, &p->waker_capacity, (n + 1ull) * 4, sizeof(*waker));
 
 	if (!waker)
 		return -ENOMEM;
 	p->waker = waker;
-	memset(waker, 0, n * sizeof(*waker));
+	memset(waker, 0, n * 4 * sizeof(*waker));
 	for (uint32_t i = 0; i < n; i++)
 		task[i] = CT_NO;
 	return 0;
@@ -293,7 +357,7 @@ static int take_chunk(struct ct_slice_pass *p, struct ct_model *m, struct ct_spa
 {
 	struct ct_switches_decoder *d = &p->decoder;
 	uint64_t first_ns = UINT64_MAX, last_ns = 0, count = h->count;
-	struct ct_slice s;
+	struct ct_slice_block b;
 	int error = ct_switches_open(d, payload);
 
 	if (error) /* counted in the first pass */
@@ -302,11 +366,14 @@ static int take_chunk(struct ct_slice_pass *p, struct ct_model *m, struct ct_spa
 		return -EBADMSG;
 	if (ct_slices_tasks(p))
 		return -ENOMEM;
-	for (uint64_t i = 0; i < count; i++) {
-		ct_slices_next(d, &s);
-		first_ns = s.start_ns < first_ns ? s.start_ns : first_ns;
-		last_ns = s.end_ns > last_ns ? s.end_ns : last_ns;
-		if (ct_slices_take(p, m, &s))
+	const bool small = ct_slices_small(d);
+
+	for (uint32_t n; count; count -= n) {
+		n = count < CT_BLOCK_MAX ? (uint32_t)count : CT_BLOCK_MAX;
+		ct_slice_block(d, n, small, &b);
+		first_ns = b.first_ns < first_ns ? b.first_ns : first_ns;
+		last_ns = b.last_ns > last_ns ? b.last_ns : last_ns;
+		if (take_block(p, m, &b, n))
 			return -ENOMEM;
 	}
 	return is_right(d, h, first_ns, last_ns) ? 0 : -EBADMSG;

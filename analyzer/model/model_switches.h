@@ -19,10 +19,10 @@ struct ct_slice_pass {
 	bool at_end;
 	uint32_t *task;           /* of the chunk's tasks: 1 + place in order; CT_NO: not looked up yet */
 	uint32_t task_capacity;
-	struct ct_slice_waker {
-		uint32_t at, flags;
-	} *waker;                 /* of the chunk's tasks: 1 + place in the model's wakers, for those flags */
+	uint32_t *waker;          /* of the chunk's tasks, four each, by the kinds of interrupts: 1 + place in
+				   * the model's wakers; 0: not looked up yet */
 	uint32_t waker_capacity;
+	struct ct_delays other;   /* of slices that say nothing of them */
 	uint32_t *order;          /* selected threads by tid and start */
 	struct ct_table by_tid;   /* tid -> 1 + place of its first thread that may still live */
 };

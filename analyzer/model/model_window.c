@@ -79,9 +79,21 @@ static bool is_wall(const struct ct_moment *moment)
 	return moment->given && (moment->kind == CT_MOMENT_DAY || moment->kind == CT_MOMENT_DATE);
 }
 
+/* When a snapshot begins whose threads are older: waits that began before it reach into it. */
+static uint64_t snapshot_begin(const struct ct_model *m)
+{
+	uint64_t ns = strtoull(ct_model_meta(m, "snapshot_begin_ns"), NULL, 10);
+
+	return ns <= m->end_ns ? ns : 0;
+}
+
 int ct_model_window(struct ct_model *m)
 {
 	const struct ct_options *o = m->options;
+	uint64_t begin_ns = snapshot_begin(m);
+
+	if (m->start_ns < begin_ns)
+		m->start_ns = begin_ns;
 
 	if ((is_wall(&o->from) || is_wall(&o->to)) && !m->header_real_ns) {
 		snprintf(m->complaint, sizeof(m->complaint), "the trace does not say what time of the day it was: "
@@ -90,6 +102,9 @@ int ct_model_window(struct ct_model *m)
 	}
 	m->window = o->from.given || o->to.given;
 	m->from_ns = o->from.given ? moment_ns(m, &o->from) : 0;
+	if (m->from_ns < begin_ns)
+		m->from_ns = begin_ns;
+	m->clip = m->window || begin_ns;
 	m->to_ns = o->to.given ? moment_ns(m, &o->to) : UINT64_MAX;
 	if (m->to_ns < m->from_ns)
 		m->to_ns = m->from_ns;

@@ -1,8 +1,7 @@
 /* Own times of nested intervals. See nesting.h. */
 #include "nesting.h"
 
-/* Merges the older half in pairs. */
-static void merge(struct ct_nesting *n)
+void ct_nesting_merge(struct ct_nesting *n)
 {
 	const uint32_t half = CT_NESTING_DEPTH / 2;
 
@@ -46,7 +45,7 @@ static uint64_t add_last(struct ct_nesting *n, uint64_t start_ns, uint64_t end_n
 	uint64_t own_ns = length_ns > inner_ns ? length_ns - inner_ns : 0;
 
 	if (n->count == CT_NESTING_DEPTH)
-		merge(n);
+		ct_nesting_merge(n);
 	if (end_ns < start_ns)
 		end_ns = start_ns;
 	n->recent[n->count++] = (struct ct_nested){ start_ns, end_ns, before_ns };
@@ -76,7 +75,7 @@ uint64_t ct_nesting_add_slow(struct ct_nesting *n, uint64_t start_ns, uint64_t e
 	n->covered_ns += behind_ns;
 	while (count--) {
 		if (n->count == CT_NESTING_DEPTH)
-			merge(n);
+			ct_nesting_merge(n);
 		after[count].before_ns += own_ns;
 		n->recent[n->count++] = after[count];
 	}

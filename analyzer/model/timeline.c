@@ -138,8 +138,7 @@ static int pass_off(struct ct_timeline *t, uint64_t woken_ns, uint64_t until_ns,
 	return 0;
 }
 
-/* The last piece that began at or before a moment; CT_MANY: none did. */
-static uint32_t find(struct ct_timeline *t, uint64_t ns)
+uint32_t ct_timeline_search(struct ct_timeline *t, uint64_t ns)
 {
 	uint32_t low = 0, high = t->piece_count, i = t->hint;
 
@@ -176,32 +175,18 @@ static uint64_t share(uint64_t whole, uint64_t part, uint64_t of)
 	return of ? (uint64_t)((unsigned __int128)whole * part / of) : 0;
 }
 
-void ct_timeline_at(struct ct_timeline *t, uint64_t ns, uint64_t *ret_off_ns, uint64_t *ret_ready_ns)
+void ct_timeline_merged(const struct ct_timeline *t, uint32_t i, uint64_t ns, uint64_t *ret_off_ns,
+			uint64_t *ret_ready_ns)
 {
-	uint32_t i = find(t, ns);
-
-	if (i == CT_MANY) {
-		*ret_off_ns = *ret_ready_ns = 0;
-		return;
-	}
 	const struct ct_piece *p = &t->piece[i];
 	bool last = i + 1 == t->piece_count;
 	uint64_t off_ns = (last ? t->off_ns : p[1].off_ns) - p->off_ns;
 	uint64_t ready_ns = (last ? t->ready_ns : p[1].ready_ns) - p->ready_ns;
-	uint64_t after_ns = ns - p->from_ns;
+	uint64_t after_ns = ns - p->from_ns, length_ns = (last ? t->now_ns : p[1].from_ns) - p->from_ns;
 
-	if (i < t->merged) {
-		uint64_t length_ns = (last ? t->now_ns : p[1].from_ns) - p->from_ns;
-
-		if (after_ns < length_ns) {
-			off_ns = share(off_ns, after_ns, length_ns);
-			ready_ns = share(ready_ns, after_ns, length_ns);
-		}
-	} else if (after_ns < off_ns) {
-		off_ns = after_ns;
-		ready_ns = 0;
-	} else if (after_ns - off_ns < ready_ns) {
-		ready_ns = after_ns - off_ns;
+	if (after_ns < length_ns) {
+		off_ns = share(off_ns, after_ns, length_ns);
+		ready_ns = share(ready_ns, after_ns, length_ns);
 	}
 	*ret_off_ns = p->off_ns + off_ns;
 	*ret_ready_ns = p->ready_ns + ready_ns;
@@ -209,7 +194,7 @@ void ct_timeline_at(struct ct_timeline *t, uint64_t ns, uint64_t *ret_off_ns, ui
 
 bool ct_timeline_last(struct ct_timeline *t, uint64_t ns, struct ct_piece *ret)
 {
-	uint32_t i = find(t, ns);
+	uint32_t i = ct_timeline_search(t, ns);
 
 	if (i == CT_MANY || i < t->merged)
 		return false;
@@ -219,7 +204,7 @@ bool ct_timeline_last(struct ct_timeline *t, uint64_t ns, struct ct_piece *ret)
 
 uint32_t ct_timeline_losses(struct ct_timeline *t, uint64_t from_ns, uint64_t to_ns)
 {
-	uint32_t last = find(t, to_ns), first = find(t, from_ns);
+	uint32_t last = ct_timeline_search(t, to_ns), first = ct_timeline_search(t, from_ns);
 
 	if (last == CT_MANY)
 		return 0;

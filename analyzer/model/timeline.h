@@ -66,17 +66,21 @@ struct ct_turn {
 
 /* A life. known_ns: when the records began. */
 void ct_timeline_begin(struct ct_timeline *t, uint64_t from_ns, uint64_t to_ns, uint64_t known_ns);
-/* Adds the next slice of the thread. woken: all wake-ups outside gaps are in the
+/* Adds the next slice of the thread. wakes: all wake-ups outside gaps are in the
  * records. Pieces that began before exact_ns may be merged. 0 or -ENOMEM. */
 int ct_timeline_slice(struct ct_timeline *t, const struct ct_slice *s, const struct ct_gaps *gaps, bool wakes,
 		      uint64_t exact_ns, struct ct_turn *ret);
+/* The same for the usual slice: of a thread that is asleep or ready, where nothing is
+ * missing. False: it is none; nothing was done. */
+static inline bool ct_timeline_usual(struct ct_timeline *t, const struct ct_slice *s, const struct ct_gaps *gaps,
+				     struct ct_turn *ret);
 /* Lets the thread go on as it does until a moment. 0 or -ENOMEM. */
 int ct_timeline_until(struct ct_timeline *t, uint64_t ns, const struct ct_gaps *gaps, bool wakes,
 		      uint64_t exact_ns);
 void ct_timeline_free(struct ct_timeline *t);
 
 /* Time off the CPU, and ready, before a moment that is not after now_ns. */
-void ct_timeline_at(struct ct_timeline *t, uint64_t ns, uint64_t *ret_off_ns, uint64_t *ret_ready_ns);
+static inline void ct_timeline_at(struct ct_timeline *t, uint64_t ns, uint64_t *ret_off_ns, uint64_t *ret_ready_ns);
 /* The last time without a CPU that began before a moment. False: not known. */
 bool ct_timeline_last(struct ct_timeline *t, uint64_t ns, struct ct_piece *ret);
 /* How many times the thread lost its CPU after one moment and up to another;
@@ -88,5 +92,67 @@ uint32_t ct_timeline_losses(struct ct_timeline *t, uint64_t from_ns, uint64_t to
 int ct_gaps_add(struct ct_gaps *g, uint64_t from_ns, uint64_t to_ns);
 /* The first that ends after a moment, or NULL. */
 const struct ct_span_ns *ct_gaps_after(const struct ct_gaps *g, uint64_t ns);
+
+/* --- in the inner loops --- */
+
+static inline bool ct_timeline_usual(struct ct_timeline *t, const struct ct_slice *s, const struct ct_gaps *gaps,
+				     struct ct_turn *ret)
+{
+	uint64_t now_ns = t->now_ns, until_ns = s->start_ns < t->to_ns ? s->start_ns : t->to_ns;
+	uint64_t end_ns = s->end_ns < t->to_ns ? s->end_ns : t->to_ns;
+
+	if (__builtin_expect(gaps->gap_count || s->flags & CT_SL_NO_START || s->end > CT_SLICE_PREEMPTED ||
+			     t->state > CT_STATE_READY || t->piece_count == t->piece_capacity, 0))
+		return false;
+	ret->woken = s->flags & CT_SL_WOKEN && t->state != CT_STATE_READY;
+	ret->ready_ns = 0;
+	if (now_ns < until_ns) {
+		uint64_t woken_ns = t->state != CT_STATE_OFF ? now_ns : ret->woken ? s->woken_ns : until_ns;
+
+		t->piece[t->piece_count++] = (struct ct_piece){ now_ns, t->off_ns, t->ready_ns };
+		woken_ns = woken_ns < now_ns ? now_ns : woken_ns > until_ns ? until_ns : woken_ns;
+		t->off_ns += woken_ns - now_ns;
+		t->ready_ns += ret->ready_ns = until_ns - woken_ns;
+		now_ns = until_ns;
+	}
+	ret->ran_ns = end_ns > now_ns ? end_ns - now_ns : 0;
+	t->now_ns = now_ns + ret->ran_ns;
+	t->running_ns += ret->ran_ns;
+	t->begun = true;
+	t->state = s->end == CT_SLICE_BLOCKED ? CT_STATE_OFF : CT_STATE_READY;
+	return true;
+}
+
+/* The last piece that began at or before a moment; CT_MANY: none did. */
+uint32_t ct_timeline_search(struct ct_timeline *t, uint64_t ns);
+/* A part of what piece i says, or of merged ones. */
+void ct_timeline_merged(const struct ct_timeline *t, uint32_t i, uint64_t ns, uint64_t *ret_off_ns,
+			uint64_t *ret_ready_ns);
+
+static inline void ct_timeline_at(struct ct_timeline *t, uint64_t ns, uint64_t *ret_off_ns, uint64_t *ret_ready_ns)
+{
+	uint32_t i = t->hint;
+
+	/* Calls come in order: mostly it is where the last one ended, or the next one. */
+	if (i >= t->piece_count || t->piece[i].from_ns > ns || (i + 1 < t->piece_count && t->piece[i + 1].from_ns <= ns)) {
+		i = ct_timeline_search(t, ns);
+		if (i == CT_MANY) {
+			*ret_off_ns = *ret_ready_ns = 0;
+			return;
+		}
+	}
+	if (__builtin_expect(i < t->merged, 0)) {
+		ct_timeline_merged(t, i, ns, ret_off_ns, ret_ready_ns);
+		return;
+	}
+	const struct ct_piece *p = &t->piece[i];
+	bool last = i + 1 == t->piece_count;
+	uint64_t off_ns = (last ? t->off_ns : p[1].off_ns) - p->off_ns;
+	uint64_t ready_ns = (last ? t->ready_ns : p[1].ready_ns) - p->ready_ns;
+	uint64_t after_ns = ns - p->from_ns, rest_ns = after_ns > off_ns ? after_ns - off_ns : 0;
+
+	*ret_off_ns = p->off_ns + (after_ns < off_ns ? after_ns : off_ns);
+	*ret_ready_ns = p->ready_ns + (rest_ns < ready_ns ? rest_ns : ready_ns);
+}
 
 #endif

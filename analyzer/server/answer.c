@@ -15,6 +15,8 @@ void ct_answer_free(struct ct_answer *a)
 	for (char **arg = a->argv; arg && *arg; arg++)
 		free(*arg);
 	free(a->argv);
+	if (a->trace)
+		close(a->trace);
 	ct_buf_free(&a->body);
 	*a = (struct ct_answer){ 0 };
 }
@@ -35,6 +37,8 @@ int ct_answer_finish(struct ct_answer *a)
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
 	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+	if (a->trace)
+		posix_spawn_file_actions_adddup2(&actions, a->trace, CT_ANSWER_TRACE);
 	int error = -posix_spawn(&pid, a->argv[0], &actions, NULL, a->argv, environ);
 
 	posix_spawn_file_actions_destroy(&actions);

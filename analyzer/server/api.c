@@ -2,12 +2,15 @@
 #include "api.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "json_parts.h"
+
+#define ARGUMENTS_MOST 64
 
 /* --- answers --- */
 
@@ -110,7 +113,9 @@ static void answer_trace(struct ct_served *s, struct ct_answer *ret)
 	json_t *o = json_object(), *lanes = json_array(), *processes = json_array(), *causes = json_array();
 
 	ct_json_begin();
-	ct_json_text(o, "file", s->path);
+	ct_json_text(o, "file", s->path ? s->path : s->context->options->file);
+	ct_json_number(o, "generation", s->generation);
+	ct_json_text(o, "stale", s->stale);
 	ct_json_set(o, "trace", ct_json_trace(s->context, m));
 	ct_json_set(o, "scheduler", ct_json_scheduler(m));
 	for (uint32_t i = 0; i < m->process_count; i++)
@@ -126,55 +131,31 @@ static void answer_trace(struct ct_served *s, struct ct_answer *ret)
 	ct_api_json(ret, o);
 }
 
-/* --- a trace that is still being written --- */
+/* --- the file --- */
 
-static int load(struct ct_served *s)
+/* Views are made by other processes, of the file that the timeline is made of. */
+#define TRACE_PATH "/proc/self/fd/3"
+_Static_assert(CT_ANSWER_TRACE == 3, "TRACE_PATH");
+
+static bool has_changed(const struct stat *a, const struct stat *b)
 {
-	struct ct_context *c = s->context;
-	int error = ct_command_load(c, &s->m, NULL);
-
-	if (!error)
-		error = ct_trace_map_open(&s->map, &s->m, &c->reader);
-	if (!error)
-		error = ct_overview_make(&s->overview, &s->map);
-	if (!error)
-		error = ct_symbols_open(&s->symbols, &s->m);
-	if (!error)
-		error = ct_callstacks_open(&s->callstacks, &s->m);
-	return error;
+	return a->st_size != b->st_size || a->st_mtim.tv_sec != b->st_mtim.tv_sec || a->st_mtim.tv_nsec != b->st_mtim.tv_nsec;
 }
 
-static void unload(struct ct_served *s)
+enum ct_fate ct_served_fate(const struct ct_served *s)
 {
-	ct_callstacks_close(&s->callstacks);
-	if (s->symbols.model)
-		ct_symbols_close(&s->symbols);
-	if (s->overview.lane)
-		ct_overview_close(&s->overview);
-	ct_trace_map_close(&s->map);
-	ct_model_free(&s->m);
-}
+	const struct ct_reader *r = &s->context->reader;
+	struct stat now;
 
-/* Reads it again if it has grown. */
-static int follow(struct ct_served *s)
-{
-	struct ct_reader *r = &s->context->reader;
-	struct stat st;
-
-	if (!s->broken && (r->has_trailer || fstat(r->fd, &st) || (uint64_t)st.st_size == r->file_bytes))
-		return 0;
-	s->broken = true;
-	unload(s);
-	ct_reader_close(r);
-	int error = ct_reader_open(r, s->path);
-
-	if (error) {
-		*r = (struct ct_reader){ .fd = -1 };
-		return error < 0 ? error : -EIO;
-	}
-	error = load(s);
-	s->broken = error != 0;
-	return error;
+	if (s->path && !stat(s->path, &now) && (now.st_dev != s->file.st_dev || now.st_ino != s->file.st_ino))
+		return CT_FATE_REPLACED;
+	if (fstat(r->fd, &now))
+		return CT_FATE_SAME;
+	if (r->has_trailer)
+		return has_changed(&now, &s->file) ? CT_FATE_REPLACED : CT_FATE_SAME;
+	if ((uint64_t)now.st_size == r->file_bytes)
+		return CT_FATE_SAME;
+	return (uint64_t)now.st_size > r->file_bytes ? CT_FATE_GROWN : CT_FATE_REPLACED;
 }
 
 /* --- views --- */
@@ -182,7 +163,7 @@ static int follow(struct ct_served *s)
 /* Commands whose output is one JSON object, and that take no time worth speaking of but the
  * trace's size. */
 static const char *const views[] = {
-	"summary", "blocks", "threads", "locks", "io", "malloc", "sched", "wakers", "path", "deadlocks", "latency", "stats",
+	"summary", "blocks", "threads", "locks", "io", "malloc", "sched", "wakers", "path", "deadlocks", "latency", "waits", "stats",
 	"whatif",
 };
 
@@ -195,62 +176,84 @@ static const struct ct_command *find_view(const char *name)
 	return NULL;
 }
 
-/* Options that choose what is shown; those that say where to or how are not the page's. */
-static bool is_free(const struct ct_option *o)
+/* False: there is no memory. */
+__attribute__((format(printf, 3, 4))) static bool add(char **argv, int *n, const char *format, ...)
 {
-	static const char *const ours[] = { "json", "csv", "color", "help", "version", "output", "format", "port", "host",
-					    "symbols" };
+	va_list args;
 
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		if (!strcmp(o->name, ours[i]))
-			return false;
-	return true;
+	va_start(args, format);
+	int length = vasprintf(&argv[*n], format, args);
+
+	va_end(args);
+	if (length < 0)
+		argv[*n] = NULL;
+	else
+		++*n;
+	return length >= 0;
+}
+
+static bool make_argv(const struct ct_served *s, const struct ct_request *r, const char *command, char **argv)
+{
+	const char *symbols = s->context->options->symbols;
+	int n = 0;
+	bool ok = add(argv, &n, "/proc/self/exe") && add(argv, &n, "%s", command) && add(argv, &n, "--json");
+
+	if (symbols)
+		ok = ok && add(argv, &n, "--symbols=%s", symbols);
+	for (const struct ct_option *o = ct_options_table; o->name && n < ARGUMENTS_MOST - 4 && ok; o++) {
+		const char *value = o->chooses && ct_option_is_for(o, command) ? r->value(r, o->name) : NULL;
+
+		if (value && *value)
+			ok = o->value ? add(argv, &n, "--%s=%s", o->name, value) : add(argv, &n, "--%s", o->name);
+	}
+	return ok && add(argv, &n, "--") && add(argv, &n, TRACE_PATH);
 }
 
 static void answer_view(struct ct_served *s, const struct ct_request *r, const char *name, struct ct_answer *ret)
 {
 	const struct ct_command *command = find_view(name);
-	char **argv = calloc(64, sizeof(char *));
-	int n = 0;
 
-	if (!command || !argv) {
-		free(argv);
+	if (!command) {
 		ct_api_say(ret, 404, "no such view");
 		return;
 	}
-	argv[n++] = strdup("/proc/self/exe");
-	argv[n++] = strdup(command->name);
-	argv[n++] = strdup("--json");
-	if (s->context->options->symbols && asprintf(&argv[n], "--symbols=%s", s->context->options->symbols) > 0)
-		n++;
-	for (const struct ct_option *o = ct_options_table; o->name && n < 60; o++) {
-		const char *value = is_free(o) && ct_option_is_for(o, command->name) ? r->value(r, o->name) : NULL;
-
-		if (!value || !*value)
-			continue;
-		if (asprintf(&argv[n], o->value ? "--%s=%s" : "--%s", o->name, value) < 0)
-			argv[n] = NULL;
-		else
-			n++;
+	if (ct_served_fate(s) == CT_FATE_REPLACED) {
+		ct_api_say(ret, 409, "the trace is another one by now: it is read again");
+		return;
 	}
-	argv[n++] = strdup("--");
-	argv[n++] = strdup(s->path);
-	*ret = (struct ct_answer){ .argv = argv };
+	int fd = fcntl(s->context->reader.fd, F_DUPFD_CLOEXEC, 10);
+
+	*ret = (struct ct_answer){ .argv = calloc(ARGUMENTS_MOST, sizeof(char *)), .trace = fd < 0 ? 0 : fd };
+	if (fd < 0 || !ret->argv || !make_argv(s, r, command->name, ret->argv)) {
+		ct_answer_free(ret);
+		ct_api_say(ret, 500, "out of memory");
+	}
+}
+
+/* Whether a request's numbers are of this reading. */
+static bool is_ours(const struct ct_served *s, const struct ct_request *r, struct ct_answer *ret)
+{
+	uint64_t generation;
+
+	if (ct_api_number(r, "generation", UINT32_MAX, s->generation, &generation)) {
+		ct_api_say(ret, 400, "generation makes no sense");
+		return false;
+	}
+	if (generation != s->generation)
+		ct_api_say(ret, 409, "the trace has been read again since: ask for api/trace");
+	return generation == s->generation;
 }
 
 void ct_api_answer(void *self, const struct ct_request *r, struct ct_answer *ret)
 {
 	struct ct_served *s = self;
 
-	if (!strcmp(r->path, "api/trace")) {
-		int error = follow(s);
-
-		if (error)
-			ct_api_say(ret, 500, strerror(-error));
-		else
-			answer_trace(s, ret);
-	} else if (s->broken && !strncmp(r->path, "api/", 4))
-		ct_api_say(ret, 503, "the trace cannot be read now");
+	if (!strcmp(r->path, "api/trace"))
+		answer_trace(s, ret);
+	else if (!strcmp(r->path, "api/words"))
+		ct_api_words(ret);
+	else if (!strncmp(r->path, "api/", 4) && !is_ours(s, r, ret))
+		return;
 	else if (!strcmp(r->path, "api/lanes"))
 		ct_api_lanes(s, r, ret);
 	else if (!strcmp(r->path, "api/load"))
@@ -267,15 +270,35 @@ void ct_api_answer(void *self, const struct ct_request *r, struct ct_answer *ret
 
 int ct_served_open(struct ct_served *s, struct ct_context *c)
 {
-	*s = (struct ct_served){ .context = c, .map.reader.fd = -1 };
+	s->context = c;
+	s->map.reader.fd = -1;
 	/* Growing is no damage. */
 	c->unfinished = true;
 	s->path = realpath(c->options->file, NULL);
-	return s->path ? load(s) : -errno;
+	if (fstat(c->reader.fd, &s->file))
+		return -errno;
+	int error = ct_command_load(c, &s->m, NULL);
+
+	atomic_store(&s->drawing, true);
+	if (!error)
+		error = ct_trace_map_open(&s->map, &s->m, &c->reader);
+	if (!error)
+		error = ct_overview_make(&s->overview, &s->map);
+	if (!error)
+		error = ct_symbols_open(&s->symbols, &s->m);
+	if (!error)
+		error = ct_callstacks_open(&s->callstacks, &s->m);
+	return error;
 }
 
 void ct_served_close(struct ct_served *s)
 {
-	unload(s);
+	ct_callstacks_close(&s->callstacks);
+	if (s->symbols.model)
+		ct_symbols_close(&s->symbols);
+	if (s->overview.lane)
+		ct_overview_close(&s->overview);
+	ct_trace_map_close(&s->map);
+	ct_model_free(&s->m);
 	free(s->path);
 }

@@ -3,16 +3,22 @@
 #define CT_API_H
 
 #include <jansson.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
 
 #include "callstacks.h"
 #include "commands.h"
 #include "http.h"
 #include "overview.h"
 
+/* A trace as it was when it was read. */
 struct ct_served {
 	struct ct_context *context;
-	char *path;               /* of the trace, absolute; owned */
-	bool broken;              /* it could not be read again: nothing below is there */
+	char *path;               /* of the trace, absolute; owned; NULL: it came without one */
+	uint32_t generation;      /* of lanes' and sites' numbers; 0 where it is read once */
+	struct stat file;
+	const char *stale;        /* why what is shown is not what is in the file now; NULL */
+	atomic_bool drawing;      /* the model is there; for another thread, while it is opened */
 	struct ct_model m;        /* of the whole trace */
 	struct ct_trace_map map;
 	struct ct_overview overview;
@@ -20,23 +26,36 @@ struct ct_served {
 	struct ct_callstacks callstacks;
 };
 
-/* Loads the trace. 0, -EINVAL, -ENOMEM, -errno. Close in either case. */
+/* Loads the trace that the context has opened. 0, -EINVAL, -ENOMEM, -errno. Close in either case. */
 int ct_served_open(struct ct_served *s, struct ct_context *c);
 void ct_served_close(struct ct_served *s);
 
+/* What has become of the file since it was read. */
+enum ct_fate {
+	CT_FATE_SAME,
+	CT_FATE_GROWN,            /* it was not complete then */
+	CT_FATE_REPLACED,         /* or changed */
+};
+enum ct_fate ct_served_fate(const struct ct_served *s);
+
 /*
  * GET api/trace             the trace, its threads and causes
+ *     api/words             what states, causes, categories and columns mean
  *     api/lanes?from=&to=&pieces=&lanes=   a picture: see lanes.c
  *     api/load?from=&to=&pieces=   all threads together
  *     api/site?id=          the object, the call and the stack of a wait's site
  *     api/wait?lane=&start=&end=   who ended it, and when
  *     api/view/NAME?...     the JSON of a command, with its options as keys
  *     anything else         a file of the page
+ *
+ * Numbers of lanes and sites are of a generation, which api/trace tells; a request that has
+ * generation= gets 409 where it is not this one.
  */
 ct_answerer ct_api_answer;
 
-/* --- lanes.c, wait.c, page.c --- */
+/* --- lanes.c, wait.c, words.c, page.c --- */
 
+void ct_api_words(struct ct_answer *ret);
 void ct_api_lanes(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
 void ct_api_load(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
 void ct_api_site(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);

@@ -1,24 +1,40 @@
 /*
  * report: the page of `serve` with its data, in one file that opens from disk. It holds
- * the picture of the whole trace at one resolution, and each view of the whole.
+ * the picture of the whole trace at one resolution, and each view of the whole. Whatever
+ * the trace, it stays under 5 MB: what is left out is said.
  *
  *   <script type="application/json" id="ctrace-data">
- *   {"answers": {"api/trace": ..., "api/view/blocks": ..., "api/site?id=3": ...}, "picture": base64, "load": base64}
+ *   {"answers": {"api/trace": ..., "api/view/blocks": ..., "api/site?id=3": ...}, "picture": base64, "load": base64,
+ *    "left_out": ["a sentence", ...]}
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "api.h"
 #include "export.h"
 #include "page.h"
+#include "report_cut.h"
 
 #define PIECES_MOST   1600u
 #define PIECES_LEAST  200u
-#define PICTURE_BYTES (1500u << 10)
+#define PICTURE_BYTES (1200u << 10)
 #define LANES_MOST    200u
-#define SITES_MOST    2000u
+#define LANES_NAMED   1000u
+#define VIEWS_BYTES   (2000u << 10)
+#define SITES_BYTES   (500u << 10)
+#define WORDS_BYTES   (200u << 10)
+
+struct page {
+	FILE *file;
+	struct ct_served *served;
+	json_t *left_out;        /* sentences */
+	size_t views;            /* bytes that are left for them */
+	uint32_t views_left;
+};
 
 /* A request that nobody sent. */
 struct made {
@@ -96,22 +112,67 @@ static int put_part(FILE *f, const char *name)
 	return -ENOENT;
 }
 
-static int put_answer(FILE *f, struct ct_served *s, const char *path, struct made *m, const char *key)
+__attribute__((format(printf, 2, 3))) static void leave_out(struct page *p, const char *format, ...)
+{
+	char text[160];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	json_array_append_new(p->left_out, json_string(text));
+}
+
+/* What is asked for, in at most so many bytes, of api/trace lanes; ret_bytes may be NULL. */
+static int put_answer(struct page *p, const char *path, struct made *m, const char *key, size_t most, size_t *ret_bytes)
 {
 	struct ct_answer a = { 0 };
-	int error = ask(s, path, m, &a);
+	uint64_t left_out = 0;
+	int error = ask(p->served, path, m, &a);
+	bool is_trace = !strcmp(path, "api/trace");
+	char *text = error || a.status != 200 ? NULL :
+		     is_trace ? ct_report_cut_trace(a.body.data, a.body.size, most, &left_out) :
+				ct_report_cut(a.body.data, a.body.size, most, &left_out);
 
-	if (!error && a.status != 200)
+	if (!error && !text)
 		error = -ENODATA;
 	if (!error) {
-		fprintf(f, ",\n\"%s\":", key);
-		put_json(f, a.body.data, a.body.size);
+		fprintf(p->file, ",\n\"%s\":", key);
+		put_json(p->file, (const uint8_t *)text, strlen(text));
+		if (ret_bytes)
+			*ret_bytes = strlen(text);
 	}
+	if (left_out)
+		leave_out(p, "%s: %llu %s", strrchr(path, '/') + 1, (unsigned long long)left_out, is_trace ? "threads" : "rows or parts of rows");
+	free(text);
 	ct_answer_free(&a);
 	return error;
 }
 
-static int put_views(FILE *f, struct ct_served *s)
+static void say_progress(const char *what)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, *what ? "\r\033[Kmaking the report: %s" : "\r\033[K", what);
+}
+
+static int put_view(struct page *p, const char *path, struct made *m)
+{
+	/* Twice a fair share of what is left. */
+	size_t most = p->views * 2 / (p->views_left + 1), bytes = 0;
+
+	say_progress(path + 9);
+	int error = put_answer(p, path, m, path, most, &bytes);
+
+	p->views -= bytes < p->views ? bytes : p->views;
+	p->views_left--;
+	if (error == -ENODATA) {
+		snprintf(p->served->context->usage, sizeof(p->served->context->usage), "report: %s failed", path + 9);
+		error = -EINVAL;
+	}
+	return error;
+}
+
+static int put_views(struct page *p)
 {
 	/* The page asks for so many rows. */
 	static const struct {
@@ -119,38 +180,81 @@ static int put_views(FILE *f, struct ct_served *s)
 	} views[] = {
 		{ "api/view/summary", NULL },	 { "api/view/blocks", "200" },	 { "api/view/threads", "0" },
 		{ "api/view/locks", "100" },	 { "api/view/io", "100" },	 { "api/view/malloc", "100" },
-		{ "api/view/sched", "100" },	 { "api/view/wakers", "200" },	 { "api/view/path", "0" },
-		{ "api/view/deadlocks", "0" },	 { "api/view/latency", NULL },	 { "api/view/stats", NULL },
+		{ "api/view/sched", "100" },	 { "api/view/wakers", "200" },	 { "api/view/deadlocks", "0" },
+		{ "api/view/latency", NULL },	 { "api/view/stats", NULL },	 { "api/view/path", "0" },
 	};
 	int error = 0;
 
+	p->views = VIEWS_BYTES;
+	p->views_left = sizeof(views) / sizeof(views[0]);
 	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]) && !error; i++) {
 		struct made m = { { "top" }, { views[i].top }, views[i].top ? 1 : 0 };
 
-		error = put_answer(f, s, views[i].path, &m, views[i].path);
-		if (error == -ENODATA) {
-			snprintf(s->context->usage, sizeof(s->context->usage), "report: %s failed", views[i].path + 9);
-			error = -EINVAL;
-		}
+		error = put_view(p, views[i].path, &m);
 	}
+	say_progress("");
 	return error;
 }
 
-/* The first lanes: a page with all of many would be too large. */
-static char *choose_lanes(const struct ct_served *s, uint32_t *ret_count)
+static int put_sites(struct page *p)
 {
-	const struct ct_model *m = &s->m;
+	uint32_t count = p->served->map.site_count, i = 0;
+	size_t left = SITES_BYTES, bytes = 0;
+	int error = 0;
+
+	for (; i < count && !error && left; i++) {
+		char number[16], key[40];
+		struct made m = { { "id" }, { number }, 1 };
+
+		snprintf(number, sizeof(number), "%u", i);
+		snprintf(key, sizeof(key), "api/site?id=%u", i);
+		error = put_answer(p, "api/site", &m, key, SITES_BYTES, &bytes);
+		left -= bytes < left ? bytes : left;
+	}
+	if (i < count)
+		leave_out(p, "the stacks of %u places on the timeline", count - i);
+	return error;
+}
+
+/* --- the picture --- */
+
+static int by_weight(const void *x, const void *y, void *model)
+{
+	const struct ct_model *m = model;
+	uint32_t i = *(const uint32_t *)x, k = *(const uint32_t *)y;
+	const struct ct_thread_info *a = &m->thread[i], *b = &m->thread[k];
+	/* Those that were there for long, and of them those that did something. */
+	double p = (double)a->lifetime_ns + (double)a->running_ns + (double)a->runnable_ns;
+	double q = (double)b->lifetime_ns + (double)b->running_ns + (double)b->runnable_ns;
+
+	return p != q ? (p < q) - (p > q) : (i > k) - (i < k);
+}
+
+/* Not all of very many. "0,3,4"; NULL without memory. */
+static char *choose_lanes(struct page *p, uint32_t *ret_count)
+{
+	const struct ct_model *m = &p->served->m;
+	uint32_t n = m->thread_count < LANES_NAMED ? m->thread_count : LANES_NAMED, *lane = calloc(n + 1u, sizeof(*lane));
 	char *text = NULL;
 	size_t bytes;
-	FILE *f = open_memstream(&text, &bytes);
+	FILE *f = lane ? open_memstream(&text, &bytes) : NULL;
 
-	if (!f)
+	if (!f) {
+		free(lane);
 		return NULL;
-	*ret_count = 0;
-	for (uint32_t i = 0; i < m->thread_count && *ret_count < LANES_MOST; i++) {
-		fprintf(f, "%s%u", *ret_count ? "," : "", i);
-		++*ret_count;
 	}
+	for (uint32_t i = 0; i < n; i++)
+		lane[i] = i;
+	qsort_r(lane, n, sizeof(*lane), by_weight, (void *)(uintptr_t)m);
+	if (n > LANES_MOST) {
+		leave_out(p, "the pictures of %u of %u threads, those that lived shortest", m->thread_count - LANES_MOST,
+			  m->thread_count);
+		n = LANES_MOST;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		fprintf(f, "%s%u", i ? "," : "", lane[i]);
+	free(lane);
+	*ret_count = n;
 	if (fclose(f)) {
 		free(text);
 		return NULL;
@@ -158,57 +262,90 @@ static char *choose_lanes(const struct ct_served *s, uint32_t *ret_count)
 	return text;
 }
 
-static int put_picture(FILE *f, struct ct_served *s)
+static int put_bytes(struct page *p, const char *path, struct made *m, const char *key)
 {
-	uint32_t lanes, pieces = PIECES_MOST;
-	char *list = choose_lanes(s, &lanes), number[16];
 	struct ct_answer a = { 0 };
+	int error = ask(p->served, path, m, &a);
+
+	fprintf(p->file, ",\n\"%s\":\"", key);
+	if (!error && a.status == 200)
+		put_base64(p->file, a.body.data, a.body.size);
+	fputc('"', p->file);
+	ct_answer_free(&a);
+	return error;
+}
+
+/* In as many pieces as there is room for. */
+static int put_picture(struct page *p)
+{
+	uint32_t lanes, pieces = PIECES_MOST * 2;
+	char *list = choose_lanes(p, &lanes), number[16];
+	struct made m = { { "lanes", "pieces" }, { list, number }, 2 };
+	size_t bytes;
+	int error;
 
 	if (!list)
 		return -ENOMEM;
-	while (pieces > PIECES_LEAST && pieces * lanes * CT_SHADES > PICTURE_BYTES)
-		pieces /= 2;
-	snprintf(number, sizeof(number), "%u", pieces);
-	struct made m = { { "lanes", "pieces" }, { list, number }, 2 };
-	int error = ask(s, "api/lanes", &m, &a);
+	do {
+		struct ct_answer a = { 0 };
 
-	fputs("},\n\"picture\":\"", f);
-	if (!error && a.status == 200)
-		put_base64(f, a.body.data, a.body.size);
-	ct_answer_free(&a);
+		pieces /= 2;
+		snprintf(number, sizeof(number), "%u", pieces);
+		error = ask(p->served, "api/lanes", &m, &a);
+		bytes = a.body.size;
+		ct_answer_free(&a);
+	} while (!error && bytes > PICTURE_BYTES && pieces > PIECES_LEAST);
 	if (!error)
-		error = ask(s, "api/load", &m, &a);
-	fputs("\",\n\"load\":\"", f);
-	if (!error && a.status == 200)
-		put_base64(f, a.body.data, a.body.size);
-	fputs("\"}", f);
-	ct_answer_free(&a);
+		error = put_bytes(p, "api/lanes", &m, "picture");
+	if (!error)
+		error = put_bytes(p, "api/load", &m, "load");
 	free(list);
 	return error;
 }
 
-static int put_data(FILE *f, struct ct_served *s)
+static int put_data(struct page *p)
 {
 	struct made none = { .count = 0 };
+	char *text;
 	int error;
 
-	fputs("{\"answers\":{\"report\":true", f);
-	error = put_answer(f, s, "api/trace", &none, "api/trace");
+	fputs("{\"answers\":{\"report\":true", p->file);
+	error = put_answer(p, "api/trace", &none, "api/trace", LANES_NAMED, NULL);
 	if (!error)
-		error = put_views(f, s);
-	for (uint32_t i = 0; i < s->map.site_count && i < SITES_MOST && !error; i++) {
-		char number[16], key[40];
-		struct made m = { { "id" }, { number }, 1 };
-
-		snprintf(number, sizeof(number), "%u", i);
-		snprintf(key, sizeof(key), "api/site?id=%u", i);
-		error = put_answer(f, s, "api/site", &m, key);
-	}
-	return error ? error : put_picture(f, s);
+		error = put_answer(p, "api/words", &none, "api/words", WORDS_BYTES, NULL);
+	if (!error)
+		error = put_views(p);
+	if (!error)
+		error = put_sites(p);
+	fputc('}', p->file);
+	if (!error)
+		error = put_picture(p);
+	text = json_dumps(p->left_out, JSON_COMPACT);
+	if (!text)
+		return -ENOMEM;
+	fprintf(p->file, ",\n\"left_out\":%s}", text);
+	free(text);
+	return error;
 }
 
-static int put_page(FILE *f, struct ct_served *s)
+/* For a reader whose page does not say it. They are sentences of this file. */
+static void put_left_out(struct page *p)
 {
+	json_t *text;
+	size_t i;
+
+	if (!json_array_size(p->left_out))
+		return;
+	fputs("<p class=\"left-out\">Left out of this report: ", p->file);
+	json_array_foreach(p->left_out, i, text)
+		fprintf(p->file, "%s%s", i ? "; " : "", json_string_value(text));
+	fputs(". <code>ctrace-analyze serve</code> shows all of it.</p>\n", p->file);
+}
+
+static int put_page(struct page *p)
+{
+	FILE *f = p->file;
+
 	fputs("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n"
 	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline'; "
 	      "style-src 'unsafe-inline'; img-src data:\">\n<title>ctrace</title>\n<style>\n", f);
@@ -216,8 +353,10 @@ static int put_page(FILE *f, struct ct_served *s)
 
 	fputs("\n</style>\n<div id=\"app\"></div>\n<script type=\"application/json\" id=\"ctrace-data\">\n", f);
 	if (!error)
-		error = put_data(f, s);
-	fputs("\n</script>\n<script>\n", f);
+		error = put_data(p);
+	fputs("\n</script>\n", f);
+	put_left_out(p);
+	fputs("<script>\n", f);
 	if (!error)
 		error = put_part(f, "app.js");
 	fputs("\n</script>\n</html>\n", f);
@@ -226,11 +365,13 @@ static int put_page(FILE *f, struct ct_served *s)
 
 static int write_report(struct ct_export *e)
 {
-	struct ct_served s;
+	struct ct_served s = { 0 };
+	struct page p = { .file = e->file, .served = &s, .left_out = json_array() };
 	int error = ct_served_open(&s, e->context);
 
 	if (!error)
-		error = put_page(e->file, &s);
+		error = put_page(&p);
+	json_decref(p.left_out);
 	ct_served_close(&s);
 	return error;
 }

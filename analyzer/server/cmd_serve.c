@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "api.h"
+#include "follow.h"
 
 extern char **environ;
 
@@ -37,56 +37,77 @@ static void open_browser(const char *door)
 {
 	char *argv[] = { (char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c",
 			 (char *)(uintptr_t)"xdg-open \"$0\" >/dev/null 2>&1 &", (char *)(uintptr_t)door, NULL };
+	posix_spawnattr_t attributes;
+	sigset_t none;
 	pid_t pid;
 
-	if (!posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ))
+	/* What is blocked here would be blocked there. */
+	sigemptyset(&none);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	if (!posix_spawnp(&pid, argv[0], NULL, &attributes, argv, environ))
 		waitpid(pid, NULL, 0);
+	posix_spawnattr_destroy(&attributes);
 }
 
-static int serve(struct ct_context *c, struct ct_served *s)
+/* Threads must not take the signals: they are blocked before there are any, to the end. */
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static int serve(struct ct_context *c, struct ct_follow *f, int stop)
 {
 	const struct ct_options *o = c->options;
-	struct ct_http_options options = { o->host ? o->host : "127.0.0.1", o->port, ct_api_answer, s };
+	struct ct_http_options options = {
+		.host = o->host ? o->host : "127.0.0.1", .port = o->port, .answer = ct_follow_answer,
+		.tick = ct_follow_tick, .wake_fd = ct_follow_wake_fd(f), .self = f,
+	};
 	struct ct_http *http;
-	char address[128], door[PATH_MAX];
+	char address[128], host[48], door[PATH_MAX];
 	bool opened = false;
-	sigset_t set;
 	int error = ct_http_start(&http, &options);
 
 	if (error) {
 		snprintf(c->usage, sizeof(c->usage), "serve: %.40s port %u: %s", options.host, o->port, strerror(-error));
 		return -EINVAL;
 	}
-	snprintf(address, sizeof(address), "http://%s:%u/%s/", options.host, ct_http_port(http), ct_http_token(http));
+	ct_follow_tell(f, http);
+	snprintf(address, sizeof(address), "http://%s:%u/%s/", ct_http_shown(http, host, sizeof(host)), ct_http_port(http),
+		 ct_http_token(http));
 	ct_print(&c->out, CT_PLAIN, "%s\n", address);
 	fflush(c->out.file);
-	/* Before signals are blocked, which it would inherit. */
 	opened = !o->no_open && write_door(address, door);
 	if (opened)
 		open_browser(door);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	int stop = signalfd(-1, &set, SFD_CLOEXEC);
-
-	error = stop < 0 ? -errno : ct_http_run(http, stop);
+	error = ct_http_run(http, stop);
 	ct_http_stop(http);
 	if (opened)
 		unlink(door);
-	if (stop >= 0)
-		close(stop);
 	return error;
 }
 
 int ct_cmd_serve(struct ct_context *c)
 {
-	struct ct_served s;
-	int error = ct_served_open(&s, c);
+	struct ct_follow *f;
+	int stop = open_signals(), error;
 
-	if (!error)
-		error = serve(c, &s);
-	ct_served_close(&s);
+	if (stop < 0)
+		return -errno;
+	c->unfinished = true;
+	error = ct_follow_start(&f, c);
+	if (!error) {
+		error = serve(c, f, stop);
+		ct_follow_stop(f);
+	}
+	close(stop);
 	return error;
 }

@@ -1,47 +1,20 @@
 /* See http.h. */
-#include "http.h"
+#include "http_parts.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#define PROGRAMS_MOST 4u          /* at once; others wait for their turn */
-#define OUTPUT_MOST   (256u << 20)
 #define CONNECTIONS   64u
 #define TIMEOUT_S     60u         /* of one that says nothing */
 #define POLL_MS       500
-
-extern char **environ;
-
-/* A request on its way. */
-struct pending {
-	struct ct_http *http;
-	struct MHD_Connection *connection;
-	struct ct_answer answer;
-	bool asked;              /* answer is there, or being made */
-	pid_t pid;               /* 0: not started yet, or ended */
-	int output, errors;      /* -1: none; errors: a file */
-	struct pending *next;    /* of those that have a program */
-};
-
-struct ct_http {
-	struct ct_http_options options;
-	struct MHD_Daemon *daemon;
-	uint16_t port;
-	char token[CT_HTTP_TOKEN];
-	struct pending *program; /* in the order of their requests */
-};
 
 static const char policy[] = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
 			     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -75,6 +48,11 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct ct_
 	MHD_add_response_header(r, "Cache-Control", "no-store");
 	MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
 	MHD_add_response_header(r, "Content-Security-Policy", policy);
+	MHD_add_response_header(r, "X-Frame-Options", "DENY");
+	MHD_add_response_header(r, "Cross-Origin-Resource-Policy", "same-origin");
+	MHD_add_response_header(r, "Cross-Origin-Opener-Policy", "same-origin");
+	if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(r, "Allow", "GET");
 	if (a->gzip)
 		MHD_add_response_header(r, "Content-Encoding", "gzip");
 	enum MHD_Result result = MHD_queue_response(connection, a->status, r);
@@ -83,39 +61,7 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct ct_
 	return result;
 }
 
-static void free_argv(struct ct_answer *a)
-{
-	for (char **arg = a->argv; arg && *arg; arg++)
-		free(*arg);
-	free(a->argv);
-	a->argv = NULL;
-}
-
-static void say(struct ct_answer *a, unsigned int status, const char *text)
-{
-	free_argv(a);
-	ct_buf_free(&a->body);
-	*a = (struct ct_answer){ .status = status, .type = "text/plain; charset=utf-8" };
-	ct_put_bytes(&a->body, text, strlen(text));
-	ct_put_bytes(&a->body, "\n", 1);
-}
-
 /* --- who may ask --- */
-
-/* Pages of other sites may make a browser send requests here, under a name of theirs. */
-static bool names_us(const struct ct_http *h, const char *host)
-{
-	static const char *const names[] = { "127.0.0.1", "localhost", "[::1]" };
-	char wanted[128];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(wanted, sizeof(wanted), "%s:%u", names[i], h->port);
-		if (!strcmp(host, wanted))
-			return true;
-	}
-	snprintf(wanted, sizeof(wanted), "%s:%u", h->options.host, h->port);
-	return !strcmp(host, wanted);
-}
 
 static bool same_token(const struct ct_http *h, const char *text)
 {
@@ -129,6 +75,13 @@ static bool same_token(const struct ct_http *h, const char *text)
 	return !differs && text[CT_HTTP_TOKEN - 1] == '/';
 }
 
+int ct_http_socket(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	return info ? info->connect_fd : -1;
+}
+
 /* The path behind the token, or NULL: a says why not. */
 static const char *admit(const struct ct_http *h, struct MHD_Connection *c, const char *url, const char *method,
 			 struct ct_answer *a)
@@ -137,142 +90,59 @@ static const char *admit(const struct ct_http *h, struct MHD_Connection *c, cons
 	const char *origin = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Origin");
 
 	if (strcmp(method, "GET")) {
-		say(a, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET");
+		ct_pending_say(a, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET");
 		return NULL;
 	}
-	if (!host || !names_us(h, host)) {
-		say(a, MHD_HTTP_FORBIDDEN, "the request names another host");
+	if (!host || !ct_hosts_name(&h->hosts, host, ct_http_socket(c))) {
+		ct_pending_say(a, MHD_HTTP_FORBIDDEN, "the request names another host");
 		return NULL;
 	}
-	if (origin && (strncmp(origin, "http://", 7) || !names_us(h, origin + 7))) {
-		say(a, MHD_HTTP_FORBIDDEN, "the request comes from another site");
+	/* The page itself: the very host that it was asked for at. */
+	if (origin && (strncmp(origin, "http://", 7) || strcmp(host, origin + 7))) {
+		ct_pending_say(a, MHD_HTTP_FORBIDDEN, "the request comes from another site");
 		return NULL;
 	}
 	if (url[0] != '/' || !same_token(h, url + 1)) {
-		say(a, MHD_HTTP_FORBIDDEN, "the address lacks the token that ctrace-analyze printed");
+		ct_pending_say(a, MHD_HTTP_FORBIDDEN, "the address lacks the token that ctrace-analyze printed");
 		return NULL;
 	}
 	return url + CT_HTTP_TOKEN + 1;
 }
 
-/* --- programs --- */
-
-static int start_program(struct pending *p)
-{
-	posix_spawn_file_actions_t actions;
-	int ends[2];
-
-	p->errors = memfd_create("errors", MFD_CLOEXEC);
-	if (p->errors < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK))
-		return -errno;
-	/* Its end may block. */
-	fcntl(ends[1], F_SETFL, 0);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-	posix_spawn_file_actions_adddup2(&actions, p->errors, 2);
-	int error = posix_spawn(&p->pid, p->answer.argv[0], &actions, NULL, p->answer.argv, environ);
-
-	posix_spawn_file_actions_destroy(&actions);
-	close(ends[1]);
-	if (error) {
-		close(ends[0]);
-		p->pid = 0;
-		return -error;
-	}
-	p->output = ends[0];
-	return 0;
-}
-
-static void forget_program(struct pending *p)
-{
-	struct pending **at = &p->http->program;
-
-	while (*at && *at != p)
-		at = &(*at)->next;
-	if (*at)
-		*at = p->next;
-	if (p->output >= 0)
-		close(p->output);
-	if (p->errors >= 0)
-		close(p->errors);
-	p->output = p->errors = -1;
-	if (p->pid) {
-		kill(p->pid, SIGKILL);
-		waitpid(p->pid, NULL, 0);
-	}
-	p->pid = 0;
-	free_argv(&p->answer);
-}
-
-/* Its output is complete. Exit status 1 is damage, which the output tells of; with any other
- * the line on stderr is the answer. */
-static void program_ended(struct pending *p, bool too_much)
-{
-	char text[1024] = "";
-	int status = 0;
-
-	if (too_much)
-		kill(p->pid, SIGKILL);
-	waitpid(p->pid, &status, 0);
-	p->pid = 0;
-	bool failed = !WIFEXITED(status) || WEXITSTATUS(status) > 1;
-	ssize_t n = pread(p->errors, text, sizeof(text) - 1, 0);
-
-	text[n > 0 ? n : 0] = 0;
-	text[strcspn(text, "\n")] = 0;
-	if (too_much || p->answer.body.failed) {
-		say(&p->answer, MHD_HTTP_CONTENT_TOO_LARGE, "the answer is too large: choose less with --top or a filter");
-	} else if (failed) {
-		say(&p->answer, MHD_HTTP_BAD_REQUEST, *text ? text : "ctrace-analyze failed");
-	} else {
-		p->answer.status = MHD_HTTP_OK;
-		p->answer.type = "application/json";
-	}
-	forget_program(p);
-	MHD_resume_connection(p->connection);
-}
-
-/* Takes what there is of a program's output. */
-static void read_program(struct pending *p)
-{
-	for (;;) {
-		uint8_t block[65536];
-		ssize_t n = read(p->output, block, sizeof(block));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return;
-		if (n <= 0) {
-			program_ended(p, false);
-			return;
-		}
-		ct_put_bytes(&p->answer.body, block, (size_t)n);
-		if (p->answer.body.size > OUTPUT_MOST || p->answer.body.failed) {
-			program_ended(p, true);
-			return;
-		}
-	}
-}
-
-static void start_programs(struct ct_http *h)
-{
-	unsigned int running = 0;
-
-	for (struct pending *p = h->program, *next; p; p = next) {
-		next = p->next;
-		if (!p->pid && running < PROGRAMS_MOST && start_program(p)) {
-			say(&p->answer, MHD_HTTP_INTERNAL_SERVER_ERROR, "no process could be started");
-			forget_program(p);
-			MHD_resume_connection(p->connection);
-			continue;
-		}
-		running += p->pid != 0;
-	}
-}
-
 /* --- requests --- */
+
+static enum MHD_Result begin(struct ct_http *h, struct MHD_Connection *connection, const char *method, void **state)
+{
+	struct pending *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return MHD_NO;
+	*p = (struct pending){ .http = h, .connection = connection, .socket = ct_http_socket(connection), .output = -1, .errors = -1 };
+	*state = p;
+	/* Answered now, what it would send is not waited for. */
+	if (strcmp(method, "GET")) {
+		p->asked = true;
+		ct_guest_count(p);
+		admit(h, connection, "", method, &p->answer);
+		return send_answer(connection, &p->answer);
+	}
+	return MHD_YES;
+}
+
+/* Asks for the answer. False: it takes until later, the connection is suspended. */
+static bool ask(struct pending *p, const char *path)
+{
+	struct ct_http *h = p->http;
+	struct ct_request r = { path, value_of, p->connection };
+
+	h->options.answer(h->options.self, &r, &p->answer);
+	if (!p->answer.argv && !p->answer.later)
+		return true;
+	p->waits = p->answer.later;
+	p->asked = !p->waits; /* it is asked again then */
+	ct_pending_suspend(p);
+	return false;
+}
 
 static enum MHD_Result handle(void *self, struct MHD_Connection *connection, const char *url, const char *method,
 			      const char *version, const char *data, size_t *data_bytes, void **state)
@@ -282,35 +152,23 @@ static enum MHD_Result handle(void *self, struct MHD_Connection *connection, con
 
 	(void)version;
 	(void)data;
-	if (!p) {
-		p = calloc(1, sizeof(*p));
-		if (!p)
-			return MHD_NO;
-		*p = (struct pending){ .http = h, .connection = connection, .output = -1, .errors = -1 };
-		*state = p;
-		return MHD_YES;
-	}
+	if (!p)
+		return begin(h, connection, method, state);
 	/* Nobody has to send us anything. */
 	if (*data_bytes) {
 		*data_bytes = 0;
 		return MHD_YES;
 	}
 	if (!p->asked) {
-		struct ct_request r = { NULL, value_of, connection };
-
+		/* A page that moves on asks for the next picture and waits for this one no more. */
+		if (ct_http_has_gone(p->socket))
+			return MHD_NO;
 		p->asked = true;
-		r.path = admit(h, connection, url, method, &p->answer);
-		if (r.path)
-			h->options.answer(h->options.self, &r, &p->answer);
-		if (p->answer.argv) {
-			struct pending **at = &h->program;
+		ct_guest_count(p);
+		const char *path = admit(h, connection, url, method, &p->answer);
 
-			while (*at)
-				at = &(*at)->next;
-			*at = p;
-			MHD_suspend_connection(connection);
+		if (path && !ask(p, path))
 			return MHD_YES;
-		}
 	}
 	return send_answer(connection, &p->answer);
 }
@@ -324,7 +182,8 @@ static void done(void *self, struct MHD_Connection *connection, void **state, en
 	(void)how;
 	if (!p)
 		return;
-	forget_program(p);
+	ct_pending_forget(p);
+	ct_guest_uncount(p);
 	ct_buf_free(&p->answer.body);
 	free(p);
 	*state = NULL;
@@ -354,13 +213,14 @@ int ct_http_start(struct ct_http **ret, const struct ct_http_options *o)
 	if (!h)
 		return -ENOMEM;
 	h->options = *o;
+	ct_hosts_open(&h->hosts, o->host);
 	int error = make_token(h->token);
 
 	errno = 0;
 	if (!error)
 		h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, h,
 					     MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED,
-					     done, NULL, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
+					     done, NULL, MHD_OPTION_NOTIFY_CONNECTION, ct_guest_notify, h, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
 					     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
 	if (!h->daemon) {
 		error = error ? error : errno ? -errno : -EIO;
@@ -384,7 +244,24 @@ const char *ct_http_token(const struct ct_http *h)
 	return h->token;
 }
 
-/* What is waited for: the server, the one who stops it, and the output of programs. */
+const char *ct_http_shown(const struct ct_http *h, char *to, size_t bytes)
+{
+	return ct_hosts_shown(&h->hosts, to, bytes);
+}
+
+void ct_http_ready(struct ct_http *h)
+{
+	for (struct pending *p = h->suspended, *next; p; p = next) {
+		next = p->next;
+		if (!p->waits)
+			continue;
+		ct_pending_forget(p);
+		MHD_resume_connection(p->connection);
+	}
+}
+
+/* What is waited for: the server, the one who stops it, who wakes it, the output of programs,
+ * and that those who are suspended go. */
 static nfds_t descriptors(const struct ct_http *h, int stop_fd, struct pollfd *fds)
 {
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -392,32 +269,41 @@ static nfds_t descriptors(const struct ct_http *h, int stop_fd, struct pollfd *f
 
 	fds[n++] = (struct pollfd){ .fd = info ? info->epoll_fd : -1, .events = POLLIN };
 	fds[n++] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
-	for (struct pending *p = h->program; p; p = p->next)
+	fds[n++] = (struct pollfd){ .fd = h->options.wake_fd, .events = POLLIN };
+	for (struct pending *p = h->suspended; p; p = p->next) {
+		fds[n++] = (struct pollfd){ .fd = p->socket, .events = POLLRDHUP };
 		if (p->output >= 0)
 			fds[n++] = (struct pollfd){ .fd = p->output, .events = POLLIN };
+	}
 	return n;
 }
 
 int ct_http_run(struct ct_http *h, int stop_fd)
 {
-	struct pollfd fds[2 + PROGRAMS_MOST];
+	struct pollfd fds[3 + 2 * CONNECTIONS];
 
 	for (;;) {
 		MHD_UNSIGNED_LONG_LONG mhd_ms;
 		int timeout = POLL_MS;
 
-		start_programs(h);
+		ct_http_start_programs(h);
 		if (MHD_get_timeout(h->daemon, &mhd_ms) == MHD_YES && mhd_ms < POLL_MS)
 			timeout = (int)mhd_ms;
 		if (poll(fds, descriptors(h, stop_fd, fds), timeout) < 0 && errno != EINTR)
 			return -errno;
 		if (fds[1].revents)
 			return 0;
-		for (struct pending *p = h->program, *next; p; p = next) {
+		int error = h->options.tick ? h->options.tick(h->options.self) : 0;
+
+		if (error)
+			return error < 0 ? error : 0;
+		ct_http_drop_gone(h);
+		for (struct pending *p = h->suspended, *next; p; p = next) {
 			next = p->next;
 			if (p->output >= 0)
-				read_program(p);
+				ct_http_read_program(p);
 		}
+		ct_guests_make_room(h);
 		MHD_run(h->daemon);
 	}
 }
@@ -425,11 +311,12 @@ int ct_http_run(struct ct_http *h, int stop_fd)
 void ct_http_stop(struct ct_http *h)
 {
 	/* A server that ends with requests that are suspended is not allowed to. */
-	while (h->program) {
-		struct pending *p = h->program;
+	while (h->suspended) {
+		struct pending *p = h->suspended;
 
-		say(&p->answer, MHD_HTTP_SERVICE_UNAVAILABLE, "the server ends");
-		forget_program(p);
+		ct_pending_say(&p->answer, MHD_HTTP_SERVICE_UNAVAILABLE, "the server ends");
+		p->asked = true;
+		ct_pending_forget(p);
 		MHD_resume_connection(p->connection);
 	}
 	MHD_stop_daemon(h->daemon);

@@ -32,7 +32,11 @@ struct ct_answer {
 	size_t fixed_bytes;
 	bool gzip;               /* the body is compressed */
 	char **argv;             /* instead of a body: a program whose output is the body, JSON; owned, as each text is */
+	int trace;               /* a descriptor that the program has as CT_ANSWER_TRACE; owned; 0: none */
+	bool later;              /* there is no answer yet: ask again after ct_http_ready */
 };
+
+#define CT_ANSWER_TRACE 3
 
 /* Answers a GET. */
 typedef void ct_answerer(void *self, const struct ct_request *request, struct ct_answer *ret);
@@ -41,6 +45,10 @@ struct ct_http_options {
 	const char *host;        /* numeric address */
 	uint16_t port;           /* 0: any that is free */
 	ct_answerer *answer;
+	/* Called twice a second, and when wake_fd is readable, which it has to empty. 0; or it ends
+	 * the server, with what is below 0 as the error; may be NULL. */
+	int (*tick)(void *self);
+	int wake_fd;             /* -1: none */
 	void *self;
 };
 
@@ -48,8 +56,12 @@ struct ct_http_options {
 int ct_http_start(struct ct_http **ret, const struct ct_http_options *o);
 uint16_t ct_http_port(const struct ct_http *h);
 const char *ct_http_token(const struct ct_http *h);
+/* The host that a browser can reach it by. */
+const char *ct_http_shown(const struct ct_http *h, char *to, size_t bytes);
 /* Serves until stop_fd is readable. 0 or -errno. */
 int ct_http_run(struct ct_http *h, int stop_fd);
+/* What had to wait for its answer is asked for again. Of tick only. */
+void ct_http_ready(struct ct_http *h);
 void ct_http_stop(struct ct_http *h);
 
 /* --- answer.c: without a server --- */

@@ -6,11 +6,12 @@
  *   then for each lane, in the order asked for: pieces * 6 bytes, shares of 255 of
  *              running, ready, contention, io, idle, runtime in each piece of time
  *
- *   {"pieces": N, "fine": bool,
+ *   {"generation": N, "pieces": N, "fine": bool,
  *    "lanes": [{"lane", "bars": [start, length, site, open, ...], "strips": [start, length, cpu, ...]}],
  *    "sites": {"ID": {"cause", "call", "object"}}}
  *
- * load has no lanes: 4 bytes for each piece and shade, the sums of all threads' shares.
+ * load has no lanes: 4 bytes for each piece and shade, the sums of all threads' shares. Where
+ * there are very many threads, it may be in fewer pieces than asked for.
  *
  * Times are ns since the trace began. bars and strips are what is some pieces long; cpu -1:
  * ready, without one. Strips are there where the picture is fine.
@@ -26,6 +27,7 @@
 #define LANES_MOST  256u
 #define PIECES_MOST 4096u
 #define BARS_MOST   60000u /* of all lanes: what a browser draws at ease */
+#define SUMS_MOST   (48u << 20) /* bytes that a window of all threads may take while it is read */
 
 struct picture {
 	struct ct_served *s;
@@ -220,6 +222,7 @@ void ct_api_lanes(struct ct_served *s, const struct ct_request *r, struct ct_ans
 	p.sites = json_object();
 	for (uint32_t i = 0; i < p.lane_count && !error; i++)
 		ct_json_append(lanes, lane_json(&p, p.lane[i], w.lane[p.lane[i]]));
+	ct_json_number(o, "generation", s->generation);
 	ct_json_number(o, "pieces", p.pieces);
 	ct_json_set(o, "fine", json_boolean(p.fine));
 	ct_json_set(o, "lanes", lanes);
@@ -271,6 +274,8 @@ void ct_api_load(struct ct_served *s, const struct ct_request *r, struct ct_answ
 		ct_api_say(ret, 400, "from, to or pieces make no sense");
 		return;
 	}
+	while (p.fine && p.pieces > 1 && (uint64_t)p.pieces * s->m.thread_count * CT_SHADES * sizeof(float) > SUMS_MOST)
+		p.pieces /= 2;
 	uint32_t *sums = calloc((size_t)p.pieces * CT_SHADES, sizeof(*sums));
 	int error = ct_window_open(&w, &s->map, p.from_ns, p.to_ns, p.pieces);
 

@@ -5,13 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS_LEAST 512u
+#define BUCKETS_LEAST 32u
 #define BUCKETS_MOST  (1u << 18)
+/* A window of more has a picture of buckets, be they wider than its pieces. */
+#define FINE_MOST     1200000u
+#define PIECES        2048u     /* of a wide screen */
 
-/* So many that all lives together take no more than there is room for. */
+/* So many that a window with a quarter of what may be read has buckets enough for a picture,
+ * as far as there is room for those of all lives together. */
 static uint32_t bucket_count(const struct ct_trace_map *map, uint64_t from_ns, uint64_t to_ns)
 {
-	double lives = 0;
+	double lives = 0, wanted = (double)ct_trace_map_records(map, 0, UINT64_MAX) / FINE_MOST * 4 * PIECES;
 	uint32_t n = BUCKETS_MOST;
 
 	for (uint32_t i = 0; i < map->m->thread_count; i++) {
@@ -20,36 +24,44 @@ static uint32_t bucket_count(const struct ct_trace_map *map, uint64_t from_ns, u
 		ct_life_of(map->m, i, &a, &b);
 		lives += (double)(b - a) / (double)(to_ns - from_ns);
 	}
+	while (n > 2 * PIECES && n / 2 > wanted)
+		n /= 2;
 	while (n > BUCKETS_LEAST && lives * n > CT_OVERVIEW_BUCKETS)
 		n /= 2;
 	return n;
 }
 
-static int make_levels(struct ct_overview *o, struct ct_overview_lane *l, const struct ct_window_lane *from)
+/* Sums of twice as long buckets, in their place; the new first of them. */
+static uint32_t halve(float (*sum)[CT_SHADES], uint32_t first, uint32_t *count)
+{
+	uint32_t half = first / 2, n = (first + *count - 1) / 2 - half + 1;
+
+	for (uint32_t i = 0; i < n; i++) {
+		float both[CT_SHADES] = { 0 };
+
+		for (uint32_t b = (half + i) * 2; b < (half + i) * 2 + 2; b++)
+			for (int k = 0; k < CT_SHADES && b >= first && b < first + *count; k++)
+				both[k] += sum[b - first][k];
+		memcpy(sum[i], both, sizeof(both));
+	}
+	*count = n;
+	return half;
+}
+
+/* Takes the sums apart. */
+static int make_levels(struct ct_overview *o, struct ct_overview_lane *l, struct ct_window_lane *from)
 {
 	double bucket_ns = (double)(o->to_ns - o->from_ns) / o->buckets;
 	uint32_t first = l->first, count = l->count;
 
-	for (uint32_t level = 0; level < o->levels && count; level++) {
+	for (uint32_t level = 0; level < o->levels && count; level++, bucket_ns *= 2) {
 		uint8_t(*shares)[CT_SHADES] = l->level[level] = calloc(count, sizeof(*shares));
 
 		if (!shares)
 			return -ENOMEM;
-		for (uint32_t i = 0; i < count && !level; i++)
+		for (uint32_t i = 0; i < count; i++)
 			ct_window_shares(from->sum[i], bucket_ns, shares[i]);
-		for (uint32_t i = 0; i < count && level; i++)
-			for (int k = 0; k < CT_SHADES; k++) {
-				uint32_t below = (first + i) * 2, n = 0;
-				uint32_t before = l->first >> (level - 1), after = before + (uint32_t)0;
-
-				after = ((l->first + l->count - 1) >> (level - 1)) + 1;
-				for (uint32_t b = below; b < below + 2; b++)
-					if (b >= before && b < after)
-						n += l->level[level - 1][b - before][k];
-				shares[i][k] = (uint8_t)(n ? (n + 1) / 2 : 0);
-			}
-		first = l->first >> (level + 1);
-		count = ((l->first + l->count - 1) >> (level + 1)) - first + 1;
+		first = halve(from->sum, first, &count);
 	}
 	return 0;
 }
@@ -112,7 +124,16 @@ void ct_overview_close(struct ct_overview *o)
 
 bool ct_overview_is_fine(const struct ct_overview *o, uint64_t from_ns, uint64_t to_ns, uint32_t pieces)
 {
-	return (double)(to_ns - from_ns) / pieces < (double)(o->to_ns - o->from_ns) / o->buckets;
+	return (double)(to_ns - from_ns) / pieces < (double)(o->to_ns - o->from_ns) / o->buckets &&
+	       ct_trace_map_records(o->map, from_ns, to_ns) <= FINE_MOST;
+}
+
+/* Of so much of buckets. What is there at all is seen. */
+static uint8_t share_of(double sum, double buckets)
+{
+	double share = sum / buckets;
+
+	return share >= 255 ? 255 : sum > 0 && share < 1 ? 1 : (uint8_t)(share + 0.5);
 }
 
 void ct_overview_shares(const struct ct_overview *o, uint32_t lane, uint64_t from_ns, uint64_t to_ns, uint32_t pieces,
@@ -129,19 +150,20 @@ void ct_overview_shares(const struct ct_overview *o, uint32_t lane, uint64_t fro
 	memset(ret, 0, pieces * sizeof(*ret));
 	if (!l->count)
 		return;
-	uint32_t first = l->first >> level, end = ((l->first + l->count - 1) >> level) + 1;
+	int64_t first = l->first >> level, end = ((l->first + l->count - 1) >> level) + 1;
 
 	for (uint32_t i = 0; i < pieces; i++) {
 		double at = ((double)from_ns - (double)o->from_ns + i * piece) / bucket;
 		double stop = at + piece / bucket;
-		uint32_t sum[CT_SHADES] = { 0 }, n = 0;
+		double sum[CT_SHADES] = { 0 };
 
-		for (int64_t b = (int64_t)at; (double)b < stop && b < (int64_t)end; b++) {
-			n++;
-			for (int k = 0; k < CT_SHADES && b >= (int64_t)first; k++)
-				sum[k] += l->level[level][b - first][k];
+		for (int64_t b = (int64_t)at < first ? first : (int64_t)at; (double)b < stop && b < end; b++) {
+			double part = ((double)(b + 1) < stop ? (double)(b + 1) : stop) - ((double)b > at ? (double)b : at);
+
+			for (int k = 0; k < CT_SHADES && part > 0; k++)
+				sum[k] += part * l->level[level][b - first][k];
 		}
-		for (int k = 0; k < CT_SHADES && n; k++)
-			ret[i][k] = (uint8_t)((sum[k] + n - 1) / n);
+		for (int k = 0; k < CT_SHADES; k++)
+			ret[i][k] = share_of(sum[k], stop - at);
 	}
 }

@@ -4,11 +4,11 @@
  *
  * The time of the trace is divided into equal buckets, so many that all threads' lives
  * together take at most CT_OVERVIEW_BUCKETS of them; each coarser level has half as
- * many. Windows that need finer pieces are read from the trace again (window.h): they
- * are a small part of it then. Waits of two buckets or more are kept as they are, since
- * they may end in a much later chunk than such a window's.
+ * many. Windows that need finer pieces are read from the trace again (window.h), if so
+ * little lies in them that it takes a moment. Waits of two buckets or more are kept as
+ * they are.
  *
- * Memory: 12 bytes a bucket and 24 bytes a long wait; while it is made 48 bytes a bucket
+ * Memory: 12 bytes a bucket and 24 bytes a long wait; while it is made 24 bytes a bucket
  * more.
  */
 #ifndef CT_OVERVIEW_H
@@ -16,7 +16,7 @@
 
 #include "window.h"
 
-#define CT_OVERVIEW_BUCKETS (2u << 20)
+#define CT_OVERVIEW_BUCKETS (4u << 20)
 #define CT_OVERVIEW_LEVELS  24u
 
 struct ct_overview_lane {
@@ -36,7 +36,7 @@ struct ct_overview {
 int ct_overview_make(struct ct_overview *o, struct ct_trace_map *map);
 void ct_overview_close(struct ct_overview *o);
 
-/* Whether a window in so many pieces is too fine for it. */
+/* Whether a window in so many pieces is too fine for it, and small enough to be read. */
 bool ct_overview_is_fine(const struct ct_overview *o, uint64_t from_ns, uint64_t to_ns, uint32_t pieces);
 /* The shares of a lane's pieces: [pieces][CT_SHADES]. */
 void ct_overview_shares(const struct ct_overview *o, uint32_t lane, uint64_t from_ns, uint64_t to_ns, uint32_t pieces,

@@ -46,7 +46,7 @@ static int map_chunks(struct ct_trace_map *t)
 
 		if (!p)
 			return -ENOMEM;
-		*p = (struct ct_chunk_place){ c.offset, c.header.first_ns, c.header.last_ns, c.header.kind, process };
+		*p = (struct ct_chunk_place){ c.offset, c.header.first_ns, c.header.last_ns, c.header.kind, process, c.header.count };
 	}
 	return found;
 }

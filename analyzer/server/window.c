@@ -79,14 +79,14 @@ static void add(const struct ct_window *w, struct ct_window_lane *l, uint64_t fr
 		double next = (double)(i + 1) * piece, stop = next < end ? next : end;
 
 		if (i >= l->first && i - l->first < l->count && stop > at)
-			l->sum[i - l->first][shade] += (uint64_t)(stop - at);
+			l->sum[i - l->first][shade] += (float)(stop - at);
 		at = stop > at ? stop : next;
 		if (i >= w->pieces)
 			return;
 	}
 }
 
-void ct_window_shares(const uint64_t sum[CT_SHADES], double piece, uint8_t ret[CT_SHADES])
+void ct_window_shares(const float sum[CT_SHADES], double piece, uint8_t ret[CT_SHADES])
 {
 	static const uint8_t order[] = { CT_SHADE_CONTENTION, CT_SHADE_IO, CT_SHADE_RUNTIME, CT_SHADE_IDLE };
 	unsigned int left = 255;
@@ -95,7 +95,7 @@ void ct_window_shares(const uint64_t sum[CT_SHADES], double piece, uint8_t ret[C
 		double share = (double)sum[i] / piece * 255;
 
 		/* What is there at all is seen. */
-		ret[i] = share >= 255 ? 255 : sum[i] && share < 1 ? 1 : (uint8_t)(share + 0.5);
+		ret[i] = share >= 255 ? 255 : sum[i] > 0 && share < 1 ? 1 : (uint8_t)(share + 0.5);
 	}
 	for (size_t i = 0; i < sizeof(order); i++) {
 		if (ret[order[i]] > left)
@@ -245,28 +245,71 @@ static int take_slices(struct ct_window *w, struct ct_trace_map *t, struct ct_sp
 
 /* --- all --- */
 
-int ct_window_read(struct ct_window *w, struct ct_trace_map *t)
+static bool has_part(const struct ct_chunk_place *p, uint64_t from_ns, uint64_t to_ns)
+{
+	if (p->kind == CT_CHUNK_SWITCHES)
+		to_ns = to_ns < UINT64_MAX - BEHIND_NS ? to_ns + BEHIND_NS : UINT64_MAX;
+	return p->last_ns > from_ns && p->first_ns < to_ns;
+}
+
+uint64_t ct_trace_map_records(const struct ct_trace_map *t, uint64_t from_ns, uint64_t to_ns)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < t->chunk_count; i++)
+		if (has_part(&t->chunk[i], from_ns, to_ns))
+			n += t->chunk[i].count;
+	return n;
+}
+
+static int take_chunk(struct ct_window *w, struct ct_trace_map *t, const struct ct_chunk_place *p, const struct ct_chunk *c)
 {
 	struct ct_span payload;
+	int error = ct_reader_payload(&t->reader, c, &payload);
+
+	if (error) /* damage was counted when the model was loaded */
+		return error == -EBADMSG || error == -ENOTSUP ? 0 : error;
+	return p->kind == CT_CHUNK_SWITCHES ? take_slices(w, t, payload) : take_events(w, t, payload, p->process);
+}
+
+/* From the first chunk to the last: another thread reads ahead. */
+static int read_all(struct ct_window *w, struct ct_trace_map *t)
+{
+	struct ct_want want = { .kinds = CT_WANT(CT_CHUNK_EVENTS) | CT_WANT(CT_CHUNK_SWITCHES) };
+	struct ct_chunk c;
+	uint32_t i = 0;
+	int found = 0, error = 0;
+
+	ct_reader_rewind(&t->reader);
+	ct_reader_ahead(&t->reader, &want);
+	while (!error && i < t->chunk_count && (found = ct_reader_next(&t->reader, &c)) > 0) {
+		while (i < t->chunk_count && t->chunk[i].offset < c.offset)
+			i++;
+		if (i < t->chunk_count && t->chunk[i].offset == c.offset)
+			error = take_chunk(w, t, &t->chunk[i++], &c);
+	}
+	/* Ends the other thread. */
+	ct_reader_rewind(&t->reader);
+	return error ? error : found < 0 ? found : 0;
+}
+
+int ct_window_read(struct ct_window *w, struct ct_trace_map *t)
+{
 	int error = 0;
 
+	if (w->from_ns <= t->m->start_ns && w->to_ns >= t->m->end_ns)
+		return read_all(w, t);
 	for (uint32_t i = 0; i < t->chunk_count && !error; i++) {
 		const struct ct_chunk_place *p = &t->chunk[i];
 		struct ct_chunk c;
-		uint64_t to_ns = w->to_ns < UINT64_MAX - BEHIND_NS ? w->to_ns + BEHIND_NS : UINT64_MAX;
 
-		if (p->last_ns <= w->from_ns || p->first_ns >= (p->kind == CT_CHUNK_SWITCHES ? to_ns : w->to_ns))
+		if (!has_part(p, w->from_ns, w->to_ns))
 			continue;
 		ct_reader_seek(&t->reader, p->offset);
 		error = ct_reader_next(&t->reader, &c);
 		if (error <= 0)
 			return error;
-		error = c.offset == p->offset ? ct_reader_payload(&t->reader, &c, &payload) : -EBADMSG;
-		if (!error)
-			error = p->kind == CT_CHUNK_SWITCHES ? take_slices(w, t, payload) :
-							       take_events(w, t, payload, p->process);
-		else if (error == -EBADMSG || error == -ENOTSUP)
-			error = 0; /* counted when the model was loaded */
+		error = c.offset == p->offset ? take_chunk(w, t, p, &c) : 0;
 	}
 	return error;
 }

@@ -2,8 +2,7 @@
  * A part of a trace as a picture: what each thread did in each piece of time, and which
  * waits and turns on a CPU are long enough to be seen as such.
  *
- * Reads the chunks that can have to do with the window, and no others. A wait that ends
- * in a later chunk is not seen: see overview.h.
+ * Reads the chunks that can have to do with the window, and no others.
  */
 #ifndef CT_WINDOW_H
 #define CT_WINDOW_H
@@ -38,6 +37,7 @@ struct ct_strip {
 struct ct_chunk_place {
 	uint64_t offset, first_ns, last_ns;
 	uint32_t kind, process;  /* process: index, of EVENTS chunks */
+	uint32_t count;          /* events or slices */
 };
 
 /* Where things are in a trace, and the waits' sites. */
@@ -57,11 +57,13 @@ struct ct_trace_map {
 /* The model must stay. 0, -ENOMEM, -errno. Close in either case. */
 int ct_trace_map_open(struct ct_trace_map *t, const struct ct_model *m, const struct ct_reader *reader);
 void ct_trace_map_close(struct ct_trace_map *t);
+/* How many events and slices are read for a window. */
+uint64_t ct_trace_map_records(const struct ct_trace_map *t, uint64_t from_ns, uint64_t to_ns);
 
 struct ct_window_lane {
 	uint64_t from_ns, to_ns; /* the thread's life in the window */
 	uint32_t first, count;   /* the pieces of its life */
-	uint64_t (*sum)[CT_SHADES]; /* ns; of count pieces */
+	float (*sum)[CT_SHADES]; /* ns; of count pieces */
 	CT_ARRAY(struct ct_bar, bar);
 	CT_ARRAY(struct ct_strip, strip);
 	uint64_t ready_from_ns;  /* private */
@@ -86,6 +88,6 @@ void ct_window_close(struct ct_window *w);
 /* The life of a thread in the trace. */
 void ct_life_of(const struct ct_model *m, uint32_t thread, uint64_t *ret_from_ns, uint64_t *ret_to_ns);
 /* A piece's shares of 255, from sums: waits together never have more than the whole. */
-void ct_window_shares(const uint64_t sum[CT_SHADES], double piece_ns, uint8_t ret[CT_SHADES]);
+void ct_window_shares(const float sum[CT_SHADES], double piece_ns, uint8_t ret[CT_SHADES]);
 
 #endif

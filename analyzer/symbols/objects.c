@@ -126,6 +126,12 @@ char *ct_object_label(struct ct_symbols *s, const struct ct_model *m, const stru
 					 ct_thread_label(m, info->process, m->thread[thread].tid);
 	case CT_OBJECT_PID:
 		return site->object ? text_of("process %lld", (long long)site->object) : strdup("any child");
+	case CT_OBJECT_ARENA:
+		if (site->object == CT_ARENA_MAIN)
+			return strdup("main arena");
+		if (site->object == CT_ARENA_MAPPED)
+			return strdup("a mapping of its own");
+		return text_of("arena 0x%llx", (unsigned long long)site->object);
 	case CT_OBJECT_NAME:
 		return strdup(m->name_count ? m->name[ct_model_name(m, site->object)].text : "");
 	case CT_OBJECT_ID:

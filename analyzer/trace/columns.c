@@ -32,29 +32,42 @@ static bool long_run(const struct ct_span *s, const uint8_t *at)
 }
 
 /*
- * The same by words: the number of bytes without the continuation bit is that
- * of the varints, if the last byte is one of them. That leaves varints of 10
- * bytes and more: one has four continuation bits in one half of an aligned
- * word, or lies across the begin of the last bytes, which are no word.
+ * The same by sixteen bytes: the number of bytes without the continuation bit is
+ * that of the varints, if the last byte is one of them. That leaves varints of 10
+ * bytes and more: one has four continuation bits in a row in one of the sixteens,
+ * or there is one of its bytes among the last ones, which are fewer.
  */
 static uint64_t varints(struct ct_span s)
 {
-	const uint64_t more = 0x8080808080808080ull, half = 0x80808080ull;
 	const uint8_t *p = s.p;
-	uint64_t n = 0, w;
+	uint64_t n = 0;
 
-	for (; s.end - p >= 8; p += 8) {
-		memcpy(&w, p, sizeof(w));
-		w &= more;
-		if (((w & half) == half && long_run(&s, p)) || (w >> 32 == half && long_run(&s, p + 4)))
-			return varints_slowly(s);
-		n += 8 - ((w >> 7) * 0x0101010101010101ull >> 56);
+#if defined(__SSE2__)
+	const __m128i none = _mm_setzero_si128();
+	__m128i more = none;
+	uint64_t sums[2];
+
+	for (; s.end - p >= (ptrdiff_t)sizeof(none); p += sizeof(none)) {
+		__m128i bytes = _mm_loadu_si128((const __m128i *)p);
+		uint32_t run = (uint32_t)_mm_movemask_epi8(bytes);
+
+		run &= run >> 1;
+		run &= run >> 2;
+		for (; __builtin_expect(run, 0); run &= run - 1)
+			if (long_run(&s, p + __builtin_ctz(run)))
+				return varints_slowly(s);
+		/* 0 or 1 a byte, added up in each half. */
+		more = _mm_add_epi64(more, _mm_sad_epu8(_mm_and_si128(_mm_srli_epi64(bytes, 7), _mm_set1_epi8(1)), none));
 	}
-	if (s.end - s.p < 8 || long_run(&s, p))
-		return varints_slowly(s);
-	for (; p < s.end; p++)
+	_mm_storeu_si128((__m128i *)sums, more);
+	n = (uint64_t)(p - s.p) - sums[0] - sums[1];
+#endif
+	for (; p < s.end; p++) {
 		n += *p < 0x80;
-	return s.end[-1] < 0x80 ? n : NO_VARINTS;
+		if (*p >= 0x80 && long_run(&s, p))
+			return varints_slowly(s);
+	}
+	return s.p == s.end || s.end[-1] < 0x80 ? n : NO_VARINTS;
 }
 
 /* The largest of a column's n varints. */
@@ -96,12 +109,34 @@ bool ct_columns_sound(const struct ct_events_decoder *d)
 	       largest(d->columns[CT_COLUMN_SITE], d->count, d->columns[CT_COLUMN_RESULT].end) < d->site_count;
 }
 
+/* How many slices have the flag, and all that HOW says in one. */
+static uint64_t woken_slices(struct ct_span how, uint64_t n, const uint8_t *limit, uint64_t *ret_all)
+{
+	const uint64_t bit = CT_SL_WOKEN << CT_SLICE_FLAG_SHIFT, each = 0x0101010101010101ull;
+	uint64_t woken = 0, all = 0, w;
+
+	if ((uint64_t)(how.end - how.p) == n) {
+		/* A byte each. */
+		for (; n >= sizeof(w); n -= sizeof(w), how.p += sizeof(w)) {
+			memcpy(&w, how.p, sizeof(w));
+			woken += ((w & bit * each) / bit) * each >> 56;
+		}
+	}
+	for (; n; n--) {
+		uint64_t v = ct_column_next(&how, limit);
+
+		woken += v >> CT_SLICE_FLAG_SHIFT & CT_SL_WOKEN;
+		all |= v;
+	}
+	*ret_all = all;
+	return woken;
+}
+
 bool ct_slices_sound(const struct ct_switches_decoder *d, uint64_t *ret_count)
 {
 	const struct ct_span *c = d->first;
 	const uint8_t *limit = c[CT_SLICES_WAKER].end;
 	uint64_t n = varints(c[CT_SLICES_TASK]), woken = 0, max = 0;
-	struct ct_span how = c[CT_SLICES_HOW];
 
 	*ret_count = n;
 	for (int i = CT_SLICES_CPU; i <= CT_SLICES_DURATION; i++)
@@ -110,12 +145,7 @@ bool ct_slices_sound(const struct ct_switches_decoder *d, uint64_t *ret_count)
 	if (n == NO_VARINTS || (n && (largest(c[CT_SLICES_TASK], n, limit) >= d->task_count ||
 				      largest(c[CT_SLICES_CPU], n, limit) >= d->cpu_count)))
 		return false;
-	for (uint64_t i = 0; i < n; i++) {
-		uint64_t v = ct_column_next(&how, limit);
-
-		woken += v >> CT_SLICE_FLAG_SHIFT & CT_SL_WOKEN;
-		max |= v;
-	}
+	woken = n ? woken_slices(c[CT_SLICES_HOW], n, limit, &max) : 0;
 	return max <= UINT32_MAX && varints(c[CT_SLICES_DELAY]) == woken && varints(c[CT_SLICES_WAKER]) == woken &&
 	       (!woken || largest(c[CT_SLICES_WAKER], woken, limit) < d->task_count);
 }

@@ -2,7 +2,6 @@
 #include "progress.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <time.h>
@@ -17,6 +16,8 @@ static struct {
 	uint32_t pass;
 	pthread_t owner; /* the only thread that shows it: others read ahead */
 } state;
+
+static _Thread_local struct ct_progress_watch *watched;
 
 static uint64_t now(void)
 {
@@ -36,13 +37,31 @@ void ct_progress_begin(void)
 
 void ct_progress_end(void)
 {
+	/* Others may look at it, and it is off already. */
+	if (!state.on)
+		return;
 	if (state.shown)
 		fputs("\r\033[K", stderr);
 	state.on = state.shown = false;
 }
 
+void ct_progress_watch(struct ct_progress_watch *watch)
+{
+	watched = watch;
+}
+
+bool ct_progress_stopped(void)
+{
+	return watched && atomic_load_explicit(&watched->stop, memory_order_relaxed);
+}
+
 void ct_progress(uint64_t done, uint64_t whole)
 {
+	if (watched) {
+		atomic_store_explicit(&watched->done, done, memory_order_relaxed);
+		atomic_store_explicit(&watched->whole, whole, memory_order_relaxed);
+		return;
+	}
 	if (!state.on || !pthread_equal(state.owner, pthread_self()))
 		return;
 	/* Text on the same terminal is what was waited for. */

@@ -125,6 +125,7 @@ int ct_reader_dup(struct ct_reader *ret, const struct ct_reader *r)
 		.has_trailer = r->has_trailer,
 		.index_offset = r->index_offset,
 		.limit = r->limit,
+		.alone = r->alone,
 	};
 
 	if (d.fd < 0)
@@ -328,6 +329,8 @@ int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret)
 {
 	struct ct_chunk c;
 
+	if (ct_progress_stopped())
+		return -ECANCELED;
 	if (r->ahead || r->entry) {
 		int found = r->ahead ? ct_ahead_next(r, ret) : next_entry(r, ret);
 
@@ -385,10 +388,11 @@ int ct_reader_payload(struct ct_reader *r, const struct ct_chunk *c, struct ct_s
 		return -ENOTSUP;
 	ct_buf_clear(&r->stored);
 	ct_buf_clear(&r->raw);
-	/* The payload ends up in raw. One byte more: an empty one has an address too. */
+	/* The payload ends up in raw. */
 	struct ct_buf *from = h->codec == CT_CODEC_ZSTD ? &r->stored : &r->raw;
 
-	if (!ct_buf_reserve(from, h->stored_bytes + 1u) || !ct_buf_reserve(&r->raw, h->raw_bytes + 1u))
+	if (!ct_buf_reserve(from, h->stored_bytes + CT_PAYLOAD_SLACK) ||
+	    !ct_buf_reserve(&r->raw, h->raw_bytes + CT_PAYLOAD_SLACK))
 		return -ENOMEM;
 	error = read_at(r->fd, c->offset + sizeof(*h), from->data, h->stored_bytes);
 	if (error && error != -EBADMSG)
@@ -405,6 +409,7 @@ int ct_reader_payload(struct ct_reader *r, const struct ct_chunk *c, struct ct_s
 		ct_reader_damage(r, c->offset, "a chunk does not decompress to its size");
 		return -EBADMSG;
 	}
+	memset(r->raw.data + n, 0, CT_PAYLOAD_SLACK);
 	*ret = (struct ct_span){ r->raw.data, r->raw.data + n };
 	return 0;
 }

@@ -22,6 +22,7 @@ struct ct_reader {
 	uint64_t damage_offset;   /* of the first */
 	const char *damage;       /* what was wrong there; static text */
 	bool whole;               /* set by tests: windows read all chunks, too */
+	bool alone;               /* nothing is read ahead: for a few of many chunks it is not worth it */
 	/* Private. */
 	uint64_t offset;          /* where the next chunk is looked for */
 	uint64_t limit;           /* where the chunks end */
@@ -33,6 +34,8 @@ struct ct_reader {
 	struct ct_ahead *ahead;
 	bool sound;               /* of the last payload: see ct_reader_sound */
 };
+
+#define CT_PAYLOAD_SLACK 16u
 
 struct ct_chunk {
 	struct ct_chunk_header header;
@@ -87,9 +90,10 @@ struct ct_want {
 void ct_reader_ahead(struct ct_reader *r, const struct ct_want *want);
 bool ct_is_wanted(const struct ct_want *want, const struct ct_chunk_header *h);
 /* The next chunk with a valid header whose bytes are all there, of whatever
- * kind: 1 and the chunk, 0 at the end, -errno. */
+ * kind: 1 and the chunk, 0 at the end, -errno; -ECANCELED: see progress.h. */
 int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret);
-/* The chunk's payload, valid until the next call. 0; -EBADMSG: damaged, which
+/* The chunk's payload, valid until the next call; behind it are CT_PAYLOAD_SLACK bytes, all 0,
+ * that may be read as well. 0; -EBADMSG: damaged, which
  * has been counted; -ENOTSUP: a codec that we do not know; -errno. */
 int ct_reader_payload(struct ct_reader *r, const struct ct_chunk *c, struct ct_span *ret);
 /* Whether the events or slices of the last payload are known to be sound (columns.h):

@@ -277,7 +277,7 @@ void ct_reader_ahead(struct ct_reader *r, const struct ct_want *want)
 	const char *setting = getenv(CT_ENV_READ_AHEAD);
 	/* Of a small file there is nothing to gain. */
 	bool wanted = setting && *setting ? strcmp(setting, "0") != 0 : r->file_bytes >= LEAST_BYTES;
-	struct ct_ahead *a = r->ahead || !wanted ? NULL : calloc(1, sizeof(*a));
+	struct ct_ahead *a = r->ahead || !wanted || r->alone ? NULL : calloc(1, sizeof(*a));
 
 	if (!a)
 		return;

@@ -13,7 +13,7 @@
 static void print_total(const struct ct_context *c, const struct ct_report *r)
 {
 	const struct ct_out *o = &c->out;
-	uint64_t running_ns = 0, runnable_ns = 0, unexplained_ns = 0, idle_ns = 0, unknown_ns = 0, hidden_ns = 0;
+	uint64_t running_ns = 0, runnable_ns = 0, unexplained_ns = 0, idle_ns = 0, unknown_ns = 0, hidden_ns = 0, gap_ns = 0;
 	char a[CT_FORMAT], b[CT_FORMAT];
 
 	for (uint32_t i = 0; i < r->thread_count; i++) {
@@ -22,7 +22,8 @@ static void print_total(const struct ct_context *c, const struct ct_report *r)
 		running_ns += t->running_ns;
 		runnable_ns += t->runnable_ns;
 		unexplained_ns += t->unexplained_ns;
-		unknown_ns += t->unknown_ns;
+		unknown_ns += t->unknown_ns - t->unrecorded_ns;
+		gap_ns += t->unrecorded_ns;
 		hidden_ns += t->excluded_ns;
 	}
 	for (uint32_t i = 0; i < r->cause_count; i++)
@@ -40,6 +41,7 @@ static void print_total(const struct ct_context *c, const struct ct_report *r)
 						       "running, or in no call that ctrace wraps",
 		  unexplained_ns },
 		{ "not known", "records of context switches are missing", unknown_ns },
+		{ "not recorded", "recording was switched off", gap_ns },
 		{ "not shown", "blocked, but not selected", hidden_ns },
 	};
 
@@ -315,34 +317,13 @@ static int print_deadlocks(struct ct_context *c, const struct ct_model *m)
 /* The waits, by site or by what --group-by names. */
 static int print_waits(const struct ct_context *c, struct ct_report *r)
 {
-	struct ct_grouped g = { 0 };
-	int error;
-
-	if (!c->options->group_by) {
-		error = print_sites(c, r, false, "Where threads waited for others", " (contention, io, runtime)");
-		if (!error)
-			error = print_sites(c, r, true, "Where threads were idle",
-					    " (waiting for work to arrive: often as it should be)");
-		return error;
-	}
-	error = ct_grouped_make(&g, r, c->options->group_by);
-	if (!error)
-		ct_grouped_print(c, &g);
-	ct_grouped_close(&g);
-	return error;
-}
-
-static int print_csv(const struct ct_context *c, struct ct_report *r)
-{
-	struct ct_grouped g = { 0 };
-
-	if (!c->options->group_by)
-		return ct_csv_blocks(c, r);
-	int error = ct_grouped_make(&g, r, c->options->group_by);
+	if (c->options->group_by)
+		return ct_grouped_show(c, r);
+	int error = print_sites(c, r, false, "Where threads waited for others", " (contention, io, runtime)");
 
 	if (!error)
-		ct_grouped_csv(c, &g);
-	ct_grouped_close(&g);
+		error = print_sites(c, r, true, "Where threads were idle",
+				    " (waiting for work to arrive: often as it should be)");
 	return error;
 }
 
@@ -355,7 +336,7 @@ int ct_cmd_blocks(struct ct_context *c)
 	if (!error && c->options->json) {
 		error = ct_print_json(c, &r);
 	} else if (!error && c->options->csv) {
-		error = print_csv(c, &r);
+		error = c->options->group_by ? ct_grouped_show(c, &r) : ct_csv_blocks(c, &r);
 	} else if (!error) {
 		ct_print_header(c, &m);
 		if (ct_print_nothing(c, &m))

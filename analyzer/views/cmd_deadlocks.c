@@ -114,10 +114,31 @@ static int print_doing(struct ct_deadlocks *d, uint32_t thread)
 	return 0;
 }
 
+/* Where whom the wait is for took the lock. */
+static int print_taken(struct ct_deadlocks *d, const struct ct_edge *e)
+{
+	const struct ct_out *o = &d->c->out;
+	uint32_t callstack;
+	int error = ct_callstack_of(&d->report.callstacks, e->stack, &callstack);
+
+	if (error || callstack == CT_NO)
+		return error;
+	char *place = ct_callstack_text(&d->report.callstacks, &d->report.symbols, callstack, false);
+
+	if (!place)
+		return -ENOMEM;
+	ct_print(o, CT_FAINT, "      taken in  ");
+	ct_last_text(o, CT_PLAIN, o->width - 16, *place ? place : "?");
+	fputc('\n', o->file);
+	free(place);
+	return 0;
+}
+
 static int print_edges(struct ct_deadlocks *d, const struct ct_pending *p)
 {
 	const struct ct_out *o = &d->c->out;
 	uint32_t top = d->c->options->top, shown = 0;
+	int error;
 
 	for (uint32_t i = 0; i < p->edge_count && (!top || shown < top); i++, shown++) {
 		const struct ct_edge *e = &d->stuck.edge[p->edge + i];
@@ -137,14 +158,13 @@ static int print_edges(struct ct_deadlocks *d, const struct ct_pending *p)
 		free(who);
 		if (e->kind == CT_EDGE_END)
 			ct_print(o, CT_FAINT, " does");
-		if (p->why == CT_STUCK_CYCLE && e->to != p->thread && ct_stuck_is_there(&d->stuck, e->to)) {
-			fputc('\n', o->file);
-			continue;
-		}
-		if (e->to == p->thread)
+		if (e->to == p->thread || (p->why == CT_STUCK_CYCLE && ct_stuck_is_there(&d->stuck, e->to)))
 			fputc('\n', o->file);
 		else if (print_doing(d, e->to))
 			return -ENOMEM;
+		error = print_taken(d, e);
+		if (error)
+			return error;
 	}
 	if (p->edge_count > shown)
 		ct_print(o, CT_FAINT, "                and %u more\n", p->edge_count - shown);
@@ -347,7 +367,7 @@ int ct_cmd_deadlocks(struct ct_context *c)
 		error = ct_stuck_find(&d.stuck, m, &c->reader);
 	m->events = d.stuck.events;
 	if (!error)
-		error = c->options->json ? ct_deadlocks_json(&d) : print_all(&d);
+		error = c->options->json ? ct_deadlocks_json(&d) : c->options->csv ? ct_deadlocks_csv(&d) : print_all(&d);
 	ct_stuck_close(&d.stuck);
 	ct_report_close(&d.report);
 	ct_model_free(m);

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "csv.h"
+#include "csv_tables.h"
 #include "diff.h"
 #include "json_parts.h"
 #include "wrap.h"
@@ -310,8 +310,7 @@ static void print_csv(const struct ct_context *c, const struct ct_diff *d)
 {
 	struct ct_csv csv = { .file = c->out.file };
 
-	ct_csv_header(&csv, "kind what idle noise a_ns_per_s a_min a_max a_total_ns a_count b_ns_per_s b_min b_max b_total_ns "
-			    "b_count");
+	ct_csv_header(&csv, CT_CSV_DIFF);
 	for (uint32_t i = 0; i < d->row_count; i++) {
 		const struct ct_diff_row *row = &d->row[i];
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "column_texts.h"
 #include "commands.h"
 #include "explanations.h"
 #include "json_parts.h"
@@ -271,6 +272,28 @@ static int print_json(const struct ct_context *c, const struct ct_explanation *e
 	return ct_json_failed() ? -ENOMEM : 0;
 }
 
+/* A column is explained in a sentence. {"name", "kind": "column", "means"} */
+static int explain_column(const struct ct_context *c, const char *name, const char *text)
+{
+	json_t *o;
+
+	if (!c->options->json) {
+		ct_print(&c->out, CT_TITLE, "%s", name);
+		ct_print(&c->out, CT_FAINT, " (column)\n\n");
+		ct_print_wrapped(&c->out, CT_PLAIN, 0, 0, text);
+		return 0;
+	}
+	ct_json_begin();
+	o = json_object();
+	ct_json_text(o, "name", name);
+	ct_json_text(o, "kind", "column");
+	ct_json_text(o, "means", text);
+	if (!ct_json_failed() && !json_dumpf(o, c->out.file, JSON_INDENT(1)))
+		fputc('\n', c->out.file);
+	json_decref(o);
+	return ct_json_failed() ? -ENOMEM : 0;
+}
+
 int ct_cmd_explain(struct ct_context *c)
 {
 	const struct ct_options *o = c->options;
@@ -280,8 +303,12 @@ int ct_cmd_explain(struct ct_context *c)
 	struct ct_report r = { 0 };
 	int error = 0;
 
+	if (!e && ct_column_text_of(o->argument[0])) {
+		c->unfinished = true;
+		return explain_column(c, o->argument[0], ct_column_text_of(o->argument[0]));
+	}
 	if (!e) {
-		snprintf(c->usage, sizeof(c->usage), "'%.40s' is no cause, state or category: see ctrace-analyze explain --help",
+		snprintf(c->usage, sizeof(c->usage), "'%.40s' is no cause, state, category or column: see ctrace-analyze explain --help",
 			 o->argument[0]);
 		return -EINVAL;
 	}

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "commands.h"
-#include "csv.h"
+#include "csv_tables.h"
 #include "io_report.h"
 #include "json_parts.h"
 #include "objects.h"
@@ -53,10 +53,12 @@ static void print_table(const struct ct_context *c, const struct ct_io_report *i
 		if (row->idle != idle)
 			continue;
 		if (!all++) {
-			ct_print(o, CT_TITLE, idle ? "\nWhere threads waited for something to arrive\n" :
-						     "\nInput and output, by blocked time\n");
+			ct_print(o, CT_TITLE, idle ? "\nWhere threads waited for something to arrive%s%s\n" :
+						     c->options->sort ? "\nInput and output%s%s\n" :
+						     "\nInput and output%s%s, by blocked time\n",
+				 c->options->group_by ? " by " : "", ct_group_by_name(c->options->group_by));
 			ct_print(o, CT_FAINT, "%8s %7s %7s %7s %7s %7s %7s  %s\n", "blocked", "calls", "read", "written",
-				 "median", "p99", "longest", "what");
+				 "median", "p99", "longest", c->options->group_by ? ct_group_by_name(c->options->group_by) : "what");
 		}
 		if (top && shown == top)
 			continue;
@@ -261,7 +263,7 @@ static json_t *row_json(struct ct_io_report *io, const struct ct_io_row *row)
 {
 	json_t *o = json_object(), *sites = json_array();
 
-	ct_json_text(o, "object", row->label);
+	ct_json_text(o, io->grouping.by ? "label" : "object", row->label);
 	ct_json_text(o, "kind", row->kind);
 	ct_json_set(o, "idle", json_boolean(row->idle));
 	ct_json_number(o, "descriptors", row->descriptors);
@@ -294,7 +296,7 @@ static json_t *row_json(struct ct_io_report *io, const struct ct_io_row *row)
 
 /*
  * {"trace": as everywhere,
- *  "io": [{"object", "kind", "idle": waits for something to arrive, "descriptors",
+ *  "io": [{"object" (with --group-by: "label", the group's), "kind", "idle": waits for something to arrive, "descriptors",
  *          "calls", "errors", "read_bytes", "write_bytes", "elapsed_ns", "p50_ns", "p99_ns", "max_ns": of the
  *          calls that were recorded, from call to return; "waits", "blocked_ns", "max_blocked_ns": those that
  *          blocked; "threads": [{thread, "waits", "blocked_ns"}], "sites": [{"call", "waits", "blocked_ns", "stack"}]}],
@@ -334,8 +336,7 @@ static void print_csv(const struct ct_context *c, const struct ct_io_report *io)
 	struct ct_csv csv = { .file = c->out.file };
 	uint32_t top = c->options->top;
 
-	ct_csv_header(&csv, "object kind idle descriptors calls errors read_bytes write_bytes elapsed_ns p50_ns p99_ns max_ns "
-			    "waits blocked_ns max_blocked_ns");
+	ct_csv_group_header(&csv, c->options->group_by, CT_CSV_IO);
 	for (uint32_t i = 0; i < io->row_count && (!top || i < top); i++) {
 		const struct ct_io_row *row = &io->row[i];
 		const uint64_t numbers[] = {

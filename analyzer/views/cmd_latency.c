@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "commands.h"
-#include "csv.h"
+#include "csv_tables.h"
 #include "json_parts.h"
 #include "latency.h"
 
@@ -131,16 +131,23 @@ static void print_overview(const struct ct_context *c, const struct ct_latencies
 {
 	const struct ct_out *o = &c->out;
 	uint32_t top = c->options->top;
+	const char *by = l->grouping.by ? ct_group_by_name(l->grouping.by) : "cause";
 	char text[CT_FORMAT];
 
-	ct_print(o, CT_TITLE, "\nHow long calls took, by cause");
+	ct_print(o, CT_TITLE, "\nHow long calls%s%s took, by %s", l->call ? " of " : "", l->call ? l->call : "", by);
 	ct_print(o, CT_FAINT, " (those that were recorded)\n");
-	ct_print(o, CT_FAINT, "  %-10s %9s  1 \xc2\xb5s      1 ms      1 s  %9s %9s %9s\n", "cause", "calls", "median", "p99", "longest");
+	ct_print(o, CT_FAINT, "  %-10s %9s  1 \xc2\xb5s      1 ms      1 s  %9s %9s %9s\n", l->grouping.by ? "" : "cause", "calls",
+		 "median", "p99", "longest");
 	for (uint32_t i = 0; i < l->item_count && (!top || i < top); i++) {
 		const struct ct_latency *x = &l->item[i];
 
 		fputs("  ", o->file);
-		ct_column_text(o, ct_style_of(l->m, x->cause), 10, ct_model_cause_name(l->m, x->cause));
+		if (x->label) { /* too long for a column */
+			ct_last_text(o, CT_PLAIN, o->width - 4, x->label);
+			fprintf(o->file, "\n%12s", "");
+		} else {
+			ct_column_text(o, ct_style_of(l->m, x->cause), 10, ct_model_cause_name(l->m, x->cause));
+		}
 		fprintf(o->file, " %9s |", ct_format_count(text, calls(x)));
 		print_spark(o, x);
 		fputs("|", o->file);
@@ -153,7 +160,7 @@ static void print_overview(const struct ct_context *c, const struct ct_latencies
 	}
 	if (top && l->item_count > top)
 		ct_print(o, CT_FAINT, "  and %u more: --top 0 shows all\n", l->item_count - top);
-	if (l->item_count)
+	if (l->item_count && !l->grouping.by)
 		ct_print(o, CT_FAINT, "\n  --cause %s, or --call NAME, shows one of them at large\n",
 			 ct_model_cause_name(l->m, l->item[0].cause));
 }
@@ -162,14 +169,33 @@ static void print_overview(const struct ct_context *c, const struct ct_latencies
 
 static const char *cause_of(const struct ct_context *c, const struct ct_latencies *l, const struct ct_latency *x)
 {
+	if (x->label)
+		return x->label;
 	if (x->cause < CT_CAUSES)
 		return ct_model_cause_name(l->m, x->cause);
 	return c->options->cause_count == 1 ? c->options->cause[0] : NULL;
 }
 
+json_t *ct_latency_json(const uint64_t bucket[CT_LATENCY_BUCKETS])
+{
+	json_t *buckets = json_array();
+
+	for (uint32_t b = 0; b < CT_LATENCY_BUCKETS; b++) {
+		json_t *o = bucket[b] ? json_object() : NULL;
+
+		if (!bucket[b])
+			continue;
+		ct_json_number(o, "from_ns", b ? 1ull << b : 0);
+		ct_json_number(o, "to_ns", b < 63 ? 2ull << b : UINT64_MAX);
+		ct_json_number(o, "count", bucket[b]);
+		ct_json_append(buckets, o);
+	}
+	return buckets;
+}
+
 /*
  * {"trace": as everywhere,
- *  "histograms": [{"cause", "call" (null: several), "recorded", "short": calls that were only counted, in all of the
+ *  "histograms": [{"cause" (with --group-by: "label", the group's), "call" (null: several), "recorded", "short": calls that were only counted, in all of the
  *                  following, "total_ns", "max_ns", "p50_ns", "p90_ns", "p99_ns", "p999_ns",
  *                  "buckets": [{"from_ns", "to_ns", "count"}]}]}
  */
@@ -181,9 +207,9 @@ static int print_json(const struct ct_context *c, const struct ct_latencies *l)
 	ct_json_set(o, "trace", ct_json_trace(c, l->m));
 	for (uint32_t i = 0; i < l->item_count; i++) {
 		const struct ct_latency *x = &l->item[i];
-		json_t *item = json_object(), *buckets = json_array();
+		json_t *item = json_object();
 
-		ct_json_text(item, "cause", cause_of(c, l, x));
+		ct_json_text(item, l->grouping.by ? "label" : "cause", cause_of(c, l, x));
 		ct_json_text(item, "call", l->call);
 		ct_json_number(item, "recorded", x->recorded);
 		ct_json_number(item, "short", x->short_calls);
@@ -193,17 +219,7 @@ static int print_json(const struct ct_context *c, const struct ct_latencies *l)
 		ct_json_number(item, "p90_ns", ct_latency_quantile(x, 0.9));
 		ct_json_number(item, "p99_ns", ct_latency_quantile(x, 0.99));
 		ct_json_number(item, "p999_ns", ct_latency_quantile(x, 0.999));
-		for (uint32_t b = 0; b < CT_LATENCY_BUCKETS; b++) {
-			json_t *bucket = x->bucket[b] ? json_object() : NULL;
-
-			if (!x->bucket[b])
-				continue;
-			ct_json_number(bucket, "from_ns", b ? 1ull << b : 0);
-			ct_json_number(bucket, "to_ns", b < 63 ? 2ull << b : UINT64_MAX);
-			ct_json_number(bucket, "count", x->bucket[b]);
-			ct_json_append(buckets, bucket);
-		}
-		ct_json_set(item, "buckets", buckets);
+		ct_json_set(item, "buckets", ct_latency_json(x->bucket));
 		ct_json_append(items, item);
 	}
 	ct_json_set(o, "histograms", items);
@@ -217,7 +233,7 @@ static void print_csv(const struct ct_context *c, const struct ct_latencies *l)
 {
 	struct ct_csv csv = { .file = c->out.file };
 
-	ct_csv_header(&csv, "cause call from_ns to_ns count");
+	ct_csv_group_header(&csv, c->options->group_by, CT_CSV_LATENCY);
 	for (uint32_t i = 0; i < l->item_count; i++)
 		for (uint32_t b = 0; b < CT_LATENCY_BUCKETS; b++) {
 			if (!l->item[i].bucket[b])

@@ -6,6 +6,7 @@
 #include "csv_tables.h"
 #include "lock_details.h"
 #include "objects.h"
+#include "report_group_by.h"
 #include "report_sort.h"
 
 #define LINES 4u /* of holders and of pairs, a lock */
@@ -175,11 +176,15 @@ int ct_cmd_locks(struct ct_context *c)
 	if (!error && c->options->json) {
 		error = ct_print_json(c, &r);
 	} else if (!error && c->options->csv) {
-		error = ct_csv_locks(c, &r);
+		error = c->options->group_by ? ct_grouped_show(c, &r) : ct_csv_locks(c, &r);
 	} else if (!error) {
 		ct_print_header(c, &m);
 		if (ct_print_nothing(c, &m))
 			goto out;
+		if (c->options->group_by) {
+			error = ct_grouped_show(c, &r);
+			goto out;
+		}
 		ct_print(&c->out, CT_TITLE, "\nLocks%s\n", c->options->sort_key ? "" : ", by the time that threads waited for them");
 		for (uint32_t i = 0; i < r.lock_count && (!top || i < top); i++)
 			print_lock(c, &r, &r.lock[i], i + 1);

@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "csv_tables.h"
+#include "report_group_by.h"
 #include "json_parts.h"
 #include "objects.h"
 #include "path.h"
@@ -161,18 +162,66 @@ void ct_print_shortened(const struct ct_context *c, const struct ct_model *m, ui
 			 ct_format_ns(a, (m->to_ns < m->end_ns ? m->to_ns : m->end_ns) - m->from_ns), (double)bytes / 1e9);
 }
 
-static void print_report(const struct ct_context *c, struct ct_path *p)
+/* The path's time by what --group-by names: time that is spent in no wait is a cause of its own. */
+static int make_grouped(struct ct_grouped *g, struct ct_path *p)
+{
+	const struct ct_model *m = p->m;
+
+	*g = (struct ct_grouped){ 0 };
+	ct_grouping_begin(&g->grouping, m, &p->symbols, &p->callstacks, m->options->group_by);
+	for (uint32_t i = 0; i < p->row_count; i++) {
+		const struct ct_path_row *from = &p->row[i];
+		struct ct_grouped_row *to;
+		uint32_t at;
+
+		if (ct_groups_threads(g->grouping.by)) {
+			at = ct_grouping_of(&g->grouping, from->thread, NULL);
+		} else if (g->grouping.by == CT_GROUP_CAUSE) {
+			at = ct_grouping_put(&g->grouping, strdup(*cause_name(p, from) ? cause_name(p, from) :
+									  state_names[from->state]));
+		} else {
+			char *place = ct_callstack_text(&p->callstacks, &p->symbols, from->stack, false);
+
+			if (place && !*place) {
+				free(place);
+				place = strdup("(in no call that is recorded)");
+			}
+			at = ct_grouping_put(&g->grouping, place);
+		}
+		to = ct_grouped_row(g, at);
+		if (!to)
+			return -ENOMEM;
+		to->count += from->count;
+		to->total_ns += from->total_ns;
+		g->total_ns += from->total_ns;
+	}
+	g->sums = true;
+	ct_grouped_sort(g, m->options);
+	return 0;
+}
+
+static int print_report(const struct ct_context *c, struct ct_path *p)
 {
 	const struct ct_out *o = &c->out;
 
 	print_states(o, p);
 	print_parallel(o, p);
 	print_locks(o, p, c->options->top);
+	if (c->options->group_by) {
+		struct ct_grouped g;
+		int error = make_grouped(&g, p);
+
+		if (!error)
+			ct_grouped_print(c, &g, "The path's time");
+		ct_grouped_close(&g);
+		return error;
+	}
 	print_rows(o, p, p->thread, p->thread_count, c->options->top, true);
 	print_rows(o, p, p->row, p->row_count, c->options->top, false);
 	if (!p->m->wakes)
 		ct_print(o, CT_FAINT, "\n  note: without the kernel's word on wake-ups waits for pipes, sockets and the\n"
 				      "  like end the path's thread's wait by nobody, as the network does\n");
+	return 0;
 }
 
 /* --- JSON --- */
@@ -204,6 +253,20 @@ static json_t *rows_json(struct ct_path *p, const struct ct_path_row *rows, uint
 		ct_json_append(array, o);
 	}
 	return array;
+}
+
+static json_t *grouped_json(const struct ct_context *c, struct ct_path *p)
+{
+	struct ct_grouped g;
+
+	if (!c->options->group_by)
+		return json_null();
+	if (make_grouped(&g, p))
+		ct_json_fail();
+	json_t *o = ct_grouped_json(c, &g);
+
+	ct_grouped_close(&g);
+	return o;
 }
 
 /* In the order of time; all of it is for pictures. */
@@ -260,6 +323,7 @@ static json_t *locks_json(struct ct_path *p)
  *             "resume_ns": from their release until it went on, "held_ns": held by the path's thread while
  *             any thread waited, "wait_ns": of all threads, "sections", "stack": where it was released}],
  *  "threads": [{"pid", "tid", "name", "count", "path_ns"}],
+ *  "grouped": null, or with --group-by {"by", "rows": [{"label", "count", "total_ns"}]},
  *  "sites": [{"pid", "tid", "name", "state", "cause", "stack", "count", "path_ns"}]}
  */
 static int print_json(const struct ct_context *c, struct ct_path *p)
@@ -300,6 +364,7 @@ static int print_json(const struct ct_context *c, struct ct_path *p)
 	ct_json_set(o, "parallel", parallel);
 	ct_json_set(o, "locks", locks_json(p));
 	ct_json_set(o, "threads", rows_json(p, p->thread, p->thread_count, true));
+	ct_json_set(o, "grouped", grouped_json(c, p));
 	ct_json_set(o, "sites", rows_json(p, p->row, p->row_count, false));
 	if (!ct_json_failed() && !json_dumpf(o, c->out.file, JSON_INDENT(1)))
 		fputc('\n', c->out.file);
@@ -315,6 +380,15 @@ static int print_csv(const struct ct_context *c, struct ct_path *p)
 	uint32_t top = c->options->top;
 	int error = 0;
 
+	if (c->options->group_by) {
+		struct ct_grouped g;
+
+		error = make_grouped(&g, p);
+		if (!error)
+			ct_grouped_csv(c, &g);
+		ct_grouped_close(&g);
+		return error;
+	}
 	ct_csv_header(&csv, CT_CSV_PATH);
 	for (uint32_t i = 0; i < p->row_count && (!top || i < top) && !error; i++) {
 		const struct ct_path_row *row = &p->row[i];
@@ -370,7 +444,7 @@ int ct_cmd_path(struct ct_context *c)
 		ct_print_header(c, &m);
 		ct_print_shortened(c, &m, bytes);
 		if (!ct_print_nothing(c, &m))
-			print_report(c, &p);
+			error = print_report(c, &p);
 	}
 	ct_path_close(&p);
 	ct_model_free(&m);

@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "csv_tables.h"
+#include "report_group_by.h"
 #include "report_sched.h"
 #include "report_sort.h"
 
@@ -70,7 +71,9 @@ static void print_sum(const struct ct_context *c, const struct ct_model *m, cons
 
 static uint64_t longest_of(const struct ct_states *st)
 {
-	return st->wakes.max_ns > st->preempted.max_ns ? st->wakes.max_ns : st->preempted.max_ns;
+	const struct ct_ready *r = ct_ready_of(st);
+
+	return r->wakes.max_ns > r->preempted.max_ns ? r->wakes.max_ns : r->preempted.max_ns;
 }
 
 struct order {
@@ -88,8 +91,8 @@ static int compare(const void *x, const void *y, void *order)
 	const struct ct_states *t = k < o->m->states_count ? &o->m->states[k] : &none;
 	const uint64_t values[][2] = {
 		{ a->runnable_ns, b->runnable_ns },   { a->running_ns, b->running_ns },
-		{ s->wakes.count, t->wakes.count },   { longest_of(s), longest_of(t) },
-		{ s->preemptions, t->preemptions },
+		{ ct_ready_of(s)->wakes.count, ct_ready_of(t)->wakes.count },
+		{ longest_of(s), longest_of(t) },     { s->preemptions, t->preemptions },
 	};
 	int r = o->key < sizeof(values) / sizeof(values[0]) ? ct_more_first(values[o->key][0], values[o->key][1]) :
 							      strcmp(a->name, b->name);
@@ -110,22 +113,20 @@ static uint32_t *order_threads(const struct ct_context *c, const struct ct_repor
 	return threads;
 }
 
-static void print_thread(const struct ct_out *o, const struct ct_model *m, uint32_t thread)
+/* st: NULL where there are no slices. */
+static void print_times(const struct ct_out *o, const struct ct_model *m, uint64_t running_ns, uint64_t runnable_ns,
+			const struct ct_states *st)
 {
-	const struct ct_thread_info *t = &m->thread[thread];
-
-	ct_column_text(o, CT_PLAIN, 15, *t->name ? t->name : "(no name)");
-	fprintf(o->file, " %7llu ", (unsigned long long)t->tid);
-	ct_column_ns(o, CT_PLAIN, -8, t->running_ns);
+	ct_column_ns(o, CT_PLAIN, -8, running_ns);
 	fputc(' ', o->file);
-	ct_column_ns(o, CT_PLAIN, -8, t->runnable_ns);
-	if (thread < m->states_count && m->states[thread].line.begun) {
-		const struct ct_states *st = &m->states[thread];
-		const struct ct_delays *d = st->wakes.count || m->wakes ? &st->wakes : &st->preempted;
+	ct_column_ns(o, CT_PLAIN, -8, runnable_ns);
+	if (st && st->line.begun) {
+		const struct ct_ready *r = ct_ready_of(st);
+		const struct ct_delays *d = r->wakes.count || m->wakes ? &r->wakes : &r->preempted;
 		uint64_t longest = longest_of(st);
 
 		fputc(' ', o->file);
-		ct_column_count(o, CT_PLAIN, -6, st->wakes.count);
+		ct_column_count(o, CT_PLAIN, -6, r->wakes.count);
 		fputc(' ', o->file);
 		ct_column_ns(o, CT_PLAIN, -7, ct_delays_quantile(d, 0.5));
 		fputc(' ', o->file);
@@ -138,29 +139,105 @@ static void print_thread(const struct ct_out *o, const struct ct_model *m, uint3
 	fputc('\n', o->file);
 }
 
-static int print_threads(const struct ct_context *c, const struct ct_report *r)
+static void print_thread(const struct ct_out *o, const struct ct_model *m, uint32_t thread)
 {
-	const struct ct_out *o = &c->out;
-	const struct ct_model *m = r->model;
-	uint32_t top = c->options->top;
-	uint32_t *order = order_threads(c, r);
+	const struct ct_thread_info *t = &m->thread[thread];
 
-	if (!order)
-		return -ENOMEM;
-	ct_print(o, CT_TITLE, "\nBy thread");
+	ct_column_text(o, CT_PLAIN, 15, *t->name ? t->name : "(no name)");
+	fprintf(o->file, " %7llu ", (unsigned long long)t->tid);
+	print_times(o, m, t->running_ns, t->runnable_ns, thread < m->states_count ? &m->states[thread] : NULL);
+}
+
+static void print_thread_heads(const struct ct_out *o, const struct ct_model *m, const char *by, const char *what,
+			       const char *which)
+{
+	ct_print(o, CT_TITLE, "\nBy %s", by);
 	if (m->states)
 		ct_print(o, CT_FAINT, " (median and p99: from %s until it ran)\n",
 			 m->wakes ? "a wake-up" : "the loss of the CPU");
 	else
 		fputc('\n', o->file);
-	ct_print(o, CT_FAINT, "%-15s %7s %8s %8s%s\n", "name", "tid", "running", "runnable",
+	ct_print(o, CT_FAINT, "%-15s %7s %8s %8s%s\n", what, which, "running", "runnable",
 		 m->states ? "  wakes  median     p99 longest  lost*" : "");
-	for (uint32_t i = 0; i < r->thread_count && (!top || i < top); i++)
-		print_thread(o, m, order[i]);
-	if (top && r->thread_count > top)
-		ct_print(o, CT_FAINT, "and %u more: --top 0 shows all\n", r->thread_count - top);
+}
+
+static void print_thread_tail(const struct ct_out *o, const struct ct_model *m, uint32_t more)
+{
+	if (more)
+		ct_print(o, CT_FAINT, "and %u more: --top 0 shows all\n", more);
 	if (m->states)
 		ct_print(o, CT_FAINT, "* times that it lost its CPU to another thread\n");
+}
+
+static int compare_groups(const void *x, const void *y, void *key)
+{
+	static const struct ct_states none;
+	const struct ct_group *a = x, *b = y;
+	const struct ct_states *s = a->states ? a->states : &none, *t = b->states ? b->states : &none;
+	const uint64_t values[][2] = {
+		{ a->runnable_ns, b->runnable_ns }, { a->running_ns, b->running_ns },
+		{ ct_ready_of(s)->wakes.count, ct_ready_of(t)->wakes.count }, { longest_of(s), longest_of(t) },
+		{ s->preemptions, t->preemptions },
+	};
+	uint32_t at = *(const uint32_t *)key;
+	int r = at < sizeof(values) / sizeof(values[0]) ? ct_more_first(values[at][0], values[at][1]) : 0;
+
+	return r ? r : strcmp(a->label, b->label);
+}
+
+/* The threads by what --group-by names, as text or CSV. */
+static int show_groups(const struct ct_context *c, struct ct_report *r)
+{
+	const struct ct_model *m = r->model;
+	uint32_t key = c->options->sort_key, top = c->options->top, shown = 0;
+	struct ct_groups groups;
+	char count[40], n[CT_FORMAT];
+	int error = ct_groups_make(&groups, r, c->options->group_by);
+
+	if (!error && groups.group_count)
+		qsort_r(groups.group, groups.group_count, sizeof(*groups.group), compare_groups, &key);
+	if (!error && c->options->csv) {
+		ct_csv_sched_groups(c, &groups);
+	} else if (!error) {
+		print_thread_heads(&c->out, m, ct_group_by_name(c->options->group_by),
+				   ct_group_by_name(c->options->group_by), "threads");
+		for (; shown < groups.group_count && (!top || shown < top); shown++) {
+			const struct ct_group *g = &groups.group[shown];
+
+			ct_column_text(&c->out, CT_PLAIN, 15, g->label);
+			snprintf(count, sizeof(count), "x %s", ct_format_count(n, g->count));
+			fputc(' ', c->out.file);
+			ct_column_text(&c->out, CT_PLAIN, -7, count);
+			fputc(' ', c->out.file);
+			print_times(&c->out, m, g->running_ns, g->runnable_ns, g->states);
+		}
+		print_thread_tail(&c->out, m, groups.group_count - shown);
+	}
+	ct_groups_close(&groups);
+	return error;
+}
+
+static int show_grouped(const struct ct_context *c, struct ct_report *r)
+{
+	return ct_groups_threads(c->options->group_by) ? show_groups(c, r) : ct_grouped_show(c, r);
+}
+
+static int print_threads(const struct ct_context *c, struct ct_report *r)
+{
+	const struct ct_out *o = &c->out;
+	const struct ct_model *m = r->model;
+	uint32_t top = c->options->top;
+
+	if (c->options->group_by)
+		return show_grouped(c, r);
+	uint32_t *order = order_threads(c, r);
+
+	if (!order)
+		return -ENOMEM;
+	print_thread_heads(o, m, "thread", "name", "tid");
+	for (uint32_t i = 0; i < r->thread_count && (!top || i < top); i++)
+		print_thread(o, m, order[i]);
+	print_thread_tail(o, m, top && r->thread_count > top ? r->thread_count - top : 0);
 	free(order);
 	return 0;
 }
@@ -238,9 +315,11 @@ static int print_site(const struct ct_context *c, struct ct_report *r, const str
 			 frames[0].line);
 	else if (count && frames[0].function)
 		snprintf(place, sizeof(place), "%.200s", frames[0].function);
+	else if (count && frames[0].module)
+		snprintf(place, sizeof(place), "%.200s+0x%llx", ct_base_name(frames[0].module),
+			 (unsigned long long)frames[0].offset);
 	else if (count)
-		snprintf(place, sizeof(place), "%.200s+0x%llx",
-			 frames[0].module ? ct_base_name(frames[0].module) : "", (unsigned long long)frames[0].offset);
+		snprintf(place, sizeof(place), "0x%llx", (unsigned long long)frames[0].offset);
 	free(frames);
 	fputs("  ", o->file);
 	ct_column_text(o, ct_style_of(r->model, row->cause), 10, ct_model_cause_name(r->model, row->cause));
@@ -285,13 +364,15 @@ static int print_switches(const struct ct_context *c, struct ct_report *r)
 	print_sum(c, m, &s);
 	int error = print_threads(c, r);
 
+	if (c->options->group_by)
+		return error;
 	if (!error && m->waker_count)
 		error = print_wakers(c, m);
 	return error ? error : print_sites(c, r);
 }
 
 /* Without records of switches. */
-static int print_totals(const struct ct_context *c, const struct ct_report *r)
+static int print_totals(const struct ct_context *c, struct ct_report *r)
 {
 	char reason[160];
 
@@ -303,8 +384,10 @@ static int print_totals(const struct ct_context *c, const struct ct_report *r)
 	return r->model->has_sched ? print_threads(c, r) : 0;
 }
 
-static int print_csv(const struct ct_context *c, const struct ct_report *r)
+static int print_csv(const struct ct_context *c, struct ct_report *r)
 {
+	if (c->options->group_by)
+		return show_grouped(c, r);
 	uint32_t *order = order_threads(c, r);
 	int error = order ? ct_csv_sched(c, r, order) : -ENOMEM;
 

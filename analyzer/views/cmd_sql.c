@@ -167,8 +167,15 @@ static int print_csv_rows(struct ct_context *c, sqlite3 *db, sqlite3_stmt *s)
 		ct_csv_text(&csv, sqlite3_column_name(s, k));
 	ct_csv_end_row(&csv);
 	while ((result = sqlite3_step(s)) == SQLITE_ROW && !ct_command_stop(c)) {
-		for (int k = 0; k < sqlite3_column_count(s); k++)
-			ct_csv_text(&csv, (const char *)sqlite3_column_text(s, k));
+		for (int k = 0; k < sqlite3_column_count(s); k++) {
+			int type = sqlite3_column_type(s, k);
+			const char *text = (const char *)sqlite3_column_text(s, k);
+
+			if (type == SQLITE_INTEGER || type == SQLITE_FLOAT)
+				ct_csv_literal(&csv, text ? text : "");
+			else
+				ct_csv_text(&csv, text);
+		}
 		ct_csv_end_row(&csv);
 	}
 	return result == SQLITE_DONE || result == SQLITE_ROW ? 0 : fail(c, db);

@@ -10,6 +10,8 @@
 #include "report_sched.h"
 #include "report_sort.h"
 
+#define SWITCHES_SHOWN 20u
+
 static void print_facts(const struct ct_context *c, const struct ct_model *m)
 {
 	const struct ct_out *o = &c->out;
@@ -34,6 +36,41 @@ static void print_facts(const struct ct_context *c, const struct ct_model *m)
 			 (unsigned long long)r->damage_offset, r->damage);
 	for (uint32_t i = 0; i < m->meta_count; i++)
 		fprintf(o->file, "  %-9s %s\n", m->meta[i].key, m->meta[i].value);
+}
+
+/* When it was switched what is recorded. */
+static void print_recording(const struct ct_context *c, const struct ct_model *m)
+{
+	static const char *const families[] = {
+#define CT_FAMILY(id, name, causes, text) name,
+#include "families.def"
+#undef CT_FAMILY
+	};
+	const struct ct_out *o = &c->out;
+	char a[CT_FORMAT];
+
+	if (!m->recording_count)
+		return;
+	ct_print(o, CT_TITLE, "\nRecording, as it was switched\n");
+	for (uint32_t i = 0; i < m->recording_count && i < SWITCHES_SHOWN; i++) {
+		const struct ct_recording_info *r = &m->recording[i];
+		uint64_t at_ns = r->at_ns > m->start_ns ? r->at_ns - m->start_ns : 0;
+		const char *comma = "";
+
+		fprintf(o->file, "  at %-10s process %llu: ", ct_format_ns(a, at_ns),
+			(unsigned long long)m->process[r->process].pid);
+		if (!r->off)
+			fputs("all", o->file);
+		for (uint32_t k = 0; k < sizeof(families) / sizeof(families[0]) && r->off; k++) {
+			if (r->off & 1u << k)
+				continue;
+			fprintf(o->file, "%s%s", comma, families[k]);
+			comma = ", ";
+		}
+		fprintf(o->file, "%s, --min %s\n", r->off && !*comma ? "nothing" : "", ct_format_ns(a, r->min_ns));
+	}
+	if (m->recording_count > SWITCHES_SHOWN)
+		ct_print(o, CT_FAINT, "  and %u more\n", m->recording_count - SWITCHES_SHOWN);
 }
 
 /* What is known of who had a CPU when. */
@@ -189,6 +226,7 @@ int ct_cmd_stats(struct ct_context *c)
 		ct_print_header(c, &m);
 		print_drops(c, &m);
 		print_facts(c, &m);
+		print_recording(c, &m);
 		print_sched(c, &m);
 		error = print_calls(c, &m);
 		if (!error)

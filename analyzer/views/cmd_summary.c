@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "commands.h"
-#include "csv.h"
+#include "csv_tables.h"
 #include "findings_words.h"
 #include "json_parts.h"
 #include "wrap.h"
@@ -253,8 +253,7 @@ static void print_csv(const struct ct_context *c, struct ct_findings *f)
 {
 	struct ct_csv csv = { .file = c->out.file };
 
-	ct_csv_header(&csv, "rank kind cause call object function file line threads count total_ns max_ns lifetime_ns "
-			    "share_permille text next");
+	ct_csv_header(&csv, CT_CSV_SUMMARY);
 	for (uint32_t i = 0; i < f->finding_count; i++) {
 		const struct ct_finding *x = &f->finding[i];
 		struct ct_frame *frames;

@@ -10,6 +10,7 @@ struct times {
 	const uint64_t *by_cause;
 	uint32_t stuck, of;
 	const char *routine;
+	uint64_t unrecorded_ns; /* part of unknown */
 };
 
 static void print_times(const struct ct_context *c, const struct ct_model *m, const struct times *t)
@@ -91,8 +92,13 @@ static void print_causes(const struct ct_context *c, const struct ct_report *r, 
 		more = add_part(o, &room, first, ct_style_of(r->model, r->cause[order[i]].cause),
 				ct_model_cause_name(r->model, r->cause[order[i]].cause),
 				ct_format_ns(a, t->by_cause[order[i]]));
-	if (t->unknown_ns && more) {
-		more = add_part(o, &room, first, CT_BAD, "not known", ct_format_ns(a, t->unknown_ns));
+	if (t->unrecorded_ns && more) {
+		more = add_part(o, &room, first, CT_WARN, "not recorded", ct_format_ns(a, t->unrecorded_ns));
+		first = false;
+	}
+	if (t->unknown_ns > t->unrecorded_ns && more) {
+		more = add_part(o, &room, first, CT_BAD, "not known",
+				ct_format_ns(a, t->unknown_ns - t->unrecorded_ns));
 		first = false;
 	}
 	if (t->dropped && more) {
@@ -108,6 +114,7 @@ static void print_thread(const struct ct_context *c, const struct ct_report *r, 
 	const struct times times = {
 		t->lifetime_ns, t->running_ns, t->runnable_ns, t->blocked_ns, t->unexplained_ns, t->unknown_ns,
 		t->longest_ns,	t->dropped,    &r->by_cause[(size_t)thread * r->cause_count], ct_is_stuck(t), 1, "",
+		t->unrecorded_ns,
 	};
 
 	ct_column_text(&c->out, CT_PLAIN, 15, *t->name ? t->name : "(no name)");
@@ -121,6 +128,7 @@ static void print_group(const struct ct_context *c, const struct ct_report *r, c
 	const struct times times = {
 		g->lifetime_ns, g->running_ns, g->runnable_ns, g->blocked_ns, g->unexplained_ns, g->unknown_ns,
 		g->longest_ns,	0,	       g->by_cause,    g->stuck,      g->count, g->routine,
+		g->unrecorded_ns,
 	};
 	char name[80], count[40], n[CT_FORMAT];
 
@@ -143,11 +151,15 @@ static int print_groups(const struct ct_context *c, struct ct_report *r)
 {
 	struct ct_groups groups;
 	uint32_t top = c->options->top;
-	int error = ct_groups_make(&groups, r);
+	enum ct_group_by by = c->options->group_by;
+	char title[64] = "Threads by name and start routine, added up";
+	int error = ct_groups_make(&groups, r, by);
 
 	ct_sort_groups(&groups, c->options->sort_key);
+	if (by)
+		snprintf(title, sizeof(title), "Threads by %s, added up", ct_group_by_name(by));
 	if (!error)
-		print_heads(&c->out, "Threads by name and start routine, added up", "name", "threads");
+		print_heads(&c->out, title, by ? ct_group_by_name(by) : "name", "threads");
 	for (uint32_t i = 0; i < groups.group_count && !error && (!top || i < top); i++)
 		print_group(c, r, &groups.group[i]);
 	if (!error && top && groups.group_count > top)
@@ -173,6 +185,7 @@ int ct_cmd_threads(struct ct_context *c)
 	struct ct_model m;
 	struct ct_report r;
 	uint32_t top = c->options->top;
+	bool groups = c->options->group || c->options->group_by;
 	int error = ct_command_load(c, &m, &r);
 
 	if (!error)
@@ -180,13 +193,13 @@ int ct_cmd_threads(struct ct_context *c)
 	if (!error && c->options->json) {
 		error = ct_print_json(c, &r);
 	} else if (!error && c->options->csv) {
-		error = c->options->group ? ct_csv_groups(c, &r) : ct_csv_threads(c, &r);
+		error = groups ? ct_csv_groups(c, &r) : ct_csv_threads(c, &r);
 	} else if (!error) {
 		ct_print_header(c, &m);
 		if (!ct_print_nothing(c, &m)) {
-			if (c->options->group || (top && r.thread_count > top))
+			if (groups || (top && r.thread_count > top))
 				error = print_groups(c, &r);
-			if (!error && !c->options->group)
+			if (!error && !groups)
 				print_table(c, &r);
 			ct_print_notes(c, &r);
 		}

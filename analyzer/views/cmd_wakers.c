@@ -116,6 +116,10 @@ static void print_report(const struct ct_context *c, struct ct_wakers_report *r)
 	uint32_t top = c->options->top, shown = 0, all = 0;
 
 	print_known(o, r);
+	if (r->by_place.grouping.by) {
+		ct_grouped_print(c, &r->by_place, "Waits that a thread ended,");
+		return;
+	}
 	ct_print(o, CT_TITLE, "\nWho unblocked whom%s\n", c->options->sort_key ? "" : ", by the time waited");
 	for (uint32_t i = 0; i < r->row_count; i++) {
 		if (r->row[i].waker == CT_NO || !r->row[i].count)
@@ -214,6 +218,7 @@ static json_t *blame_json(struct ct_wakers_report *r, const struct ct_blame_row 
  *              "blame_ns": how long this waker kept this waiter waiting (of a lock: by its holds, also
  *              in waits that another ended), "kernel_agrees", "kernel_differs",
  *              "waiter_stack", "waker_stack": [frames]}],
+ *  "grouped": null, or with --group-by site, object or cause as in blocks: the waits that a thread ended,
  *  "blame": {"threads": [{who, "count", "blame_ns", "idle_ns"}], "sites": [{"stack", ...}]}}
  */
 static int print_json(const struct ct_context *c, struct ct_wakers_report *r)
@@ -237,6 +242,7 @@ static int print_json(const struct ct_context *c, struct ct_wakers_report *r)
 	for (uint32_t i = 0; i < r->row_count && (!c->options->top || i < c->options->top); i++)
 		ct_json_append(rows, row_json(r, &r->row[i]));
 	ct_json_set(o, "wakers", rows);
+	ct_json_set(o, "grouped", r->by_place.grouping.by ? ct_grouped_json(c, &r->by_place) : json_null());
 	ct_json_set(blame, "threads", blame_json(r, r->thread, r->thread_count, false));
 	ct_json_set(blame, "sites", blame_json(r, r->site, r->site_count, true));
 	ct_json_set(o, "blame", blame);
@@ -254,6 +260,10 @@ static int print_csv(const struct ct_context *c, struct ct_wakers_report *r)
 	uint32_t top = c->options->top;
 	int error = 0;
 
+	if (r->by_place.grouping.by) {
+		ct_grouped_csv(c, &r->by_place);
+		return 0;
+	}
 	ct_csv_header(&csv, CT_CSV_WAKERS);
 	for (uint32_t i = 0; i < r->row_count && (!top || i < top) && !error; i++) {
 		const struct ct_waker_row *row = &r->row[i];

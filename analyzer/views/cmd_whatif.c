@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "csv_tables.h"
 #include "filter.h"
 #include "json_parts.h"
 #include "path.h"
@@ -322,6 +323,27 @@ static int print_json(const struct ct_context *c, const struct question *q, cons
 	return ct_json_failed() ? -ENOMEM : 0;
 }
 
+static void print_csv(const struct ct_context *c, const struct question *q, const struct answer *answers, uint32_t count)
+{
+	struct ct_csv csv = { .file = c->out.file };
+	uint32_t top = c->options->top;
+	char number[32];
+
+	ct_csv_header(&csv, CT_CSV_WHATIF);
+	for (uint32_t i = 0; i < count && (!top || i < top); i++) {
+		const struct ct_prediction *p = &answers[i].prediction;
+
+		ct_csv_text(&csv, answers[i].what);
+		ct_csv_number(&csv, predicted(q, p));
+		ct_csv_number(&csv, p->wall_ns);
+		snprintf(number, sizeof(number), "%.4f", speed_up(q, p));
+		ct_csv_literal(&csv, number);
+		ct_csv_number(&csv, p->complete);
+		ct_csv_number(&csv, p->broken);
+		ct_csv_end_row(&csv);
+	}
+}
+
 static int answer(struct ct_context *c, struct question *q)
 {
 	struct answer answers[CT_CAUSES + LOCKS_TRIED] = { 0 };
@@ -341,6 +363,8 @@ static int answer(struct ct_context *c, struct question *q)
 	}
 	if (!error && o->json)
 		error = print_json(c, q, answers, count);
+	else if (!error && o->csv)
+		print_csv(c, q, answers, count);
 	else if (!error)
 		print_answers(c, q, answers, count);
 	for (uint32_t i = 0; i < count; i++)
@@ -363,6 +387,8 @@ int ct_cmd_whatif(struct ct_context *c)
 		error = open_question(&q, &m, &c->reader);
 	if (!error && q.path.end != CT_NO) {
 		error = answer(c, &q);
+	} else if (!error && c->options->csv) {
+		print_csv(c, &q, NULL, 0);
 	} else if (!error && !c->options->json) {
 		ct_print_header(c, &m);
 		ct_print_nothing(c, &m);

@@ -2,6 +2,7 @@
 #include "csv.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "progress.h"
@@ -25,11 +26,13 @@ void ct_csv_text(struct ct_csv *c, const char *text)
 	next(c);
 	if (!text)
 		return;
+	bool formula = *text && strchr("=+-@\t\r", *text);
+
 	if (!text[strcspn(text, ",\"\r\n")]) {
-		fputs(text, c->file);
+		fprintf(c->file, "%s%s", formula ? "'" : "", text);
 		return;
 	}
-	fputc('"', c->file);
+	fprintf(c->file, "\"%s", formula ? "'" : "");
 	for (; *text; text++) {
 		if (*text == '"')
 			fputc('"', c->file);
@@ -42,6 +45,12 @@ void ct_csv_number(struct ct_csv *c, uint64_t n)
 {
 	next(c);
 	fprintf(c->file, "%" PRIu64, n);
+}
+
+void ct_csv_literal(struct ct_csv *c, const char *number)
+{
+	next(c);
+	fputs(number, c->file);
 }
 
 void ct_csv_end_row(struct ct_csv *c)

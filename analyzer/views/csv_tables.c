@@ -14,6 +14,15 @@ static uint32_t rows(const struct ct_context *c, uint32_t count)
 	return c->options->top && c->options->top < count ? c->options->top : count;
 }
 
+void ct_csv_group_header(struct ct_csv *csv, enum ct_group_by by, const char *names)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s%s", by == CT_GROUP_ROUTINE ? "start_routine" : ct_group_by_name(by),
+		 strchr(names, ' '));
+	ct_csv_header(csv, by ? text : names);
+}
+
 int ct_csv_site(struct ct_csv *csv, const struct ct_callstacks *c, struct ct_symbols *s, uint32_t callstack)
 {
 	char *text = ct_callstack_text(c, s, callstack, true);
@@ -29,8 +38,10 @@ static void name_of(const struct ct_frame *f, char *to, size_t bytes)
 {
 	if (f->function)
 		snprintf(to, bytes, "%s", f->function);
+	else if (f->module)
+		snprintf(to, bytes, "%s+0x%llx", ct_base_name(f->module), (unsigned long long)f->offset);
 	else
-		snprintf(to, bytes, "%s+0x%llx", f->module ? ct_base_name(f->module) : "", (unsigned long long)f->offset);
+		snprintf(to, bytes, "0x%llx", (unsigned long long)f->offset);
 }
 
 /* The innermost frame, and all of them with ";" between, innermost first. */
@@ -166,10 +177,10 @@ int ct_csv_groups(const struct ct_context *c, struct ct_report *r)
 	struct ct_csv csv = { .file = c->out.file };
 	struct ct_groups groups;
 	char name[80];
-	int error = ct_groups_make(&groups, r);
+	int error = ct_groups_make(&groups, r, c->options->group_by);
 
 	if (!error)
-		ct_csv_header(&csv, CT_CSV_GROUPS);
+		ct_csv_group_header(&csv, c->options->group_by, CT_CSV_GROUPS);
 	ct_sort_groups(&groups, c->options->sort_key);
 	for (uint32_t i = 0; i < rows(c, groups.group_count) && !error; i++) {
 		const struct ct_group *g = &groups.group[i];
@@ -228,11 +239,12 @@ int ct_csv_sched(const struct ct_context *c, const struct ct_report *r, const ui
 	for (uint32_t i = 0; i < rows(c, r->thread_count); i++) {
 		static const struct ct_states none;
 		const struct ct_states *st = order[i] < m->states_count ? &m->states[order[i]] : &none;
+		const struct ct_delays *wakes = &ct_ready_of(st)->wakes, *preempted = &ct_ready_of(st)->preempted;
 		const struct ct_thread_info *t = &m->thread[order[i]];
 		const uint64_t numbers[] = {
-			t->running_ns, t->runnable_ns, st->wakes.count, st->wakes.total_ns,
-			ct_delays_quantile(&st->wakes, 0.5), ct_delays_quantile(&st->wakes, 0.99), st->wakes.max_ns,
-			st->preemptions, st->preempted.total_ns, st->preempted.max_ns, st->migrations,
+			t->running_ns, t->runnable_ns, wakes->count, wakes->total_ns,
+			ct_delays_quantile(wakes, 0.5), ct_delays_quantile(wakes, 0.99), wakes->max_ns,
+			st->preemptions, preempted->total_ns, preempted->max_ns, st->migrations,
 		};
 
 		ct_csv_number(&csv, m->process[t->process].pid);
@@ -243,4 +255,27 @@ int ct_csv_sched(const struct ct_context *c, const struct ct_report *r, const ui
 		ct_csv_end_row(&csv);
 	}
 	return 0;
+}
+
+void ct_csv_sched_groups(const struct ct_context *c, const struct ct_groups *groups)
+{
+	struct ct_csv csv = { .file = c->out.file };
+
+	ct_csv_group_header(&csv, c->options->group_by, CT_CSV_SCHED_GROUPS);
+	for (uint32_t i = 0; i < rows(c, groups->group_count); i++) {
+		static const struct ct_states none;
+		const struct ct_group *g = &groups->group[i];
+		const struct ct_states *st = g->states ? g->states : &none;
+		const struct ct_delays *wakes = &ct_ready_of(st)->wakes, *preempted = &ct_ready_of(st)->preempted;
+		const uint64_t numbers[] = {
+			g->count, g->running_ns, g->runnable_ns, wakes->count, wakes->total_ns,
+			ct_delays_quantile(wakes, 0.5), ct_delays_quantile(wakes, 0.99), wakes->max_ns,
+			st->preemptions, preempted->total_ns, preempted->max_ns, st->migrations,
+		};
+
+		ct_csv_text(&csv, g->label);
+		for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++)
+			ct_csv_number(&csv, numbers[k]);
+		ct_csv_end_row(&csv);
+	}
 }

@@ -123,7 +123,7 @@ static int add_site(struct ct_diff *d, struct ct_report *r, const struct ct_site
 static int add_groups(struct ct_diff *d, struct ct_report *r)
 {
 	struct ct_groups groups;
-	int error = ct_groups_make(&groups, r);
+	int error = ct_groups_make(&groups, r, CT_GROUP_NONE);
 
 	for (uint32_t i = 0; i < groups.group_count && !error; i++) {
 		const struct ct_group *g = &groups.group[i];

@@ -147,6 +147,10 @@ const struct ct_explanation ct_explanations[] = {
 	  { "page faults: memory that has to be read, copied or waited for", "calls that a library makes inside of itself, or without libc (io_uring)",
 	    "without data of the scheduler (see the head of reports): also all the time that it ran" },
 	  { "threads TRACE: which threads", "stats TRACE: what the trace knows of the scheduler" } },
+	{ CAUSE("unrecorded"),
+	  "Recording was switched off, by ctrace-ctl stop or ctrace-run --stopped: what the thread waited for in that time is not in the "
+	  "trace. Where context switches are in the trace its time on a CPU is known all the same.",
+	  { "ctrace-ctl stop, or --stopped" }, { "stats TRACE: when it was switched" } },
 	{ STATE("running"),
 	  "The thread had a CPU. What it did there a profiler says (perf), not ctrace.",
 	  { "a thread that runs nearly all its life is the bottleneck, whatever waits for it", "spin locks and busy loops run, too" },
@@ -155,7 +159,7 @@ const struct ct_explanation ct_explanations[] = {
 	  "The thread was off the CPU in a call that ctrace wraps, for the reason that its cause says.",
 	  { "see the causes: explain CAUSE" }, { "blocks TRACE: by cause and place" } },
 	{ STATE("unknown"),
-	  "Records of context switches are missing for this time: whether the thread ran is not known.",
+	  "Records of context switches are missing for this time: whether the thread ran is not known. Or nothing was recorded: that is told apart.",
 	  { "more switches than could be recorded: they were lost, and reports say so", "the time before recording began, at the begin of a life" },
 	  { "sched TRACE", "stats TRACE: how many were lost" } },
 	{ STATE("excluded"),
@@ -177,7 +181,7 @@ const struct ct_explanation ct_explanations[] = {
 	  "The thread waits inside of its own machinery: malloc, mmap, loader.",
 	  { "see the causes: explain malloc" }, { "malloc TRACE" } },
 	{ CATEGORY("cpu"),
-	  "No call, but the CPU: runnable, unexplained.",
+	  "No call, but the CPU: runnable, unexplained; and unrecorded, of which nothing is known.",
 	  { "see the causes: explain runnable" }, { "sched TRACE" } },
 	{ NULL, NULL, NULL, { NULL }, { NULL } },
 };

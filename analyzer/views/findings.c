@@ -148,7 +148,7 @@ static int rank(const struct ct_finding *x)
 		return 0;
 	if (x->kind == CT_FINDING_READY)
 		return x->last ? 3 : 2;
-	return x->kind != CT_FINDING_IDLE ? 2 : x->most ? 1 : 3;
+	return x->kind != CT_FINDING_IDLE ? 2 : x->most ? 1 : 4;
 }
 
 static int by_weight(const void *x, const void *y)

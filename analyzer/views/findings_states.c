@@ -45,7 +45,7 @@ static bool computes(const struct ct_findings *f, uint32_t thread)
 		return false;
 	/* On a busy machine it would have run while it was ready. */
 	return ran_ns >= t->lifetime_ns / 10 * 6 ||
-	       (f->m->has_sched && ran_ns >= t->lifetime_ns / 10 && ran_ns + t->runnable_ns >= t->lifetime_ns / 20 * 17);
+	       (f->m->has_sched && ran_ns >= t->lifetime_ns / 25 && ran_ns + t->runnable_ns >= t->lifetime_ns / 20 * 17);
 }
 
 static int add_computing(struct ct_findings *f)
@@ -117,6 +117,7 @@ static void keep_kind(const struct ct_findings *f, struct ct_finding *x, uint32_
  * a large part of its life. */
 static void choose_idle(struct ct_findings *f)
 {
+	uint64_t wanted_ns = f->running_ns;
 	uint32_t busiest = CT_NO, best = CT_NO;
 	uint64_t most_ns = 0, best_ns = 0;
 
@@ -126,6 +127,7 @@ static void choose_idle(struct ct_findings *f)
 		uint64_t rest_ns = f->idle_ns[thread] + f->m->thread[thread].runnable_ns;
 		uint64_t busy_ns = life_ns > rest_ns ? life_ns - rest_ns : 0;
 
+		wanted_ns += f->m->thread[thread].runnable_ns;
 		if (busiest == CT_NO || busy_ns > most_ns) {
 			busiest = thread;
 			most_ns = busy_ns;
@@ -156,7 +158,8 @@ static void choose_idle(struct ct_findings *f)
 			x->ns = 0;
 		else
 			keep_kind(f, x, busiest);
-		x->most = best_ns >= f->m->thread[busiest].lifetime_ns / 10 * 8;
+		/* Where its threads want to run, one that waits for them is not what to know first. */
+		x->most = best_ns >= f->m->thread[busiest].lifetime_ns / 10 * 8 && wanted_ns < f->sched.covers_ns / 2;
 	}
 }
 

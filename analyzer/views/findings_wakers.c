@@ -7,6 +7,9 @@
 
 /* A thread is busy if it does not wait for work for at least this part of its life. */
 #define BUSY 0.6
+/* A thread that was woken once or twice in its life, as a helper that is asleep until the end, is not
+ * one that gets its work from another. */
+#define BEHIND_WAITS 3u
 
 /* The call stack of the report at which a row's waits were. */
 static int callstack_of(struct ct_findings *f, const struct ct_waker_row *row, uint32_t *ret)
@@ -106,6 +109,21 @@ static void make_turns(struct ct_findings *f, struct ct_finding *x)
 
 /* --- who waits for whom --- */
 
+/* Nobody needs what such a thread waits for. */
+static int is_helper(struct ct_findings *f, const struct ct_waker_row *row, bool *ret)
+{
+	const struct ct_site_info *s = &f->wakers.wakes.site[row->site];
+	const struct ct_known *known;
+	uint32_t callstack;
+	uint64_t key;
+	int error = callstack_of(f, row, &callstack);
+
+	if (!error)
+		error = ct_finding_key(f, s->site.cause, s->site.call, callstack, NULL, &known, &key);
+	*ret = !error && known && known->idle;
+	return error;
+}
+
 /* For each finding: for how long others, of another kind, waited for its threads to do something. */
 static int add_behind(struct ct_findings *f, struct ct_finding *x)
 {
@@ -117,7 +135,13 @@ static int add_behind(struct ct_findings *f, struct ct_finding *x)
 
 		if (row->waker >= f->m->thread_count || !is_in(x, row->waker) || is_in(x, row->waiter) ||
 		    row->ended == CT_ENDED_EXIT || !is_busy(f, row->waker) || !ct_cause_is_idle(f->m, s->site.cause) ||
-		    row->total_ns < f->m->thread[row->waiter].lifetime_ns / 4)
+		    row->count < BEHIND_WAITS || row->total_ns < f->m->thread[row->waiter].lifetime_ns / 4)
+			continue;
+		bool helper;
+
+		if (is_helper(f, row, &helper))
+			return -ENOMEM;
+		if (helper)
 			continue;
 		x->behind_ns += row->total_ns;
 		if (add_tally(&x->behind, row->waiter, row))

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "objects.h"
+#include "report_sort.h"
 
 bool ct_io_is_cause(const struct ct_model *m, uint32_t cause, bool *ret_idle)
 {
@@ -85,9 +86,10 @@ static char *label_of(const struct ct_io_report *io, const struct ct_site_info *
 
 /* --- rows --- */
 
-static struct ct_io_row *make_row(struct ct_io_report *io, const struct ct_site_info *s, bool idle)
+/* group: of --group-by; CT_NO: rows are objects. */
+static struct ct_io_row *make_row(struct ct_io_report *io, const struct ct_site_info *s, bool idle, uint32_t group)
 {
-	char *label = label_of(io, s);
+	char *label = group == CT_NO ? label_of(io, s) : strdup(io->grouping.label[group]);
 	uint32_t at;
 
 	if (!label)
@@ -99,7 +101,7 @@ static struct ct_io_row *make_row(struct ct_io_report *io, const struct ct_site_
 
 		if (row->idle != idle || strcmp(row->label, label))
 			continue;
-		row->descriptors++;
+		row->descriptors += group == CT_NO;
 		free(label);
 		return row;
 	}
@@ -109,21 +111,29 @@ static struct ct_io_row *make_row(struct ct_io_report *io, const struct ct_site_
 		free(label);
 		return NULL;
 	}
-	*row = (struct ct_io_row){ .label = label, .kind = kind_of(io->m, s), .idle = idle, .descriptors = 1,
-				   .lengths = calloc(1, sizeof(*row->lengths)) };
+	*row = (struct ct_io_row){ .label = label, .kind = group == CT_NO ? kind_of(io->m, s) : "", .idle = idle,
+				   .descriptors = group == CT_NO, .lengths = calloc(1, sizeof(*row->lengths)) };
 	return row->lengths ? row : NULL;
 }
 
 /* NULL without memory. */
-static struct ct_io_row *row_of(struct ct_io_report *io, uint32_t process, const struct ct_site *site, bool idle)
+static struct ct_io_row *row_of(struct ct_io_report *io, uint32_t thread, uint32_t process, const struct ct_site *site,
+				bool idle)
 {
+	const struct ct_site_info info = { process, *site };
 	uint64_t object = site->object_kind ? site->object : site->call;
 	uint64_t key = ct_mix(object ^ ct_mix(ct_pair(process, (uint32_t)site->object_kind << 1 | idle) + 1));
+	uint32_t group = io->grouping.by ? ct_grouping_of(&io->grouping, thread, &info) : CT_NO;
+
+	if (io->grouping.by && group == CT_NO)
+		return NULL;
+	if (io->grouping.by)
+		key = (uint64_t)group << 1 | idle;
 	uint32_t at = ct_table_get(&io->row_by_object, key);
 
 	if (at)
 		return &io->row[at - 1];
-	struct ct_io_row *row = make_row(io, &(struct ct_site_info){ process, *site }, idle);
+	struct ct_io_row *row = make_row(io, &info, idle, group);
 
 	return row && !ct_table_put(&io->row_by_object, key, (uint32_t)(row - io->row) + 1) ? row : NULL;
 }
@@ -152,7 +162,7 @@ static int take_call(void *self, const struct ct_call_event *e)
 
 	if (!ct_io_is_cause(io->m, e->site->cause, &idle))
 		return 0;
-	struct ct_io_row *row = row_of(io, e->process, e->site, idle);
+	struct ct_io_row *row = row_of(io, e->thread, e->process, e->site, idle);
 	int way = direction(ct_model_call_name(io->m, e->site->call));
 
 	if (!row)
@@ -191,7 +201,7 @@ static int take_cell(struct ct_io_report *io, const struct ct_cell *cell)
 
 	if (s->site.kind != CT_EVENT_INTERVAL || !ct_io_is_cause(io->m, s->site.cause, &idle))
 		return 0;
-	struct ct_io_row *row = row_of(io, s->process, &s->site, idle);
+	struct ct_io_row *row = row_of(io, cell->thread, s->process, &s->site, idle);
 
 	if (!row || ct_callstack_of(&io->report->callstacks, ct_model_stack(io->m, s->process, s->site.stack), &callstack))
 		return -ENOMEM;
@@ -204,22 +214,36 @@ static int take_cell(struct ct_io_report *io, const struct ct_cell *cell)
 	return add_tally(&row->sites, 0, (uint64_t)callstack << 32 | s->site.call, cell);
 }
 
-static int by_time(const void *x, const void *y)
+/* By the keys of CT_SORT_IO. */
+static int by_key(const void *x, const void *y, void *options)
 {
+	const struct ct_options *o = options;
 	const struct ct_io_row *a = x, *b = y;
+	const uint64_t values[][2] = {
+		{ a->blocked_ns, b->blocked_ns },   { a->calls, b->calls },   { a->read_bytes, b->read_bytes },
+		{ a->write_bytes, b->write_bytes }, { a->lengths->max_ns, b->lengths->max_ns },
+	};
+	int order = 0;
 
-	if (a->idle != b->idle)
+	/* What waits for something to arrive would be first of all. */
+	if (a->idle != b->idle && !o->sort)
 		return a->idle ? 1 : -1;
-	if (a->blocked_ns != b->blocked_ns)
-		return a->blocked_ns < b->blocked_ns ? 1 : -1;
-	if (a->elapsed_ns != b->elapsed_ns)
-		return a->elapsed_ns < b->elapsed_ns ? 1 : -1;
-	return strcmp(a->label, b->label);
+	if (o->sort_key < sizeof(values) / sizeof(values[0]))
+		order = ct_more_first(values[o->sort_key][0], values[o->sort_key][1]);
+	else
+		return strcmp(a->label, b->label);
+	if (!order)
+		order = ct_more_first(a->elapsed_ns, b->elapsed_ns);
+	return order ? order : strcmp(a->label, b->label);
 }
 
 int ct_io_make(struct ct_io_report *io, struct ct_report *r, struct ct_reader *reader)
 {
+	const struct ct_options *o = r->model->options;
+
 	*io = (struct ct_io_report){ .m = r->model, .report = r };
+	ct_grouping_begin(&io->grouping, r->model, &r->symbols, &r->callstacks,
+			  o->group_by == CT_GROUP_OBJECT ? CT_GROUP_NONE : o->group_by);
 	io->recorded = calloc(io->m->call_count + 1u, sizeof(*io->recorded));
 	int error = io->recorded ? note_listeners(io) : -ENOMEM;
 
@@ -234,7 +258,7 @@ int ct_io_make(struct ct_io_report *io, struct ct_report *r, struct ct_reader *r
 		ct_tallies_sort(&io->row[i].sites);
 	}
 	if (io->row_count)
-		qsort(io->row, io->row_count, sizeof(*io->row), by_time);
+		qsort_r(io->row, io->row_count, sizeof(*io->row), by_key, (void *)(uintptr_t)o);
 	return 0;
 }
 
@@ -251,5 +275,6 @@ void ct_io_close(struct ct_io_report *io)
 	ct_table_free(&io->row_by_label);
 	ct_table_free(&io->row_by_object);
 	ct_table_free(&io->listens);
+	ct_grouping_free(&io->grouping);
 	*io = (struct ct_io_report){ 0 };
 }

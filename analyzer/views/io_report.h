@@ -3,13 +3,15 @@
 #define CT_IO_REPORT_H
 
 #include "calls.h"
+#include "grouping.h"
 #include "report.h"
 
 struct ct_io_row {
-	char *label;               /* path, "tcp 127.0.0.1:80 -> 127.0.0.1:*", "pipe:[12]", "(rename)"; owned */
+	char *label;               /* path, "tcp 127.0.0.1:80 -> 127.0.0.1:*", "pipe:[12]", "(rename)"; with --group-by
+				      its label; owned */
 	const char *kind;          /* "file", "socket"...; "" without a descriptor */
 	bool idle;                 /* waits for something to arrive: accept, epoll... */
-	uint32_t descriptors;      /* that were put together */
+	uint32_t descriptors;      /* that were put together; not known with --group-by */
 	/* Of calls that are events: they left the CPU, or took --min of the recording or longer. */
 	uint64_t calls, errors, read_bytes, write_bytes, elapsed_ns;
 	/* Of those that blocked. */
@@ -26,6 +28,7 @@ struct ct_io_report {
 	struct ct_table row_by_label;        /* index + 1 by hash */
 	struct ct_table row_by_object;       /* index + 1 by process, object and call */
 	uint64_t *recorded;                  /* of each call of the model: how many were events */
+	struct ct_grouping grouping;         /* with --group-by but for object, which are the rows anyway */
 	struct ct_table listens;             /* hash of the addresses at which connections were accepted */
 };
 

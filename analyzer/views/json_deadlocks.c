@@ -17,8 +17,7 @@ static json_t *thread_json(const struct ct_model *m, uint32_t thread)
 	return o;
 }
 
-/* Of a cycle's member the one that it waits for in the cycle. */
-static const struct ct_edge *main_edge(const struct ct_stuck *s, const struct ct_pending *p)
+const struct ct_edge *ct_stuck_main_edge(const struct ct_stuck *s, const struct ct_pending *p)
 {
 	for (uint32_t i = 0; i < p->edge_count && p->cycle != CT_NO; i++) {
 		const struct ct_edge *e = &s->edge[p->edge + i];
@@ -30,15 +29,29 @@ static const struct ct_edge *main_edge(const struct ct_stuck *s, const struct ct
 	return p->edge_count ? &s->edge[p->edge] : NULL;
 }
 
+static void add_stack(struct ct_deadlocks *d, json_t *o, uint32_t stack)
+{
+	uint32_t callstack;
+
+	if (ct_callstack_of(&d->report.callstacks, stack, &callstack))
+		ct_json_fail();
+	else
+		ct_json_set(o, "stack", ct_json_stack(&d->report.callstacks, &d->report.symbols, callstack));
+}
+
+bool ct_stuck_certain(const struct ct_pending *p)
+{
+	return p->why != CT_STUCK_HOLDER && !(p->why == CT_STUCK_NOBODY && p->hedged) && p->why != CT_STUCK_NOT;
+}
+
 static json_t *pending_json(struct ct_deadlocks *d, const struct ct_pending *p)
 {
 	const struct ct_model *m = &d->model;
 	const struct ct_stuck *s = &d->stuck;
 	const struct ct_site *site = &p->info.site;
-	const struct ct_edge *edge = main_edge(s, p);
+	const struct ct_edge *edge = ct_stuck_main_edge(s, p);
 	char *object = ct_object_label(&d->report.symbols, m, &p->info);
 	json_t *o = thread_json(m, p->thread), *holders = json_array();
-	uint32_t callstack;
 
 	ct_json_text(o, "cause", ct_model_cause_name(m, site->cause));
 	ct_json_text(o, "object", object);
@@ -52,17 +65,14 @@ static json_t *pending_json(struct ct_deadlocks *d, const struct ct_pending *p)
 
 		ct_json_text(holder, "role", ct_edge_word(e->kind));
 		ct_json_set(holder, "ended", json_boolean(!ct_stuck_is_there(s, e->to)));
+		add_stack(d, holder, e->stack);
 		ct_json_append(holders, holder);
 	}
 	ct_json_set(o, "holders", holders);
 	ct_json_text(o, "reason", ct_stuck_word(p->why));
-	ct_json_set(o, "certain", json_boolean(p->why != CT_STUCK_HOLDER && !(p->why == CT_STUCK_NOBODY && p->hedged) &&
-					       p->why != CT_STUCK_NOT));
+	ct_json_set(o, "certain", json_boolean(ct_stuck_certain(p)));
 	ct_json_number(o, "wakes", p->wakes);
-	if (ct_callstack_of(&d->report.callstacks, ct_model_stack(m, p->info.process, site->stack), &callstack))
-		ct_json_fail();
-	else
-		ct_json_set(o, "stack", ct_json_stack(&d->report.callstacks, &d->report.symbols, callstack));
+	add_stack(d, o, ct_model_stack(m, p->info.process, site->stack));
 	if (!object)
 		ct_json_fail();
 	free(object);

@@ -64,7 +64,7 @@ void ct_json_states(json_t *o, const struct ct_model *m, uint32_t thread)
 	ct_json_number(o, "switches", st->sleeps + st->preemptions);
 	ct_json_number(o, "preemptions", st->preemptions);
 	ct_json_number(o, "migrations", st->migrations);
-	set_delays(o, &st->wakes, &st->preempted);
+	set_delays(o, &ct_ready_of(st)->wakes, &ct_ready_of(st)->preempted);
 }
 
 json_t *ct_json_wakers(const struct ct_report *r)

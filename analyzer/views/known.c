@@ -39,8 +39,11 @@ static const struct ct_known table[] = {
 	  "Each transaction waits for the disk: put many statements into one, or use WAL mode." },
 	/* The JVM. */
 	{ "libjvm.so", "ObjectMonitor::enter", NULL, NULL, true, false, "a Java monitor (synchronized) that another thread holds",
-	  "jstack names it." },
+	  "jstack names its class and the line of Java." },
 	{ "libjvm.so", "SafepointSynchronize::block", NULL, NULL, true, false, "a safepoint of the JVM to end", NULL },
+	{ "libjvm.so", "ServiceThread::service_thread_entry", NULL, "cond", false, true, "work of the JVM", NULL },
+	{ "libjvm.so", "VMThread::wait_for_operation", NULL, "cond", false, true, "work of the JVM", NULL },
+	{ "libjvm.so", "CompileQueue::get", NULL, "cond", false, true, "methods to compile", NULL },
 	/* glibc's own. */
 	{ NULL, "getaddrinfo", NULL, NULL, false, false, "a name to be resolved (DNS)", NULL },
 	{ NULL, "gethostbyname", NULL, NULL, false, false, "a name to be resolved (DNS)", NULL },

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t bucket_of(uint64_t ns)
+#include "report_sort.h"
+
+uint32_t ct_latency_bucket(uint64_t ns)
 {
 	return ns < 2 ? 0 : 63u - (uint32_t)__builtin_clzll(ns);
 }
@@ -31,6 +33,23 @@ static struct ct_latency *latency_of(struct ct_latencies *l, uint32_t cause)
 	return x;
 }
 
+static struct ct_latency *latency_of_group(struct ct_latencies *l, const struct ct_call_event *e)
+{
+	const struct ct_site_info info = { e->process, *e->site };
+	uint32_t group = ct_grouping_of(&l->grouping, e->thread, &info);
+	uint32_t at = group == CT_NO ? 0 : ct_table_get(&l->by_group, group);
+
+	if (at)
+		return &l->item[at - 1];
+	struct ct_latency *x = group == CT_NO ? NULL : CT_APPEND(l, item);
+
+	if (!x || ct_table_put(&l->by_group, group, l->item_count))
+		return NULL;
+	x->cause = CT_CAUSES;
+	x->label = l->grouping.label[group];
+	return x;
+}
+
 static int take_call(void *self, const struct ct_call_event *e)
 {
 	struct ct_latencies *l = self;
@@ -38,7 +57,7 @@ static int take_call(void *self, const struct ct_call_event *e)
 
 	if (l->call && strcmp(ct_model_call_name(l->m, e->site->call), l->call))
 		return 0;
-	struct ct_latency *x = latency_of(l, e->site->cause);
+	struct ct_latency *x = l->grouping.by ? latency_of_group(l, e) : latency_of(l, e->site->cause);
 
 	if (!x)
 		return -ENOMEM;
@@ -46,7 +65,7 @@ static int take_call(void *self, const struct ct_call_event *e)
 	x->total_ns += ns;
 	if (ns > x->max_ns)
 		x->max_ns = ns;
-	x->bucket[bucket_of(ns)]++;
+	x->bucket[ct_latency_bucket(ns)]++;
 	ct_delays_add(&x->lengths, ns);
 	return 0;
 }
@@ -79,13 +98,36 @@ static int add_short(struct ct_latencies *l, struct ct_reader *reader)
 	return error;
 }
 
-static int by_time(const void *x, const void *y)
+/* By the keys of CT_SORT_LATENCY. */
+static int by_key(const void *x, const void *y, void *latencies)
 {
+	const struct ct_latencies *l = latencies;
 	const struct ct_latency *a = x, *b = y;
+	const uint64_t values[][2] = {
+		{ a->total_ns, b->total_ns },
+		{ a->recorded + a->short_calls, b->recorded + b->short_calls },
+		{ a->max_ns, b->max_ns },
+	};
+	uint32_t key = l->m->options->sort_key;
+	int order = key < sizeof(values) / sizeof(values[0]) ? ct_more_first(values[key][0], values[key][1]) : 0;
 
-	if (a->total_ns != b->total_ns)
-		return a->total_ns < b->total_ns ? 1 : -1;
-	return (a->cause > b->cause) - (a->cause < b->cause);
+	if (order)
+		return order;
+	if (a->label)
+		return strcmp(a->label, b->label);
+	if (a->cause == CT_CAUSES || b->cause == CT_CAUSES)
+		return 0;
+	return strcmp(ct_model_cause_name(l->m, a->cause), ct_model_cause_name(l->m, b->cause));
+}
+
+static int begin_groups(struct ct_latencies *l)
+{
+	int error = ct_symbols_open(&l->symbols, l->m);
+
+	if (!error)
+		error = ct_callstacks_open(&l->callstacks, l->m);
+	ct_grouping_begin(&l->grouping, l->m, &l->symbols, &l->callstacks, l->m->options->group_by);
+	return error;
 }
 
 int ct_latencies_make(struct ct_latencies *l, const struct ct_model *m, struct ct_reader *reader)
@@ -94,23 +136,33 @@ int ct_latencies_make(struct ct_latencies *l, const struct ct_model *m, struct c
 	bool known = !o->call;
 
 	*l = (struct ct_latencies){ .m = m, .call = o->call };
-	l->together = o->call || o->cause_count == 1 || is_chosen(o);
+	l->together = !o->group_by && (o->call || o->cause_count == 1 || is_chosen(o));
 	for (uint32_t i = 0; i < m->call_count && !known; i++)
 		known = !strcmp(m->call[i].name, o->call);
 	if (!known)
 		return -ENOENT;
-	int error = ct_calls_read(m, reader, take_call, l);
+	int error = o->group_by ? begin_groups(l) : 0;
 
-	if (!error && l->call && !m->window && !o->min_ns && !o->cause_count && !is_chosen(o))
+	if (!error)
+		error = ct_calls_read(m, reader, take_call, l);
+
+	/* To which place or object short calls belong is not known. */
+	if (!error && l->call && !m->window && !o->group_by && !o->min_ns && !o->max_ns && !o->cause_count && !is_chosen(o))
 		error = add_short(l, reader);
 	if (l->item_count)
-		qsort(l->item, l->item_count, sizeof(*l->item), by_time);
+		qsort_r(l->item, l->item_count, sizeof(*l->item), by_key, l);
 	return error;
 }
 
 void ct_latencies_close(struct ct_latencies *l)
 {
 	free(l->item);
+	ct_table_free(&l->by_group);
+	ct_grouping_free(&l->grouping);
+	if (l->callstacks.model)
+		ct_callstacks_close(&l->callstacks);
+	if (l->symbols.model)
+		ct_symbols_close(&l->symbols);
 	l->item = NULL;
 	l->item_count = 0;
 }

@@ -58,7 +58,7 @@ void ct_print_filters(const struct ct_context *c, const struct ct_model *m)
 		fputc('\n', out->file);
 		begin = "            ";
 	}
-	if (o->cause_count || o->min_ns) {
+	if (o->cause_count || o->min_ns || o->max_ns) {
 		ct_print(out, CT_PLAIN, "%swaits", begin);
 		for (uint32_t i = 0; i < o->cause_count && i < 4; i++)
 			ct_print(out, CT_PLAIN, "%s%.16s", i ? ", " : " for ", o->cause[i]);
@@ -66,6 +66,8 @@ void ct_print_filters(const struct ct_context *c, const struct ct_model *m)
 			ct_print(out, CT_PLAIN, ", ...");
 		if (o->min_ns)
 			ct_print(out, CT_PLAIN, " of at least %s", ct_format_ns(a, o->min_ns));
+		if (o->max_ns)
+			ct_print(out, CT_PLAIN, " %s %s", o->min_ns ? "and less than" : "of less than", ct_format_ns(a, o->max_ns));
 		fputc('\n', out->file);
 	}
 }
@@ -99,6 +101,8 @@ json_t *ct_json_filters(const struct ct_context *c, const struct ct_model *m)
 		ct_json_text(f, "task", o->task);
 	if (o->min_ns)
 		ct_json_number(f, "min_ns", o->min_ns);
+	if (o->max_ns)
+		ct_json_number(f, "max_ns", o->max_ns);
 	return f;
 }
 

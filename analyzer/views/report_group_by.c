@@ -5,110 +5,71 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "csv.h"
-#include "report_groups.h"
+#include "csv_tables.h"
+#include "json_parts.h"
+#include "objects.h"
 #include "report_sort.h"
 
-/* --- what a wait belongs to --- */
+/* --- what is added up --- */
 
-static bool is_by_thread(enum ct_group_by by)
+static bool is_memory(const struct ct_model *m, uint32_t cause)
 {
-	return by == CT_GROUP_THREAD || by == CT_GROUP_ROUTINE || by == CT_GROUP_PROCESS;
+	const char *name = ct_model_cause_name(m, cause);
+
+	return !strcmp(name, "malloc") || !strcmp(name, "mmap");
 }
 
-static char *or_else(char *text, const char *otherwise)
+struct what {
+	const char *command;
+	bool (*takes)(const struct ct_model *m, uint32_t cause); /* NULL: all */
+	bool delays;                   /* not the waits, but then ready without a CPU */
+	const char *title;
+};
+
+static const struct what *what_of(const struct ct_options *o)
 {
-	if (!text || *text)
-		return text;
-	free(text);
-	return strdup(otherwise);
-}
+	static const struct what whats[] = {
+		{ "locks", ct_is_lock, false, "Waits for locks" },
+		{ "malloc", is_memory, false, "Waits in the allocator and for the address space" },
+		{ "sched", NULL, true, "Ready after a wait, without a CPU," },
+		{ "blocks", NULL, false, "Blocked time" },
+	};
+	size_t i = 0;
 
-static char *label_of_thread(struct ct_report *r, enum ct_group_by by, uint32_t thread)
-{
-	const struct ct_model *m = r->model;
-	const struct ct_thread_info *t = &m->thread[thread];
-	const struct ct_process_info *p = &m->process[t->process];
-	char *text = NULL;
-	int n;
-
-	if (by == CT_GROUP_ROUTINE) {
-		const char *routine = ct_routine_of(&r->symbols, m, thread);
-
-		if (routine && !*routine)
-			routine = t->tid == p->pid ? "(main thread)" : "(not known)";
-		return routine ? strdup(routine) : NULL;
-	}
-	if (by == CT_GROUP_THREAD)
-		n = asprintf(&text, "%s (%llu)", *t->name ? t->name : "(no name)", (unsigned long long)t->tid);
-	else
-		n = asprintf(&text, "%s (%llu)", *p->executable ? ct_base_name(p->executable) : "(not known)",
-			     (unsigned long long)p->pid);
-	return n < 0 ? NULL : text;
-}
-
-static char *label_of_site(struct ct_report *r, enum ct_group_by by, uint32_t site)
-{
-	const struct ct_model *m = r->model;
-	const struct ct_site_info *s = &m->site[site];
-	uint32_t callstack;
-
-	if (by == CT_GROUP_CAUSE)
-		return strdup(ct_model_cause_name(m, s->site.cause));
-	if (by == CT_GROUP_OBJECT)
-		return or_else(ct_object_label(&r->symbols, m, s), "(no object)");
-	if (ct_callstack_of(&r->callstacks, ct_model_stack(m, s->process, s->site.stack), &callstack))
-		return NULL;
-	return or_else(ct_callstack_text(&r->callstacks, &r->symbols, callstack, false), "(no call stack)");
+	while (i < sizeof(whats) / sizeof(whats[0]) - 1 && !ct_is_command(o, whats[i].command))
+		i++;
+	return &whats[i];
 }
 
 /* --- adding up --- */
 
-/* The place of a label's row, which takes it over; CT_NO without memory. */
-static uint32_t row_of(struct ct_grouped *g, char *label)
+struct ct_grouped_row *ct_grouped_row(struct ct_grouped *g, uint32_t group)
 {
-	uint64_t key = 0;
-	uint32_t at;
+	while (group != CT_NO && g->row_count <= group) {
+		struct ct_grouped_row *row = CT_APPEND(g, row);
 
-	for (const char *p = label; *p; p++)
-		key = (key ^ (uint8_t)*p) * 0x100000001b3ull;
-	for (key = ct_mix(key); (at = ct_table_get(&g->by_label, key)); key++) {
-		if (strcmp(g->row[at - 1].label, label))
-			continue;
-		free(label);
-		return at - 1;
+		if (!row)
+			return NULL;
+		row->label = g->grouping.label[g->row_count - 1];
 	}
-	struct ct_grouped_row *row = CT_APPEND(g, row);
-
-	if (!row || ct_table_put(&g->by_label, key, g->row_count)) {
-		if (row)
-			row->label = label;
-		else
-			free(label);
-		return CT_NO;
-	}
-	row->label = label;
-	return g->row_count - 1;
+	return group == CT_NO ? NULL : &g->row[group];
 }
 
-static int add_cell(struct ct_grouped *g, struct ct_report *r, enum ct_group_by by, uint32_t *row_by,
-		    const struct ct_cell *cell)
+static int add_cell(struct ct_grouped *g, const struct ct_model *m, const struct ct_cell *cell, bool delays)
 {
-	const struct ct_site *site = &r->model->site[cell->site].site;
-	uint32_t which = is_by_thread(by) ? cell->thread : cell->site;
+	const struct ct_site *site = &m->site[cell->site].site;
+	struct ct_grouped_row *row = ct_grouped_row(g, ct_grouping_of(&g->grouping, cell->thread, &m->site[cell->site]));
 
-	if (site->kind != CT_EVENT_INTERVAL || !cell->count)
+	if (!row)
+		return -ENOMEM;
+	if (delays) {
+		row->count += cell->delays;
+		row->total_ns += cell->delay_ns;
+		g->total_ns += cell->delay_ns;
+		if (cell->max_delay_ns > row->max_ns)
+			row->max_ns = cell->max_delay_ns;
 		return 0;
-	if (!row_by[which]) {
-		char *label = is_by_thread(by) ? label_of_thread(r, by, which) : label_of_site(r, by, which);
-		uint32_t at = label ? row_of(g, label) : CT_NO;
-
-		if (at == CT_NO)
-			return -ENOMEM;
-		row_by[which] = at + 1;
 	}
-	struct ct_grouped_row *row = &g->row[row_by[which] - 1];
-
 	row->count += cell->count;
 	row->unknown += cell->unknown;
 	if ((site->flags & (CT_EV_OPEN | CT_EV_NO_TIME)) == CT_EV_OPEN)
@@ -130,44 +91,71 @@ static int compare(const void *x, const void *y, void *key)
 	return order ? order : strcmp(a->label, b->label);
 }
 
-int ct_grouped_make(struct ct_grouped *g, struct ct_report *r, enum ct_group_by by)
+/* --sort has the names of each command's own columns. */
+static enum ct_site_key key_of(const struct ct_options *o)
 {
-	const struct ct_model *m = r->model;
-	enum ct_site_key key = ct_site_key_of(m->options);
-	uint32_t *row_by = calloc((is_by_thread(by) ? m->thread_count : m->site_count) + 1u, sizeof(*row_by));
-	int error = row_by ? 0 : -ENOMEM;
+	static const struct {
+		const char *name;
+		enum ct_site_key key;
+	} keys[] = {
+		{ "count", CT_SITE_COUNT },	{ "waits", CT_SITE_COUNT },	{ "wakes", CT_SITE_COUNT },
+		{ "longest", CT_SITE_LONGEST }, { "average", CT_SITE_AVERAGE },
+	};
 
-	*g = (struct ct_grouped){ 0 };
-	for (uint32_t i = 0; i < m->cell_count && !error; i++)
-		error = add_cell(g, r, by, row_by, &m->cell[i]);
-	free(row_by);
-	ct_table_free(&g->by_label); /* wrong from now on */
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && o->sort; i++)
+		if (!strcmp(o->sort, keys[i].name))
+			return keys[i].key;
+	return CT_SITE_TOTAL;
+}
+
+void ct_grouped_sort(struct ct_grouped *g, const struct ct_options *o)
+{
+	enum ct_site_key key = key_of(o);
+
 	if (g->row_count)
 		qsort_r(g->row, g->row_count, sizeof(*g->row), compare, &key);
+}
+
+int ct_grouped_make(struct ct_grouped *g, struct ct_report *r)
+{
+	const struct ct_model *m = r->model;
+	const struct what *what = what_of(m->options);
+	int error = 0;
+
+	*g = (struct ct_grouped){ 0 };
+	ct_grouping_begin(&g->grouping, m, &r->symbols, &r->callstacks, m->options->group_by);
+	for (uint32_t i = 0; i < m->cell_count && !error; i++) {
+		const struct ct_cell *cell = &m->cell[i];
+		const struct ct_site *site = &m->site[cell->site].site;
+
+		if (site->kind == CT_EVENT_INTERVAL && (what->delays ? cell->delays : cell->count) &&
+		    (!what->takes || what->takes(m, site->cause)))
+			error = add_cell(g, m, cell, what->delays);
+	}
+	ct_grouped_sort(g, m->options);
 	return error;
 }
 
 void ct_grouped_close(struct ct_grouped *g)
 {
-	for (uint32_t i = 0; i < g->row_count; i++)
-		free(g->row[i].label);
 	free(g->row);
-	ct_table_free(&g->by_label);
+	ct_grouping_free(&g->grouping);
 	*g = (struct ct_grouped){ 0 };
 }
 
 /* --- output --- */
 
-void ct_grouped_print(const struct ct_context *c, const struct ct_grouped *g)
+void ct_grouped_print(const struct ct_context *c, const struct ct_grouped *g, const char *title)
 {
 	const struct ct_out *o = &c->out;
-	const char *by = ct_group_by_name(c->options->group_by);
+	const char *by = ct_group_by_name(g->grouping.by);
 	uint32_t top = c->options->top;
-	int width = o->width - 50;
+	int width = o->width - (g->sums ? 30 : 50);
 	char share[CT_FORMAT];
 
-	ct_print(o, CT_TITLE, "\nBlocked time by %s\n", by);
-	ct_print(o, CT_FAINT, "  %-*s %9s %9s %6s %9s %9s\n", width, by, "waits", "total", "share", "average", "longest");
+	ct_print(o, CT_TITLE, "\n%s by %s\n", title, by);
+	ct_print(o, CT_FAINT, "  %-*s %9s %9s %6s%s\n", width, by, g->sums ? "times" : "waits", "total", "share",
+		 g->sums ? "" : "   average   longest");
 	for (uint32_t i = 0; i < g->row_count && (!top || i < top); i++) {
 		const struct ct_grouped_row *row = &g->row[i];
 
@@ -179,12 +167,16 @@ void ct_grouped_print(const struct ct_context *c, const struct ct_grouped *g)
 		ct_column_ns(o, CT_PLAIN, -9, row->total_ns);
 		fputc(' ', o->file);
 		ct_column_text(o, CT_PLAIN, -6, ct_format_share(share, row->total_ns, g->total_ns));
-		fputc(' ', o->file);
-		ct_column_ns(o, CT_PLAIN, -9, row->count ? row->total_ns / row->count : 0);
-		fputc(' ', o->file);
-		ct_column_ns(o, CT_PLAIN, -9, row->max_ns);
+		if (!g->sums) {
+			fputc(' ', o->file);
+			ct_column_ns(o, CT_PLAIN, -9, row->count ? row->total_ns / row->count : 0);
+			fputc(' ', o->file);
+			ct_column_ns(o, CT_PLAIN, -9, row->max_ns);
+		}
 		fputc('\n', o->file);
 	}
+	if (!g->row_count)
+		ct_print(o, CT_PLAIN, "  none\n");
 	if (top && g->row_count > top)
 		ct_print(o, CT_FAINT, "  and %u more: --top 0 shows all\n", g->row_count - top);
 }
@@ -193,21 +185,59 @@ void ct_grouped_csv(const struct ct_context *c, const struct ct_grouped *g)
 {
 	struct ct_csv csv = { .file = c->out.file };
 	uint32_t top = c->options->top;
-	char names[128];
 
-	snprintf(names, sizeof(names), "%s count total_ns average_ns max_ns unknown open",
-		 c->options->group_by == CT_GROUP_ROUTINE ? "start_routine" : ct_group_by_name(c->options->group_by));
-	ct_csv_header(&csv, names);
+	ct_csv_group_header(&csv, g->grouping.by, g->sums ? "group count total_ns" : "group " CT_CSV_GROUPED);
 	for (uint32_t i = 0; i < g->row_count && (!top || i < top); i++) {
 		const struct ct_grouped_row *row = &g->row[i];
 
 		ct_csv_text(&csv, row->label);
 		ct_csv_number(&csv, row->count);
 		ct_csv_number(&csv, row->total_ns);
+		if (g->sums) {
+			ct_csv_end_row(&csv);
+			continue;
+		}
 		ct_csv_number(&csv, row->count ? row->total_ns / row->count : 0);
 		ct_csv_number(&csv, row->max_ns);
 		ct_csv_number(&csv, row->unknown);
 		ct_csv_number(&csv, row->open);
 		ct_csv_end_row(&csv);
 	}
+}
+
+json_t *ct_grouped_json(const struct ct_context *c, const struct ct_grouped *g)
+{
+	json_t *o = json_object(), *array = json_array();
+	uint32_t top = c->options->top;
+
+	for (uint32_t i = 0; i < g->row_count && (!top || i < top); i++) {
+		const struct ct_grouped_row *row = &g->row[i];
+		json_t *x = json_object();
+
+		ct_json_text(x, "label", row->label);
+		ct_json_number(x, "count", row->count);
+		ct_json_number(x, "total_ns", row->total_ns);
+		if (!g->sums) {
+			ct_json_number(x, "max_ns", row->max_ns);
+			ct_json_number(x, "unknown", row->unknown);
+			ct_json_number(x, "open", row->open);
+		}
+		ct_json_append(array, x);
+	}
+	ct_json_text(o, "by", ct_group_by_name(g->grouping.by));
+	ct_json_set(o, "rows", array);
+	return o;
+}
+
+int ct_grouped_show(const struct ct_context *c, struct ct_report *r)
+{
+	struct ct_grouped g;
+	int error = ct_grouped_make(&g, r);
+
+	if (!error && c->options->csv)
+		ct_grouped_csv(c, &g);
+	else if (!error)
+		ct_grouped_print(c, &g, what_of(c->options)->title);
+	ct_grouped_close(&g);
+	return error;
 }

@@ -68,6 +68,21 @@ static bool belongs(const struct ct_model *m, const struct ct_group *g, uint32_t
 	       !strcmp(program_of(m, g->first), program_of(m, thread));
 }
 
+static struct ct_group *new_group(struct ct_groups *groups, const struct ct_report *r, uint32_t thread)
+{
+	const struct ct_model *m = r->model;
+	struct ct_group *g = CT_APPEND(groups, group);
+
+	if (!g)
+		return NULL;
+	*g = (struct ct_group){ .first = thread, .main = is_main(m, thread), .same_name = true,
+				.by_cause = calloc(r->cause_count + 1u, sizeof(*g->by_cause)),
+				.states = m->states ? calloc(1, sizeof(*g->states)) : NULL };
+	if (g->states)
+		g->states->ready = calloc(1, sizeof(*g->states->ready));
+	return g->by_cause && (!m->states || (g->states && g->states->ready)) ? g : NULL;
+}
+
 static struct ct_group *group_of(struct ct_groups *groups, struct ct_report *r, uint32_t thread)
 {
 	const struct ct_model *m = r->model;
@@ -83,14 +98,38 @@ static struct ct_group *group_of(struct ct_groups *groups, struct ct_report *r, 
 	for (; (at = ct_table_get(&groups->by_hash, key)); key++)
 		if (belongs(m, &groups->group[at - 1], thread, routine, stem))
 			return &groups->group[at - 1];
-	struct ct_group *g = CT_APPEND(groups, group);
+	struct ct_group *g = new_group(groups, r, thread);
+
+	if (!g || ct_table_put(&groups->by_hash, key, groups->group_count))
+		return NULL;
+	g->routine = routine;
+	g->stem = stem;
+	return g;
+}
+
+/* Groups of --group-by are made in the order of the grouping's. */
+static struct ct_group *group_by(struct ct_groups *groups, struct ct_report *r, uint32_t thread)
+{
+	uint32_t at = ct_grouping_of(&groups->grouping, thread, NULL);
+
+	if (at == CT_NO)
+		return NULL;
+	struct ct_group *g = at < groups->group_count ? &groups->group[at] : new_group(groups, r, thread);
 
 	if (!g)
 		return NULL;
-	*g = (struct ct_group){ .first = thread, .routine = routine, .main = is_main(m, thread), .stem = stem,
-				.same_name = true,
-				.by_cause = calloc(r->cause_count + 1u, sizeof(*g->by_cause)) };
-	return g->by_cause && !ct_table_put(&groups->by_hash, key, groups->group_count) ? g : NULL;
+	g->label = groups->grouping.label[at];
+	g->routine = "";
+	return g;
+}
+
+static void add_states(struct ct_states *to, const struct ct_states *from)
+{
+	ct_delays_merge(&to->ready->wakes, &ct_ready_of(from)->wakes);
+	ct_delays_merge(&to->ready->preempted, &ct_ready_of(from)->preempted);
+	to->preemptions += from->preemptions;
+	to->migrations += from->migrations;
+	to->line.begun |= from->line.begun;
 }
 
 static void add(struct ct_group *g, const struct ct_report *r, uint32_t thread)
@@ -106,10 +145,13 @@ static void add(struct ct_group *g, const struct ct_report *r, uint32_t thread)
 	g->blocked_ns += t->blocked_ns;
 	g->unexplained_ns += t->unexplained_ns;
 	g->unknown_ns += t->unknown_ns;
+	g->unrecorded_ns += t->unrecorded_ns;
 	if (t->longest_ns > g->longest_ns)
 		g->longest_ns = t->longest_ns;
 	for (uint32_t k = 0; k < r->cause_count; k++)
 		g->by_cause[k] += r->by_cause[(size_t)thread * r->cause_count + k];
+	if (g->states && thread < r->model->states_count)
+		add_states(g->states, &r->model->states[thread]);
 }
 
 static int by_off_time(const void *x, const void *y)
@@ -122,11 +164,12 @@ static int by_off_time(const void *x, const void *y)
 	return (a->first > b->first) - (a->first < b->first);
 }
 
-int ct_groups_make(struct ct_groups *groups, struct ct_report *r)
+int ct_groups_make(struct ct_groups *groups, struct ct_report *r, enum ct_group_by by)
 {
 	*groups = (struct ct_groups){ 0 };
+	ct_grouping_begin(&groups->grouping, r->model, &r->symbols, &r->callstacks, by);
 	for (uint32_t i = 0; i < r->thread_count; i++) {
-		struct ct_group *g = group_of(groups, r, r->thread[i]);
+		struct ct_group *g = (by ? group_by : group_of)(groups, r, r->thread[i]);
 
 		if (!g)
 			return -ENOMEM;
@@ -139,10 +182,15 @@ int ct_groups_make(struct ct_groups *groups, struct ct_report *r)
 
 void ct_groups_close(struct ct_groups *groups)
 {
-	for (uint32_t i = 0; i < groups->group_count; i++)
+	for (uint32_t i = 0; i < groups->group_count; i++) {
 		free(groups->group[i].by_cause);
+		if (groups->group[i].states)
+			free(groups->group[i].states->ready);
+		free(groups->group[i].states);
+	}
 	free(groups->group);
 	ct_table_free(&groups->by_hash);
+	ct_grouping_free(&groups->grouping);
 	*groups = (struct ct_groups){ 0 };
 }
 
@@ -150,6 +198,8 @@ const char *ct_group_name(const struct ct_group *g, const struct ct_model *m, ch
 {
 	const char *name = m->thread[g->first].name;
 
+	if (g->label)
+		return g->label;
 	if (!*name)
 		return "(no name)";
 	if (g->count == 1 || g->same_name)

@@ -105,6 +105,7 @@ void ct_print_header(const struct ct_context *c, const struct ct_model *m)
 	else
 		ct_print(o, CT_BAD, "%s\n", c->reader.damaged ? "DAMAGED" : "CUT OFF");
 	print_loss(c, m);
+	ct_print_snapshot(o, m);
 	ct_print(o, CT_PLAIN, "  scheduler ");
 	ct_print(o, m->sched == CT_SCHED_SWITCHES ? CT_PLAIN : CT_FAINT, "%s\n", ct_sched_text(m));
 	if (!m->has_sched)

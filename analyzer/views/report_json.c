@@ -31,6 +31,8 @@ json_t *ct_json_trace(const struct ct_context *c, const struct ct_model *m)
 	ct_json_number(o, "lost_switches", m->lost[CT_LOSS_SWITCHES]);
 	ct_json_number(o, "start_real_ns", c->reader.header.start_real_ns);
 	ct_json_number(o, "file_bytes", c->reader.file_bytes);
+	if (*ct_model_meta(m, "snapshot"))
+		ct_json_text(o, "snapshot", ct_model_meta(m, "snapshot"));
 	for (uint32_t i = 0; i < m->process_count; i++)
 		ct_json_append(commands, json_string(m->process[i].command));
 	ct_json_set(o, "commands", commands);
@@ -136,43 +138,36 @@ static json_t *sites_json(struct ct_report *r, uint32_t top)
 	return array;
 }
 
-/* {"by": what, "rows": [{"label", "count", "total_ns", "max_ns", "unknown", "open"}]}; null: not asked for. */
-static json_t *grouped_json(const struct ct_context *c, struct ct_report *r)
+/* Of threads alone: what others group, grouped has. */
+static enum ct_group_by threads_by(const struct ct_options *o)
 {
-	struct ct_grouped g = { 0 };
-	uint32_t top = c->options->top;
-
-	if (!c->options->group_by)
-		return json_null();
-	json_t *o = json_object(), *array = json_array();
-
-	if (ct_grouped_make(&g, r, c->options->group_by))
-		ct_json_fail();
-	for (uint32_t i = 0; i < g.row_count && (!top || i < top); i++) {
-		const struct ct_grouped_row *row = &g.row[i];
-		json_t *x = json_object();
-
-		ct_json_text(x, "label", row->label);
-		ct_json_number(x, "count", row->count);
-		ct_json_number(x, "total_ns", row->total_ns);
-		ct_json_number(x, "max_ns", row->max_ns);
-		ct_json_number(x, "unknown", row->unknown);
-		ct_json_number(x, "open", row->open);
-		ct_json_append(array, x);
-	}
-	ct_grouped_close(&g);
-	ct_json_text(o, "by", ct_group_by_name(c->options->group_by));
-	ct_json_set(o, "rows", array);
-	return o;
+	return (ct_is_command(o, "threads") || ct_is_command(o, "sched")) && ct_groups_threads(o->group_by) ? o->group_by :
+													      CT_GROUP_NONE;
 }
 
-static json_t *groups_json(struct ct_report *r)
+/* null: not asked for, or groups has it. */
+static json_t *grouped_json(const struct ct_context *c, struct ct_report *r)
+{
+	const struct ct_options *o = c->options;
+	struct ct_grouped g;
+
+	if (!o->group_by || threads_by(o))
+		return json_null();
+	if (ct_grouped_make(&g, r))
+		ct_json_fail();
+	json_t *x = ct_grouped_json(c, &g);
+
+	ct_grouped_close(&g);
+	return x;
+}
+
+static json_t *groups_json(const struct ct_options *options, struct ct_report *r)
 {
 	json_t *array = json_array();
 	struct ct_groups groups;
 	char name[80];
 
-	if (ct_groups_make(&groups, r))
+	if (ct_groups_make(&groups, r, threads_by(options)))
 		ct_json_fail();
 	for (uint32_t i = 0; i < groups.group_count; i++) {
 		const struct ct_group *g = &groups.group[i];
@@ -188,11 +183,19 @@ static json_t *groups_json(struct ct_report *r)
 		ct_json_number(o, "unexplained_ns", g->unexplained_ns);
 		ct_json_number(o, "blocked_ns", g->blocked_ns);
 		ct_json_number(o, "unknown_ns", g->unknown_ns);
+		/* Part of it: recording was switched off. */
+		ct_json_number(o, "unrecorded_ns", g->unrecorded_ns);
 		ct_json_number(o, "longest_ns", g->longest_ns);
 		for (uint32_t k = 0; k < r->cause_count; k++)
 			if (g->by_cause[k])
 				ct_json_number(causes, ct_model_cause_name(r->model, r->cause[k].cause), g->by_cause[k]);
 		ct_json_set(o, "by_cause", causes);
+		if (g->label && g->states) {
+			ct_json_number(o, "wakes", g->states->ready->wakes.count);
+			ct_json_number(o, "wake_delay_ns", g->states->ready->wakes.total_ns);
+			ct_json_number(o, "preemptions", g->states->preemptions);
+			ct_json_number(o, "migrations", g->states->migrations);
+		}
 		ct_json_append(array, o);
 	}
 	ct_groups_close(&groups);
@@ -218,6 +221,7 @@ static json_t *threads_json(struct ct_report *r)
 		ct_json_number(o, "unexplained_ns", t->unexplained_ns);
 		ct_json_number(o, "blocked_ns", t->blocked_ns);
 		ct_json_number(o, "unknown_ns", t->unknown_ns);
+		ct_json_number(o, "unrecorded_ns", t->unrecorded_ns);
 		ct_json_number(o, "runnable_estimated_ns", t->estimated_ns);
 		for (uint32_t k = 0; k < r->cause_count; k++)
 			if (by_cause[k])
@@ -369,7 +373,7 @@ int ct_print_json(const struct ct_context *c, struct ct_report *r)
 	ct_json_set(o, "sites", sites_json(r, c->options->top));
 	ct_json_set(o, "grouped", grouped_json(c, r));
 	ct_json_set(o, "threads", threads_json(r));
-	ct_json_set(o, "groups", groups_json(r));
+	ct_json_set(o, "groups", groups_json(c->options, r));
 	ct_json_set(o, "locks", locks_json(r));
 	ct_json_set(o, "scheduler", ct_json_scheduler(r->model));
 	ct_json_set(o, "wakers", ct_json_wakers(r));

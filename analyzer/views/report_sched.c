@@ -25,8 +25,10 @@ void ct_sched_sum(struct ct_sched_sum *s, const struct ct_model *m)
 		s->switches += st->sleeps + st->preemptions;
 		s->preemptions += st->preemptions;
 		s->migrations += st->migrations;
-		ct_delays_merge(&s->wakes, &st->wakes);
-		ct_delays_merge(&s->preempted, &st->preempted);
+		if (st->ready) {
+			ct_delays_merge(&s->wakes, &st->ready->wakes);
+			ct_delays_merge(&s->preempted, &st->ready->preempted);
+		}
 	}
 	for (uint32_t i = 0; i < m->gaps.gap_count; i++) {
 		const struct ct_span_ns *g = &m->gaps.gap[i];

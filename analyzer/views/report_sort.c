@@ -21,7 +21,7 @@ uint64_t ct_site_value(enum ct_site_key key, uint64_t count, uint64_t total_ns, 
 
 enum ct_site_key ct_site_key_of(const struct ct_options *o)
 {
-	return o->command && !strcmp(o->command, "blocks") ? (enum ct_site_key)o->sort_key : CT_SITE_TOTAL;
+	return ct_is_command(o, "blocks") ? (enum ct_site_key)o->sort_key : CT_SITE_TOTAL;
 }
 
 /* --- threads --- */
@@ -65,7 +65,7 @@ static int compare_groups(const void *x, const void *y, void *key)
 		{ a->unexplained_ns, b->unexplained_ns }, { a->longest_ns, b->longest_ns },
 	};
 	uint32_t at = *(const uint32_t *)key;
-	int order = at == BY_NAME ? strcmp(a->routine, b->routine) : ct_more_first(values[at][0], values[at][1]);
+	int order = at == BY_NAME ? strcmp(a->label ? a->label : a->routine, b->label ? b->label : b->routine) : ct_more_first(values[at][0], values[at][1]);
 
 	return order ? order : (a->first > b->first) - (a->first < b->first);
 }

@@ -9,6 +9,10 @@
 #define CT_SORT_LOCKS   "wait waits longest hold acquisitions name"
 #define CT_SORT_SCHED   "runnable running wakes longest lost name"
 #define CT_SORT_WAKERS  "total count longest blame"
+#define CT_SORT_IO      "blocked calls read written longest name"
+#define CT_SORT_MALLOC  "calls blocked waits name"
+#define CT_SORT_LATENCY "total count longest name"
+#define CT_SORT_WAITS   "length start"
 #define CT_SORT_PATH    "time count"
 #define CT_SORT_CALLS   "made written blocked short name"
 

@@ -44,6 +44,25 @@ static uint64_t hash_name(const char *name, size_t n, uint64_t h)
 	return ct_mix(h);
 }
 
+/* What --group-by says of threads stands for the names. */
+static int group_threads(struct ct_wakers_report *r)
+{
+	struct ct_table first = { 0 };
+	int error = 0;
+
+	for (uint32_t i = 0; i < r->m->thread_count && !error; i++) {
+		uint32_t group = ct_grouping_of(&r->grouping, i, NULL);
+		uint32_t at = group == CT_NO ? 0 : ct_table_get(&first, group);
+
+		if (group == CT_NO || (!at && ct_table_put(&first, group, i + 1)))
+			error = -ENOMEM;
+		r->group[i] = at ? at - 1 : i;
+		r->members[r->group[i]]++;
+	}
+	ct_table_free(&first);
+	return error;
+}
+
 static int make_groups(struct ct_wakers_report *r)
 {
 	const struct ct_model *m = r->m;
@@ -53,6 +72,8 @@ static int make_groups(struct ct_wakers_report *r)
 	r->members = calloc(m->thread_count + 1u, sizeof(*r->members));
 	if (!r->group || !r->members)
 		return -ENOMEM;
+	if (r->grouping.by)
+		return group_threads(r);
 	r->grouped = m->thread_count > CT_WAKERS_THREADS;
 	for (uint32_t i = 0; i < m->thread_count; i++) {
 		const struct ct_thread_info *t = &m->thread[i];
@@ -76,6 +97,11 @@ char *ct_group_label(const struct ct_wakers_report *r, uint32_t waker)
 {
 	char *text;
 
+	if (waker < r->m->thread_count && r->grouping.by) {
+		uint32_t at = ct_table_get(&r->grouping.by_key, waker);
+
+		return strdup(at ? r->grouping.label[at - 1] : "");
+	}
 	if (waker >= r->m->thread_count || r->members[waker] < 2)
 		return ct_waker_label(&r->wakes, waker);
 	const char *name = r->m->thread[waker].name;
@@ -145,6 +171,24 @@ static bool is_selected(const struct ct_wakers_report *r, const struct ct_wait *
 	       (wait->waker < m->thread_count && m->thread[wait->waker].selected);
 }
 
+/* With --group-by site, object or cause: rows keep only one of their objects. */
+static int add_to_place(struct ct_wakers_report *r, const struct ct_wait *wait, uint64_t ns)
+{
+	struct ct_grouped *g = &r->by_place;
+	uint32_t group = ct_grouping_of(&g->grouping, wait->thread, &r->wakes.site[wait->site]);
+	struct ct_grouped_row *row = ct_grouped_row(g, group);
+
+	if (!row)
+		return -ENOMEM;
+	row->count++;
+	row->open += wait->ended == CT_ENDED_NOT;
+	row->total_ns += ns;
+	g->total_ns += ns;
+	if (ns > row->max_ns)
+		row->max_ns = ns;
+	return 0;
+}
+
 static int take_wait(void *self, const struct ct_wakes *w, const struct ct_wait *wait, const struct ct_share *shares,
 		     uint32_t count)
 {
@@ -178,6 +222,8 @@ static int take_wait(void *self, const struct ct_wakes *w, const struct ct_wait 
 		r->known++;
 		r->known_ns += to_ns - from_ns;
 	}
+	if (r->by_place.grouping.by && wait->waker != CT_NO && add_to_place(r, wait, to_ns - from_ns))
+		return -ENOMEM;
 	/* The shares begin with the last. */
 	uint64_t left_ns = release_ns - from_ns;
 
@@ -336,7 +382,7 @@ static int by_blame(const void *x, const void *y)
 static int put_in_order(struct ct_wakers_report *r)
 {
 	struct ct_table threads = { 0 }, sites = { 0 };
-	uint32_t key = r->m->options->sort_key;
+	uint32_t key = ct_is_command(r->m->options, "wakers") ? r->m->options->sort_key : 0;
 	int error = to_callstacks(r);
 
 	if (!error)
@@ -369,10 +415,14 @@ int ct_wakers_make(struct ct_wakers_report *r, const struct ct_model *m, struct 
 
 	if (!error)
 		error = ct_callstacks_open(&r->callstacks, m);
+	if (!error && ct_is_command(m->options, "wakers"))
+		ct_grouping_begin(ct_groups_threads(m->options->group_by) ? &r->grouping : &r->by_place.grouping, m,
+				  &r->symbols, &r->callstacks, m->options->group_by);
 	if (!error)
 		error = make_groups(r);
 	if (!error)
 		error = ct_wakes_read(&r->wakes, m, reader, false, take_wait, r);
+	ct_grouped_sort(&r->by_place, m->options);
 	return error ? error : put_in_order(r);
 }
 
@@ -381,6 +431,8 @@ void ct_wakers_close(struct ct_wakers_report *r)
 	if (!r->m)
 		return;
 	ct_wakes_close(&r->wakes);
+	ct_grouping_free(&r->grouping);
+	ct_grouped_close(&r->by_place);
 	ct_callstacks_close(&r->callstacks);
 	ct_symbols_close(&r->symbols);
 	ct_table_free(&r->row_by_hash);

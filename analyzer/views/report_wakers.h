@@ -2,7 +2,7 @@
 #ifndef CT_REPORT_WAKERS_H
 #define CT_REPORT_WAKERS_H
 
-#include "report.h"
+#include "report_group_by.h"
 #include "wakes.h"
 
 /* Waits of one group of threads at one site, ended by another group at another. */
@@ -33,6 +33,8 @@ struct ct_wakers_report {
 	uint32_t *group;             /* of each thread: the first one that counts with it */
 	uint32_t *members;           /* of each group's first thread */
 	bool grouped;
+	struct ct_grouping grouping; /* of wakers --group-by, where it groups threads */
+	struct ct_grouped by_place;  /* where it does not: the waits that a thread ended */
 	CT_ARRAY(struct ct_waker_row, row);   /* most time first */
 	struct ct_table row_by_hash;
 	CT_ARRAY(struct ct_blame_row, thread); /* most blame first */
@@ -47,7 +49,7 @@ struct ct_wakers_report {
 /* Reads the trace once more. 0, -ENOMEM, -errno. Close in either case. */
 int ct_wakers_make(struct ct_wakers_report *r, const struct ct_model *m, struct ct_reader *reader);
 void ct_wakers_close(struct ct_wakers_report *r);
-/* "worker (101)", "worker-* (8 threads)". NULL without memory. */
+/* "worker (101)", "worker-* (8 threads)"; with --group-by the group's. NULL without memory. */
 char *ct_group_label(const struct ct_wakers_report *r, uint32_t waker);
 const char *ct_ended_name(enum ct_ended ended);
 

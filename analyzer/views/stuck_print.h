@@ -1,4 +1,4 @@
-/* What the texts and the JSON of deadlocks share. */
+/* What the texts, the JSON and the CSV of deadlocks share. */
 #ifndef CT_STUCK_PRINT_H
 #define CT_STUCK_PRINT_H
 
@@ -20,6 +20,12 @@ bool ct_stuck_stalls(const struct ct_pending *p);
 /* "cycle", "ended"... */
 const char *ct_stuck_word(enum ct_stuck_why why);
 const char *ct_edge_word(enum ct_edge_kind kind);
+/* Whom it waits for: of a cycle's member the one in the cycle. NULL: not known. */
+const struct ct_edge *ct_stuck_main_edge(const struct ct_stuck *s, const struct ct_pending *p);
+/* Whether it is sure that it never ends. */
+bool ct_stuck_certain(const struct ct_pending *p);
+/* 0 or -ENOMEM. */
 int ct_deadlocks_json(struct ct_deadlocks *d);
+int ct_deadlocks_csv(struct ct_deadlocks *d);
 
 #endif

@@ -53,7 +53,7 @@ static void put_run(void)
 	      "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
 	      "\t\tcase ${COMP_WORDS[i]} in\n"
 	      "\t\t--) _ctrace_files; return ;;\n\t\t-o", stdout);
-	for (const struct ct_run_option *o = ct_run_option_table; o->name; o++)
+	for (const struct ct_tool_option *o = ct_run_option_table; o->name; o++)
 		if (o->value)
 			printf("|--%s", o->name);
 	fputs(") ((i++)); [[ ${COMP_WORDS[i]} == = ]] && ((i++)) ;;\n"
@@ -63,13 +63,13 @@ static void put_run(void)
 	      "\tdone\n"
 	      "\tcase $prev in\n"
 	      "\t\t-o) _ctrace_files; return ;;\n", stdout);
-	for (const struct ct_run_option *o = ct_run_option_table; o->name; o++)
+	for (const struct ct_tool_option *o = ct_run_option_table; o->name; o++)
 		if (o->value && !strcmp(o->value, "FILE"))
 			printf("\t\t--%s) _ctrace_files; return ;;\n", o->name);
 		else if (o->value)
 			printf("\t\t--%s) _ctrace_words '%s'; return ;;\n", o->name, o->words ? o->words : "");
 	fputs("\tesac\n\tif [[ $cur == -* ]]; then\n\t\t_ctrace_words '", stdout);
-	for (const struct ct_run_option *o = ct_run_option_table; o->name; o++)
+	for (const struct ct_tool_option *o = ct_run_option_table; o->name; o++)
 		printf("%s--%s", o == ct_run_option_table ? "" : " ", o->name);
 	fputs("'\n\telse\n\t\tCOMPREPLY=($(compgen -c -- \"$cur\")); [[ $cur == */* ]] && _ctrace_files\n\tfi\n}\n"
 	      "complete -F _ctrace_run ctrace-run\n", stdout);

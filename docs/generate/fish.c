@@ -59,7 +59,7 @@ static void put_run(void)
 
 	puts("# Generated from the table of options.");
 	printf("complete -c %s -f -a '(__fish_complete_subcommand)'\n", tool);
-	for (const struct ct_run_option *o = ct_run_option_table; o->name; o++)
+	for (const struct ct_tool_option *o = ct_run_option_table; o->name; o++)
 		put_option(tool, "", o->is_short ? o->letter : 0, o->name, o->value, o->help,
 			   o->value && !strcmp(o->value, "FILE") ? NULL : o->words ? o->words : "", false);
 }

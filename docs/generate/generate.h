@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "ctl.h"
 #include "export.h"
 #include "help.h"
 #include "run.h"
@@ -16,6 +17,18 @@ void generate_man_run(void);
 void generate_bash(bool run);
 void generate_zsh(bool run);
 void generate_fish(bool run);
+
+/* ctl.c: the manual page and completions of ctrace-ctl. */
+void generate_ctl(const char *what);
+
+/* options.c: docs/options.md. */
+void generate_options(void);
+
+/* man.c: parts of a page. Text is filled; lines of it that begin with blanks stay as they are. */
+void man_head(const char *name, const char *summary);
+void man_line(const char *text);
+void man_text(const char *text);
+void man_option(char letter, const char *name, const char *value, const char *help);
 
 /* words.c: what an option's value can be, with spaces between. "": anything; NULL: a file. */
 const char *value_words(const struct ct_option *option);

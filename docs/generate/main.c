@@ -1,4 +1,4 @@
-/* generate man|man-run|bash|zsh|fish [run|COMMAND]. See generate.h. */
+/* generate man|bash|zsh|fish [run|ctl|COMMAND], or options. See generate.h. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +8,11 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "", *of = argc > 2 ? argv[2] : "";
 	bool run = !strcmp(of, "run");
+
+	if (!strcmp(of, "ctl")) {
+		generate_ctl(what);
+		return fflush(stdout) ? 1 : 0;
+	}
 	const struct ct_command *command = *of && !run ? ct_command_find(of) : NULL;
 
 	if (*of && !run && !command) {
@@ -24,6 +29,8 @@ int main(int argc, char **argv)
 		generate_zsh(run);
 	else if (!strcmp(what, "fish"))
 		generate_fish(run);
+	else if (!strcmp(what, "options"))
+		generate_options();
 	else
 		return 2;
 	return fflush(stdout) ? 1 : 0;

@@ -26,14 +26,14 @@ static void put(const char *text, int n)
 	}
 }
 
-static void put_line(const char *text)
+void man_line(const char *text)
 {
 	put(text, (int)strlen(text));
 	putchar('\n');
 }
 
 /* Text that is filled; lines that begin with blanks stay as they are. */
-static void put_text(const char *text)
+void man_text(const char *text)
 {
 	bool kept = false;
 
@@ -51,7 +51,7 @@ static void put_text(const char *text)
 		puts(".fi");
 }
 
-static void put_head(const char *name, const char *summary)
+void man_head(const char *name, const char *summary)
 {
 	char upper[64];
 	size_t n = 0;
@@ -64,10 +64,10 @@ static void put_head(const char *name, const char *summary)
 	printf(" 1 \"2026-11-24\" \"ctrace " CTRACE_VERSION "\" \"ctrace\"\n.SH NAME\n");
 	put(name, (int)strlen(name));
 	fputs(" \\- ", stdout);
-	put_line(summary);
+	man_line(summary);
 }
 
-static void put_option(char letter, const char *name, const char *value, const char *help)
+void man_option(char letter, const char *name, const char *value, const char *help)
 {
 	char line[512];
 	size_t n = 0;
@@ -84,7 +84,7 @@ static void put_option(char letter, const char *name, const char *value, const c
 	for (; *help && n < sizeof(line) - 1; help++)
 		line[n++] = *help == '\n' ? ' ' : *help;
 	line[n] = 0;
-	put_line(line);
+	man_line(line);
 }
 
 static void put_options(const struct ct_command *command)
@@ -93,7 +93,7 @@ static void put_options(const struct ct_command *command)
 	for (const struct ct_option *o = ct_options_table; o->name; o++) {
 		if (command ? !ct_option_is_for(o, command->name) : !!o->commands)
 			continue;
-		put_option(!strcmp(o->name, "output") ? 'o' : !strcmp(o->name, "help") ? 'h' : 0, o->name, o->value,
+		man_option(!strcmp(o->name, "output") ? 'o' : !strcmp(o->name, "help") ? 'h' : 0, o->name, o->value,
 			   o->help);
 	}
 }
@@ -122,35 +122,69 @@ static void put_words(const char *title, const char *words)
 	}
 }
 
+static void put_tagged(const char *name, int n, const char *help)
+{
+	fputs(".TP\n\\fB", stdout);
+	put(name, n);
+	puts("\\fR");
+	for (const char *at = help, *end; *at; at = *end ? end + 1 : end) {
+		end = strchrnul(at, '\n');
+		put(at, (int)(end - at));
+		putchar('\n');
+	}
+}
+
+static void put_columns(const struct ct_command *command)
+{
+	const char *name, *help;
+	bool any = false;
+	size_t place = 0;
+
+	while (ct_help_head(command, &place, &name, &help)) {
+		if (!any)
+			puts(".SH COLUMNS");
+		any = true;
+		put_tagged(name, (int)strlen(name), help);
+	}
+	if (!command->columns)
+		return;
+	puts(".SH COLUMNS OF \\-\\-CSV");
+	for (const char *at = command->columns, *end; *at; at = *end ? end + 1 : end) {
+		end = strchrnul(at, ' ');
+		put_tagged(at, (int)(end - at), ct_help_column(command, at, (size_t)(end - at)));
+	}
+}
+
 static void put_command(const struct ct_command *command)
 {
 	char name[64];
 
 	snprintf(name, sizeof(name), "ctrace-analyze-%s", command->name);
-	put_head(name, command->summary);
+	man_head(name, command->summary);
 	printf(".SH SYNOPSIS\n\\fBctrace\\-analyze %s\\fR [\\fIOPTION\\fR...] \\fI", command->name);
 	put(command->arguments, (int)strlen(command->arguments));
 	puts("\\fR\n.SH DESCRIPTION");
-	put_text(command->help);
+	man_text(command->help);
 	put_options(command);
 	if (command->run == ct_cmd_export) {
 		puts(".SH FORMATS");
 		for (const struct ct_export_format *f = ct_export_formats; f->name; f++) {
 			printf(".TP\n\\fB%s\\fR\n", f->name);
-			put_line(f->help);
+			man_line(f->help);
 		}
 	}
 	if (command->sort_keys)
 		put_words("KEYS OF --SORT", command->sort_keys);
-	if (command->columns)
-		put_words("COLUMNS OF --CSV", command->columns);
+	if (command->groups)
+		put_words("GROUPS OF --GROUP-BY", command->groups);
+	put_columns(command);
 	if (ct_help_takes(command, "from")) {
 		puts(".SH MOMENTS\n\\fB\\-\\-from\\fR and \\fB\\-\\-to\\fR take:");
-		put_text(ct_help_moments);
+		man_text(ct_help_moments);
 	}
 	if (ct_help_takes(command, "thread")) {
 		puts(".SH FILTERS");
-		put_text(ct_help_filters);
+		man_text(ct_help_filters);
 	}
 	if (command->examples)
 		put_examples(command);
@@ -163,7 +197,7 @@ void generate_man(const struct ct_command *command)
 		put_command(command);
 		return;
 	}
-	put_head("ctrace-analyze", "says from a trace what the threads of a program waited for");
+	man_head("ctrace-analyze", "says from a trace what the threads of a program waited for");
 	puts(".SH SYNOPSIS\n\\fBctrace\\-analyze\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR...] \\fITRACE\\fR\n"
 	     ".SH DESCRIPTION\n"
 	     "Reads a trace that \\fBctrace\\-run\\fR(1) wrote, and reports.\n"
@@ -172,7 +206,7 @@ void generate_man(const struct ct_command *command)
 	     ".SH COMMANDS");
 	for (const struct ct_command *c = ct_commands; c->name; c++) {
 		printf(".TP\n\\fB%s\\fR\n", c->name);
-		put_line(c->summary);
+		man_line(c->summary);
 	}
 	put_options(NULL);
 	puts(".PP\nMost commands take filters, too: their pages tell of them.");
@@ -180,14 +214,14 @@ void generate_man(const struct ct_command *command)
 #define CT_CAUSE(id, name, category, text)                          \
 	if (strcmp(category, "cpu")) {                              \
 		printf(".TP\n\\fB%s\\fR (%s)\n", name, category);   \
-		put_line(text);                                     \
+		man_line(text);                                     \
 	}
 #include "causes.def"
 #undef CT_CAUSE
 	puts(".SH ENVIRONMENT");
-	put_text(ct_help_environment);
+	man_text(ct_help_environment);
 	puts(".SH EXIT STATUS");
-	put_text(ct_help_exit);
+	man_text(ct_help_exit);
 	puts(".SH EXAMPLES\n.nf\n"
 	     "ctrace\\-run \\-o trace.bin ./app\n"
 	     "ctrace\\-analyze blocks trace.bin\n"
@@ -198,21 +232,21 @@ void generate_man(const struct ct_command *command)
 
 void generate_man_run(void)
 {
-	put_head("ctrace-run", "runs a program and writes a trace of what its threads wait for");
+	man_head("ctrace-run", "runs a program and writes a trace of what its threads wait for");
 	puts(".SH SYNOPSIS\n\\fBctrace\\-run\\fR [\\fIOPTION\\fR...] [\\fB\\-\\-\\fR] \\fIPROGRAM\\fR [\\fIARGUMENT\\fR...]\n"
 	     ".SH DESCRIPTION\n"
 	     "Runs a dynamically linked program, and its children, with libctrace.so before them, and\n"
 	     "writes what blocked their threads to a file that \\fBctrace\\-analyze\\fR(1) reads.\n"
 	     "The program needs no change; root is not needed.\n"
 	     ".SH OPTIONS");
-	for (const struct ct_run_option *o = ct_run_option_table; o->name; o++)
-		put_option(o->is_short ? o->letter : 0, o->name, o->value, o->help);
+	for (const struct ct_tool_option *o = ct_run_option_table; o->name; o++)
+		man_option(o->is_short ? o->letter : 0, o->name, o->value, o->help);
 	puts(".SH EXIT STATUS");
-	put_text(ct_run_exit);
+	man_text(ct_run_exit);
 	puts(".SH ENVIRONMENT\n.TP\n\\fBCTRACE_OUT\\fR\n"
 	     "The trace file, where \\fBLD_PRELOAD=libctrace.so\\fR is used without \\fBctrace\\-run\\fR.\n"
 	     ".SH EXAMPLES\n.nf\n"
 	     "ctrace\\-run \\-o trace.bin ./app; ctrace\\-analyze blocks trace.bin\n"
 	     "ctrace\\-run \\-\\-watchdog 10s \\-\\- ./server \\-\\-port 80\n"
-	     ".fi\n.SH SEE ALSO\n\\fBctrace\\-analyze\\fR(1)");
+	     ".fi\n.SH SEE ALSO\n\\fBctrace\\-analyze\\fR(1), \\fBctrace\\-ctl\\fR(1)");
 }

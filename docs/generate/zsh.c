@@ -84,7 +84,7 @@ static void put_run(void)
 	fputs("#compdef ctrace-run\n# Generated from the table of options.\n"
 	      "_ctrace-run() {\n"
 	      "\t_arguments", stdout);
-	for (const struct ct_run_option *o = ct_run_option_table; o->name; o++) {
+	for (const struct ct_tool_option *o = ct_run_option_table; o->name; o++) {
 		bool file = o->value && !strcmp(o->value, "FILE");
 
 		put_spec("", o->name, o->value, o->help, file ? NULL : o->words ? o->words : "", false);

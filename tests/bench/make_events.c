@@ -349,6 +349,9 @@ static bool put_end(const struct seed *s, const struct out *o, struct ct_buf *b,
 		r->waiting.seen_ns += shift_ns;
 		r->waiting.start_ns += r->waiting.start_ns ? shift_ns : 0;
 		break;
+	case CT_RECORD_RECORDING:
+		r->recording.at_ns += shift_ns;
+		break;
 	case CT_RECORD_HOLDER:
 		r->holder.seen_ns += shift_ns;
 		break;

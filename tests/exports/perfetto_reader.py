@@ -65,6 +65,7 @@ class Trace:
         self.processes, self.threads, self.tracks = {}, {}, {}
         self.clocks, self.interned = {}, defaultdict(dict)
         self.states = defaultdict(lambda: defaultdict(int))  # by tid: ns by state
+        self.turns = defaultdict(list)                       # by tid: (from, to, state), in order
         self.sched = []                                      # (cpu, tid, ts, dur)
         self.lost_records = 0
         self.cleared = False
@@ -241,4 +242,5 @@ class Trace:
         if tid in since:
             before, was = since[tid]
             self.states[tid][was] += ts - before
+            self.turns[tid].append((before, ts, was))
         since[tid] = (ts, state)

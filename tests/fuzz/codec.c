@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocks.h"
 #include "clean.h"
-#include "columns.h"
 #include "fuzz.h"
+#include "reader.h"
 #include "switches.h"
 
 static void must(int holds)
@@ -60,6 +61,84 @@ out:
 	ct_events_close(&d);
 }
 
+/* A copy with the bytes behind it that a reader's payload has. */
+static struct ct_span with_slack(struct ct_span payload)
+{
+	size_t n = (size_t)(payload.end - payload.p);
+	uint8_t *copy = calloc(1, n + CT_PAYLOAD_SLACK);
+
+	if (!copy)
+		abort();
+	if (n)
+		memcpy(copy, payload.p, n);
+	return (struct ct_span){ copy, copy + n };
+}
+
+/* Blocks of events, read in both ways, are what the careful one finds. */
+static void decode_event_blocks(struct ct_span from)
+{
+	struct ct_span payload = with_slack(from);
+	struct ct_events_decoder d = { 0 };
+	struct ct_events_cursor cursor;
+	struct ct_columns columns;
+	struct ct_event_block b;
+
+	for (int pext = 0; pext <= ct_blocks_pext(); pext++) {
+		ct_blocks_use(pext);
+		if (ct_events_open(&d, payload) || !ct_columns_sound(&d))
+			continue;
+		ct_events_cursor(&d, &cursor);
+		ct_columns_begin(&columns, &d);
+		for (uint32_t i = 0; i < d.batch_count; i++) {
+			uint32_t left = d.batch[i].events;
+
+			cursor.end_ns = columns.end_ns = d.base_ns;
+			for (uint32_t n; left; left -= n) {
+				n = left < CT_BLOCK_MAX ? left : CT_BLOCK_MAX;
+				ct_event_block(&columns, n, &b);
+				for (uint32_t k = 0; k < n; k++)
+					must(!ct_events_next(&cursor) && b.site[k] == cursor.site &&
+					     b.start_ns[k] == cursor.start_ns && b.end_ns[k] == cursor.end_ns);
+			}
+		}
+	}
+	ct_events_close(&d);
+	free((void *)payload.p);
+}
+
+static void decode_slice_blocks(struct ct_span from)
+{
+	struct ct_span payload = with_slack(from);
+	struct ct_switches_decoder d = { 0 }, careful = { 0 };
+	struct ct_slice_block b;
+	struct ct_slice s;
+	uint64_t count, said;
+
+	for (int pext = 0; pext <= ct_blocks_pext(); pext++) {
+		ct_blocks_use(pext);
+		if (ct_switches_open(&d, payload) || ct_switches_open(&careful, payload))
+			continue;
+		bool sound = ct_slices_sound(&d, &count);
+
+		must(sound == !ct_switches_count(&careful, &said) && (!sound || count == said));
+		bool small = sound && ct_slices_small(&d);
+
+		for (uint32_t n; sound && count; count -= n) {
+			n = count < CT_BLOCK_MAX ? (uint32_t)count : CT_BLOCK_MAX;
+			ct_slice_block(&d, n, small, &b);
+			for (uint32_t k = 0; k < n; k++)
+				must(ct_switches_next(&careful, &s) == 1 && s.task == b.slice[k].task &&
+				     s.cpu == b.slice[k].cpu && s.waker == b.slice[k].waker &&
+				     s.end == b.slice[k].end && s.flags == b.slice[k].flags &&
+				     s.start_ns == b.slice[k].start_ns && s.end_ns == b.slice[k].end_ns &&
+				     s.woken_ns == b.slice[k].woken_ns);
+		}
+	}
+	ct_switches_close(&d);
+	ct_switches_close(&careful);
+	free((void *)payload.p);
+}
+
 static void decode_switches(struct ct_span payload)
 {
 	struct ct_switches_decoder d = { 0 };
@@ -95,9 +174,11 @@ void fuzz_codec(const uint8_t *data, size_t size)
 		break;
 	case 2:
 		decode_events(payload);
+		decode_event_blocks(payload);
 		break;
 	case 3:
 		decode_switches(payload);
+		decode_slice_blocks(payload);
 		break;
 	case 0:
 		free(ct_clean((const char *)copy, size - 1));

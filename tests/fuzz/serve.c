@@ -37,7 +37,7 @@ static const char *made_value(const struct ct_request *r, const char *key)
 
 int fuzz_serve(struct ct_context *c)
 {
-	struct ct_served s;
+	struct ct_served s = { 0 };
 	int error = ct_served_open(&s, c);
 
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]) && !error; i++) {

@@ -236,4 +236,44 @@ static int hammered(int argc, char **argv)
 	return 0;
 }
 
-CASES_MAIN({ "last-reader", last }, { "c11", c11 }, { "spin", spin }, { "hammered", hammered })
+/* --- a mutex that cools down while it is held, and becomes hot again in another hold --- */
+
+static pthread_mutex_t g_cools = PTHREAD_MUTEX_INITIALIZER;
+
+static void *asks_twice(void *unused)
+{
+	(void)unused;
+	name_me("asks");
+	for (int i = 0; i < 2; i++) {
+		pthread_barrier_wait(&g_round);
+		MUST(!pthread_mutex_lock(&g_cools));
+		MUST(!pthread_mutex_unlock(&g_cools));
+	}
+	return NULL;
+}
+
+/* The other thread waits for it. */
+static void hold_asked(void)
+{
+	MUST(!pthread_mutex_lock(&g_cools));
+	pthread_barrier_wait(&g_round);
+	pause_ns(60 * MS);
+	MUST(!pthread_mutex_unlock(&g_cools));
+}
+
+static int cools(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	pthread_barrier_init(&g_round, NULL, 2);
+	pthread_t t = start(asks_twice, NULL);
+
+	hold_asked();
+	pause_ns(50 * MS);
+	MUST(!pthread_mutex_lock(&g_cools)); /* timed: somebody waited a moment ago */
+	pause_ns(2500 * MS);
+	MUST(!pthread_mutex_unlock(&g_cools));
+	hold_asked();
+	return pthread_join(t, NULL);
+}
+
+CASES_MAIN({ "cools", cools }, { "last-reader", last }, { "c11", c11 }, { "spin", spin }, { "hammered", hammered })

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <threads.h>
 
 static pthread_mutex_t g_lock[5] = {
 	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
@@ -327,6 +328,92 @@ static int behind_writer(int argc, char **argv)
 	return wait_for(start(reads_twice, NULL));
 }
 
+/* --- where locks were taken that nobody waited for then --- */
+
+/* All sorts of taking and releasing, in and out of order, after which as many are held as before. */
+static void churn(void)
+{
+	pthread_mutex_t chain[4] = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+				     PTHREAD_MUTEX_INITIALIZER };
+	pthread_mutex_t twice = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP, careful = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+	pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+	struct timespec soon = in_ns(CLOCK_REALTIME, MS);
+	mtx_t c11;
+
+	mtx_init(&c11, mtx_plain);
+	for (int round = 0; round < 3; round++) {
+		take(&chain[0]);
+		for (int i = 1; i < 4; i++) {
+			take(&chain[i]);
+			MUST(!pthread_mutex_unlock(&chain[i - 1]));
+		}
+		mtx_lock(&c11);
+		MUST(pthread_cond_timedwait(&never, &chain[3], &soon) == ETIMEDOUT);
+		MUST(!pthread_mutex_unlock(&chain[3]));
+		mtx_unlock(&c11);
+		MUST(!pthread_mutex_trylock(&twice) && !pthread_mutex_timedlock(&twice, &soon));
+		MUST(!pthread_mutex_unlock(&twice) && !pthread_mutex_unlock(&twice));
+		MUST(pthread_mutex_unlock(&careful) == EPERM && !pthread_mutex_lock(&careful));
+		MUST(pthread_mutex_lock(&careful) == EDEADLK && pthread_mutex_trylock(&careful) == EBUSY);
+		MUST(!pthread_mutex_unlock(&careful));
+	}
+	/* More than there is room for. */
+	pthread_mutex_t many[20];
+
+	for (int i = 0; i < 20; i++)
+		MUST(!pthread_mutex_init(&many[i], NULL));
+	for (int i = 0; i < 3; i++)
+		take(&many[i]);
+	for (int i = 0; i < 3; i++)
+		MUST(!pthread_mutex_unlock(&many[i]));
+	for (int i = 0; i < 20; i++)
+		MUST(!pthread_mutex_trylock(&many[i]) && !pthread_mutex_unlock(&many[i]));
+}
+
+static NOINLINE void hold_left(void)
+{
+	MUST(!pthread_mutex_lock(&g_lock[0]));
+	__asm__ volatile("");
+}
+
+static NOINLINE void hold_right(void)
+{
+	MUST(!pthread_rwlock_wrlock(&g_rwlock));
+	__asm__ volatile("");
+}
+
+static void *left(void *unused)
+{
+	(void)unused;
+	name_me("left");
+	churn();
+	hold_left();
+	churn();
+	pthread_barrier_wait(&g_meet);
+	upgrade_lock();
+	return NULL;
+}
+
+static void *right(void *unused)
+{
+	(void)unused;
+	name_me("right");
+	churn();
+	hold_right();
+	churn();
+	pthread_barrier_wait(&g_meet);
+	take(&g_lock[0]);
+	return NULL;
+}
+
+static int sites(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	meet(2);
+	start(left, NULL);
+	return wait_for(start(right, NULL));
+}
+
 /* --- joins --- */
 
 static pthread_t g_thread[3];
@@ -543,6 +630,6 @@ static int busy(int argc, char **argv)
 
 CASES_MAIN({ "self", self }, { "cycle", cycle }, { "among", among }, { "timed", timed }, { "ended", ended },
 	   { "holder", holder }, { "changes-hands", changes_hands }, { "upgrade", upgrade }, { "upgrades", upgrades },
-	   { "behind-writer", behind_writer }, { "joins", joins }, { "join-answers", join_answers },
+	   { "behind-writer", behind_writer }, { "sites", sites }, { "joins", joins }, { "join-answers", join_answers },
 	   { "lost-signal", lost_signal }, { "mixed", mixed }, { "comes-back", comes_back }, { "idle", idle },
 	   { "processes", processes }, { "pauses", pauses }, { "busy", busy })

@@ -1,11 +1,12 @@
 /* The analyzer's small parts: histogram, nesting, tables, texts, durations. */
 #include <string.h>
 
+#include "blocks.h"
 #include "clean.h"
-#include "columns.h"
 #include "histogram.h"
 #include "nesting.h"
 #include "options.h"
+#include "reader.h"
 #include "table.h"
 #include "text.h"
 #include "unit.h"
@@ -244,6 +245,140 @@ START_TEST(columns_are_judged_as_by_the_decoder)
 }
 END_TEST
 
+/* A payload with zeroes behind it, as a reader's has. */
+static struct ct_span payload_of(struct ct_buf *b)
+{
+	struct ct_span s = { NULL, NULL };
+
+	ck_assert(ct_buf_reserve(b, CT_PAYLOAD_SLACK));
+	memset(b->data + b->size, 0, CT_PAYLOAD_SLACK);
+	s.p = b->data;
+	s.end = b->data + b->size;
+	return s;
+}
+
+/* A time: most are short, some take ten bytes. */
+static uint64_t some_ns(uint64_t *state)
+{
+	return unit_random(state) >> (unit_random(state) % 16 ? 40 + unit_random(state) % 20 : 0);
+}
+
+/* In blocks, with PEXT where the CPU has it, and without: the same as one by one. */
+START_TEST(events_are_read_in_blocks)
+{
+	uint64_t state = 5;
+
+	for (int round = 0; round < 400; round++) {
+		struct ct_events_encoder e = { 0 };
+		struct ct_events_decoder d = { 0 };
+		struct ct_events_cursor c;
+		struct ct_columns columns;
+		struct ct_buf b = { 0 };
+		uint32_t count = unit_random(&state) % 700, sites = 1 + unit_random(&state) % 300;
+		uint64_t now_ns = 1u << 30;
+
+		ct_events_reset(&e);
+		for (uint32_t i = 0; i < count; i++) {
+			struct ct_site site = { .kind = 1, .call = unit_random(&state) % sites };
+			uint64_t start_ns = now_ns + some_ns(&state), ns = some_ns(&state);
+
+			ct_events_add(&e, 1 + (i > count / 2), &site, start_ns, start_ns + ns, 0);
+			now_ns += unit_random(&state) % 1000;
+		}
+		ck_assert(!ct_events_finish(&e, &b));
+		ck_assert(!ct_events_open(&d, payload_of(&b)) && ct_columns_sound(&d));
+		for (int pext = 0; pext <= ct_blocks_pext(); pext++) {
+			ct_blocks_use(pext);
+			ct_events_cursor(&d, &c);
+			ct_columns_begin(&columns, &d);
+			for (uint32_t i = 0; i < d.batch_count; i++) {
+				struct ct_event_block block;
+				uint64_t odd = 0;
+
+				columns.end_ns = c.end_ns = d.base_ns;
+				for (uint32_t n, left = d.batch[i].events; left; left -= n) {
+					n = left < CT_BLOCK_MAX ? left : CT_BLOCK_MAX;
+					ct_event_block(&columns, n, &block);
+					odd = 0;
+					for (uint32_t k = 0; k < n; k++) {
+						ck_assert(!ct_events_next(&c));
+						ck_assert_uint_eq(block.site[k], c.site);
+						ck_assert_uint_eq(block.start_ns[k], c.start_ns);
+						ck_assert_uint_eq(block.end_ns[k], c.end_ns);
+						odd |= c.end_ns < c.start_ns || c.start_ns > INT64_MAX;
+					}
+					ck_assert_uint_eq(block.odd != 0, odd);
+				}
+			}
+		}
+		ct_blocks_use(2);
+		ct_events_close(&d);
+		ct_events_free(&e);
+		ct_buf_free(&b);
+	}
+}
+END_TEST
+
+START_TEST(slices_are_read_in_blocks)
+{
+	uint64_t state = 9;
+
+	for (int round = 0; round < 400; round++) {
+		struct ct_switches_encoder e = { 0 };
+		struct ct_switches_decoder d = { 0 }, one = { 0 };
+		struct ct_buf b = { 0 };
+		uint32_t count = unit_random(&state) % 700, tasks = 1 + unit_random(&state) % 200;
+		bool late = unit_random(&state) % 2, woken = unit_random(&state) % 4;
+		uint64_t now_ns = 1u << 30, sound;
+
+		ct_switches_reset(&e, 1 + unit_random(&state) % 8);
+		for (uint32_t i = 0; i < tasks; i++)
+			ct_switches_task(&e, 1, i + 1, ct_text_of("x"));
+		for (uint32_t i = 0; i < count; i++) {
+			struct ct_slice s = { .task = unit_random(&state) % tasks, .cpu = unit_random(&state) % 4,
+					      .waker = unit_random(&state) % tasks, .end = unit_random(&state) % 6,
+					      .flags = unit_random(&state) % (late ? 32 : 8) };
+
+			s.flags &= woken ? ~0u : ~CT_SL_WOKEN;
+			s.start_ns = now_ns;
+			s.end_ns = now_ns += some_ns(&state);
+			s.woken_ns = s.start_ns - unit_random(&state) % 1000;
+			ct_switches_add(&e, &s);
+		}
+		ck_assert(!ct_switches_finish(&e, &b));
+		ck_assert(!ct_switches_open(&one, payload_of(&b)));
+		for (int pext = 0; pext <= ct_blocks_pext(); pext++) {
+			struct ct_slice_block block;
+			struct ct_slice s;
+
+			ct_blocks_use(pext);
+			ck_assert(!ct_switches_open(&d, payload_of(&b)) && ct_slices_sound(&d, &sound));
+			ck_assert_uint_eq(sound, count);
+			ct_switches_rewind(&one);
+			for (uint32_t n, left = count; left; left -= n) {
+				n = left < CT_BLOCK_MAX ? left : CT_BLOCK_MAX;
+				ct_slice_block(&d, n, ct_slices_small(&d), &block);
+				for (uint32_t k = 0; k < n; k++) {
+					ck_assert_int_eq(ct_switches_next(&one, &s), 1);
+					ck_assert(s.task == block.slice[k].task && s.cpu == block.slice[k].cpu &&
+						  s.waker == block.slice[k].waker && s.end == block.slice[k].end &&
+						  s.flags == block.slice[k].flags);
+					ck_assert_uint_eq(s.start_ns, block.slice[k].start_ns);
+					ck_assert_uint_eq(s.end_ns, block.slice[k].end_ns);
+					ck_assert_uint_eq(s.woken_ns, block.slice[k].woken_ns);
+				}
+			}
+		}
+		ct_blocks_use(2);
+		ct_switches_close(&d);
+		ct_switches_close(&one);
+		ct_switches_free(&e);
+		ct_buf_free(&b);
+	}
+}
+END_TEST
+
 TEST_MAIN("analyzer parts", histogram_is_precise, histogram_has_a_bucket_for_everything,
 	  nesting_covers_what_the_union_covers, nesting_is_exact_for_a_few, table_holds_what_was_put, texts_are_cleaned,
-	  durations_are_read, numbers_are_written, columns_are_judged_as_by_the_decoder)
+	  durations_are_read, numbers_are_written, columns_are_judged_as_by_the_decoder,
+	  events_are_read_in_blocks, slices_are_read_in_blocks)

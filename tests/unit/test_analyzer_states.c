@@ -119,7 +119,7 @@ START_TEST(a_small_trace)
 	ck_assert_uint_eq(l.model.thread[1].lifetime_ns, 52 * MS);
 	expect(&l.model.thread[2], 1 * MS, 15 * MS, 0, 24 * MS, 50 * MS);
 	ck_assert(l.model.sched == CT_SCHED_SWITCHES && l.model.wakes);
-	ck_assert_uint_eq(l.model.states[0].wakes.count, 2);
+	ck_assert_uint_eq(ct_ready_of(&l.model.states[0])->wakes.count, 2);
 	ck_assert_uint_eq(l.model.states[1].preemptions, 1);
 	ck_assert_uint_eq(violations(&t), 0);
 	unload(&l, NULL);

@@ -17,6 +17,7 @@
 #include "record.h"
 
 struct ct_state ct_state;
+_Alignas(CT_LIVE_PAGE) union ct_live_page ct_live_page;
 __thread struct ct_thread ct_thread;
 
 static struct ct_slot *slot;
@@ -275,11 +276,11 @@ END_TEST
 
 START_TEST(test_modes)
 {
-	ct_state.stacks = CT_STACKS_OFF;
+	ct_live.stacks = CT_STACKS_OFF;
 	ck_assert_uint_eq(ct_stack(slot), 0);
-	ct_state.stacks = CT_STACKS_FP;
+	ct_live.stacks = CT_STACKS_FP;
 	ck_assert_uint_ne(ct_stack(slot), 0);
-	ct_state.stacks = CT_STACKS_AUTO;
+	ct_live.stacks = CT_STACKS_AUTO;
 }
 END_TEST
 

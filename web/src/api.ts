@@ -16,12 +16,13 @@ export interface Head {
   lost_switches: number; start_real_ns: number; file_bytes: number; commands: string[];
 }
 export interface Trace {
-  file: string; trace: Head; scheduler: Record<string, unknown>;
+  file: string; generation?: number; stale?: string | null; trace: Head; scheduler: Record<string, unknown>;
   processes: Process[]; lanes: Lane[]; causes: Cause[];
 }
 export interface Frame { function: string | null; file: string | null; line: number; module: string | null; offset: number; inlined: boolean }
 export interface Site { cause: number; call: string; object: string; stack?: Frame[] }
 export interface Wait {
+  cause: string; call: string; object: string; stack?: Frame[]; stack_id?: number;
   blocked_ns: number; ready_ns: number; release_ns: number; result: number; ended_by: string;
   owner_tid?: number; owner_lane?: number; waker?: string; waker_lane?: number; waker_stack?: Frame[];
 }
@@ -33,12 +34,15 @@ export interface Picture {
   lanes: Map<number, LanePicture>; sites: Map<number, Site>;
 }
 
-export class Refused extends Error {}
+export class Refused extends Error {
+  constructor(text: string, public status = 0) { super(text); }
+}
 
 /* A report has its answers with it. */
 const inside = document.getElementById("ctrace-data");
-const held: { answers: Record<string, any>; picture: string; load: string } | null = inside ? JSON.parse(inside.textContent!) : null;
+const held: { answers: Record<string, any>; picture: string; load: string; left_out?: string[] } | null = inside ? JSON.parse(inside.textContent!) : null;
 export const isReport = held !== null;
+export const leftOut = held?.left_out ?? [];
 
 function heldAnswer(path: string): any {
   const [name, query] = path.split("?");
@@ -50,9 +54,17 @@ function heldAnswer(path: string): any {
   return held!.answers[key];
 }
 
+/* Lanes' numbers are those of one reading of the trace: a trace that grows is read again. The server refuses what is asked
+ * of an older one, and then the trace is asked for anew. */
+let generation: number | undefined;
+let outdated: () => void = () => {};
+export function isOf(g: number | undefined, whenOutdated: () => void) { generation = g; outdated = whenOutdated; }
+const OF_A_READING = /^api\/(lanes|load|site|wait)\?/;
+
 async function ask(path: string, signal?: AbortSignal): Promise<Response> {
-  const answer = await fetch(path, { signal });
-  if (!answer.ok) throw new Refused((await answer.text()).trim());
+  const of = generation, answer = await fetch(of !== undefined && OF_A_READING.test(path) ? `${path}&generation=${of}` : path, { signal });
+  if (answer.status === 409 && of === generation) outdated();
+  if (!answer.ok) throw new Refused((await answer.text()).trim(), answer.status);
   return answer;
 }
 

@@ -1,106 +1,134 @@
 /* The page: head, filters, the timeline with its keys, and the other pages. */
 import { render } from "preact";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { isReport, json, type Lane, type Trace, type Wait } from "./api";
+import { isOf, isReport, json, leftOut, view, type Lane, type Site, type Trace, type Wait } from "./api";
+import { COLORS } from "./colors";
 import { Details } from "./details";
+import { byCause, rowsOf, sorts, type ByCause } from "./lanes";
 import { Page, PAGES } from "./pages";
-import { FILTERS, go, parse, type Where } from "./state";
+import { Range } from "./range";
+import { AddressContext, FILTERS, go, parse, query, redo, undo, useRest, type Where } from "./state";
 import { Explain } from "./table";
 import { base, count, time } from "./text";
-import { COLORS, LANE_HEIGHT, NAMES_WIDTH, RULER, Timeline, title, type Bar, type Row } from "./timeline";
-
-const SORTS: Record<string, (l: Lane) => number | string> = {
-  "largest process": (l) => l.from_ns, "as started": (l) => l.from_ns, "blocked time": (l) => -l.blocked_ns, "running time": (l) => -l.running_ns, "longest wait": (l) => -l.longest_ns, name: (l) => l.name,
-};
+import { LANE_HEIGHT, NAMES_WIDTH, RULER, Timeline, title, type Bar, type Found } from "./timeline";
 
 const KEYS: [string, string][] = [
-  ["W S", "zoom in and out (also ctrl and the wheel)"], ["A D, ← →", "move (also shift and the wheel)"], ["↑ ↓", "scroll"], ["f", "fit the selection, or all"],
-  ["m", "mark the selection's time, or what is in sight: all pages are restricted to it"], ["drag", "mark a range"], ["[ ]", "go to who ended the selected wait, and back"],
-  ["/", "search for a thread"], ["p", "pin the selected thread on top"], ["u, U", "undo and redo moves"], ["Esc", "let go of selection and mark"], ["?", "this list"],
+  ["W S", "zoom in and out (also ctrl and the wheel)"], ["A D, ← →", "move (also shift and the wheel)"], ["↑ ↓", "scroll"], ["f", "fit the selection, then all; all of a trace that is still being written grows with it"],
+  ["m", "mark the selection's time, or what is in sight: all pages are restricted to it"], ["drag", "mark a range"], ["[ ]", "go to who ended the selected wait, and back"], ["n N", "the next and the previous of the waits that are shown (from a bar of the latency page)"],
+  ["/", "search for a thread"], ["p", "pin the selected thread on top (also a click on a thread's name)"], ["click on a process", "collapse or open it"], ["u, U", "undo and redo moves"], ["Esc", "let go of selection and mark"], ["?", "this list"],
 ];
-
-function rowsOf(trace: Trace, sort: string, words: string, pinned: Set<number>, closed: Set<string>): Row[] {
-  const wanted = words.toLowerCase(), rows: Row[] = [], value = SORTS[sort];
-  const order = (a: Lane, b: Lane) => { const x = value(a), y = value(b); return typeof x === "number" ? x - (y as number) : x.localeCompare(y as string); };
-  const label = (l: Lane) => `${l.name || "thread"} ${l.tid}`;
-  const matches = (l: Lane) => !wanted || label(l).toLowerCase().includes(wanted) || String(trace.processes[l.process].pid) === wanted;
-  for (const n of pinned) rows.push({ kind: "lane", lane: n, label: "● " + label(trace.lanes[n]), key: `pin${n}`, members: 1 });
-  const lives = trace.processes.map(() => 0);
-  for (const l of trace.lanes) lives[l.process] += l.to_ns - l.from_ns;
-  const processes = trace.processes.map((_, i) => i);
-  if (sort === "largest process") processes.sort((a, b) => lives[b] - lives[a]);
-  processes.forEach((index) => {
-    const p = trace.processes[index], lanes = trace.lanes.filter((l) => l.process === index && matches(l) && !pinned.has(l.lane) && l.to_ns > l.from_ns).sort(order);
-    if (!lanes.length) return;
-    const key = `p${index}`, shut = closed.has(key);
-    rows.push({ kind: "process", lane: -1, key, label: `${shut ? "▸" : "▾"} ${base(p.command.split(" ")[0] || p.executable)} (${p.pid})   ${lanes.length} thread${lanes.length === 1 ? "" : "s"}   ${p.command}`, members: lanes.length });
-    if (shut) return;
-    const groups = new Map<string, Lane[]>();
-    for (const l of lanes) {
-      const g = l.routine === "0" ? `main\n${l.lane}` : l.routine;
-      groups.set(g, [...(groups.get(g) ?? []), l]);
-    }
-    for (const [routine, members] of groups) {
-      const gkey = `${key}g${routine}`, named = members.length > 2 && groups.size > 1;
-      if (named) rows.push({ kind: "group", lane: -1, key: gkey, label: `${closed.has(gkey) ? "▸" : "▾"} ${members[0].name.replace(/[-_: #]?\d+$/, "")}: ${members.length} threads of one start routine`, members: members.length });
-      if (!named || !closed.has(gkey)) for (const l of members) rows.push({ kind: "lane", lane: l.lane, label: label(l), key: `l${l.lane}`, members: 1 });
-    }
-  });
-  return rows;
-}
 
 function Legend() {
   return <div class="legend">{Object.entries(COLORS).map(([name, color]) => <span><i class="swatch" style={{ background: color }} />{name}<Explain of={name} /></span>)}</div>;
 }
 
 function Banner({ trace }: { trace: Trace }) {
-  const t = trace.trace, lines: string[] = [];
+  const t = trace.trace, lines: string[] = [], gap = Number(trace.scheduler.gap_ns ?? 0);
+  if (leftOut.length) lines.push(`Left out of this report: ${leftOut.join("; ")}.`);
+  if (trace.stale) lines.push(trace.stale);
   if (t.damaged) lines.push(`The trace is damaged in ${t.damaged} place${t.damaged === 1 ? "" : "s"}: what can be read is shown.`);
   if (!t.complete && !t.damaged) lines.push("The trace has no end: it was cut off, or is still being written.");
   if (t.lost_events) lines.push(`${count(t.lost_events)} events were lost: threads made them faster than they were written.`);
   if (t.lost_switches) lines.push(`${count(t.lost_switches)} context switches were lost.`);
   if (t.lost_stacks || t.lost_threads || t.lost_modules) lines.push(`No room for ${count(t.lost_stacks)} stacks, ${count(t.lost_threads)} threads, ${count(t.lost_modules)} modules.`);
   if (t.sched !== "switches") lines.push("There are no context switches in the trace: running and ready times are totals only, and the timeline shows calls.");
+  if (gap) lines.push(`The scheduler's records are missing for ${time(gap)}: states in that time are not known, or estimated.`);
   return lines.length ? <div class="banner" role="status">{lines.map((l) => <div>{l}</div>)}</div> : null;
 }
 
-function Filters({ where, set }: { where: Where; set: (w: Where) => void }) {
+function Filters({ trace, where, set }: { trace: Trace; where: Where; set: (w: Where) => void }) {
+  const causes = [...new Set(trace.causes.flatMap((c) => [c.category, c.name]))];
+  const hints: Record<string, string> = { thread: "worker* or 1234", process: "redis* or 1234", cause: "mutex,io", site: "function or file.c:12", object: "g_lock", min: "10ms" };
   return <div class="filters">
-    {FILTERS.map((f) => <label>{f}<input value={where.filters[f] ?? ""} onChange={(e) => set({ ...where, filters: { ...where.filters, [f]: e.currentTarget.value } })} /></label>)}
+    {FILTERS.map((f) => <label>{f}<input value={where.filters[f] ?? ""} placeholder={hints[f]} list={f === "cause" ? "causes" : undefined} onChange={(e) => set({ ...where, filters: { ...where.filters, [f]: e.currentTarget.value } })} /></label>)}
+    <datalist id="causes">{causes.map((c) => <option value={c} />)}</datalist>
+    {Object.values(where.filters).some(Boolean) && <button onClick={() => set({ ...where, filters: {} })}>no filters</button>}
     {where.mark && <span class="chip">{time(where.mark[0])} – {time(where.mark[1])} <button aria-label="whole time" onClick={() => set({ ...where, mark: null })}>×</button></span>}
   </div>;
 }
 
+/* The units of --min. */
+function duration(text: string | undefined): number {
+  const found = /^([0-9.]+) *(ns|us|µs|ms|s|m)$/.exec(text ?? "");
+  return found ? Number(found[1]) * ({ ns: 1, us: 1e3, "µs": 1e3, ms: 1e6, s: 1e9, m: 60e9 } as Record<string, number>)[found[2]] : 0;
+}
+
+/* Which waits the filters select, as far as the picture knows. */
+function wantedOf(trace: Trace, f: Record<string, string>): ((site: Site, length: number) => boolean) | null {
+  if (!f.cause && !f.object && !f.min) return null;
+  const causes = f.cause ? new Set(f.cause.split(",")) : null, least = duration(f.min);
+  let object: RegExp | null = null;
+  try { object = f.object ? new RegExp(f.object) : null; } catch { object = null; }
+  const known = new Map(trace.causes.map((c) => [c.id, c]));
+  return (site, length) => {
+    const c = known.get(site.cause);
+    return (!causes || (!!c && (causes.has(c.name) || causes.has(c.category)))) && (!object || object.test(site.object)) && length >= least;
+  };
+}
+
+/* The waits that a bar of a histogram stands for. */
+interface Shown { waits: Found[]; count: number }
+const SHOWN_MOST = 5000;
+
+function useShown(where: Where): { shown: Shown | null; no: string } {
+  const [shown, setShown] = useState<Shown | null>(null), [no, setNo] = useState(""), show = where.rest.show;
+  const q = show ? query(where, { top: String(SHOWN_MOST), ...Object.fromEntries(new URLSearchParams(show)) }) : "";
+  useEffect(() => {
+    const stop = new AbortController();
+    setShown(null); setNo("");
+    if (q) view("waits", q, stop.signal).then((d) => setShown({ count: d.count, waits: d.waits.map((w: any) => ({ lane: w.lane, start: w.start_ns, length: w.duration_ns })).sort((a: Found, b: Found) => a.start - b.start) }))
+      .catch((e) => { if (e.name !== "AbortError") setNo(e.message); });
+    return () => stop.abort();
+  }, [q]);
+  return { shown, no };
+}
+
+/* As a regular expression that matches just that: C++ names have parentheses and stars. */
+const literal = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+function words(show: string): string {
+  const q = new URLSearchParams(show), ns = (k: string) => time(Number((q.get(k) ?? "0").replace("ns", "")));
+  return `${q.get("cause") ?? ""} ${ns("min")} to ${ns("max")}`;
+}
+
 function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where; set: (w: Where, now?: boolean) => void; path: { lane: number; from: number; to: number }[] }) {
   const canvas = useRef<HTMLCanvasElement>(null), line = useRef<Timeline | null>(null), search = useRef<HTMLInputElement>(null);
-  const [sort, setSort] = useState("largest process"), [words, setWords] = useState(""), [pinned, setPinned] = useState(new Set<number>());
-  const [closed, setClosed] = useState(new Set<string>()), [selected, setSelected] = useState<{ lane: number; bar: Bar } | null>(null);
+  const [sort, setSort] = useRest("lanes", "largest process"), [find, setFind] = useRest("find"), [pins, setPins] = useRest("pin"), [shut, setShut] = useRest("shut");
+  const [selected, setSelected] = useState<{ lane: number; bar: Bar; site: Site | null } | null>(null), [by, setBy] = useState<ByCause | null>(null);
   const [help, setHelp] = useState(false), [tip, setTip] = useState<{ x: number; y: number; text: string } | null>(null);
-  const wait = useRef<Wait | null>(null), back = useRef<{ lane: number; bar: Bar }[]>([]), current = useRef(where);
+  const wait = useRef<Wait | null>(null), back = useRef<{ lane: number; bar: Bar; site: Site | null }[]>([]), current = useRef(where);
   current.current = where;
-  const rows = useMemo(() => rowsOf(trace, sort, words, pinned, closed), [trace, sort, words, pinned, closed]);
+  const { shown, no } = useShown(where), only = useMemo(() => (shown ? new Set(shown.waits.map((w) => w.lane)) : null), [shown]);
+  const pinned = useMemo(() => new Set(pins ? pins.split(",").map(Number) : []), [pins]), closed = useMemo(() => new Set(shut ? shut.split(",") : []), [shut]);
+  const SORTS = sorts(by), needs = SORTS[sort]?.causes ?? false;
+  useEffect(() => { if (needs && !by) view("threads", "top=0").then((d) => setBy(byCause(trace, d.threads))).catch(() => {}); }, [needs]);
+  const rows = useMemo(() => rowsOf(trace, { sort, words: find, pinned, closed, thread: where.filters.thread, process: where.filters.process, only, by }), [trace, sort, find, pinned, closed, where.filters.thread, where.filters.process, only, by]);
+  const wanted = useMemo(() => wantedOf(trace, where.filters), [trace, where.filters]);
+  const toggle = (text: string, one: string) => { const n = new Set(text ? text.split(",") : []); if (!n.delete(one)) n.add(one); return [...n].join(","); };
 
   useEffect(() => {
     if (line.current) { line.current.grow(trace); return; }
     const t = (line.current = new Timeline(canvas.current!, trace));
     (window as any).ctraceTimeline = t;
-    t.onMove = () => set({ ...current.current, from: t.from, to: t.to });
+    t.onMove = () => set(t.whole ? { ...current.current, from: 0, to: 0 } : { ...current.current, from: t.from, to: t.to });
     t.onLoad = (ms) => { canvas.current?.setAttribute("data-load-ms", ms.toFixed(1)); canvas.current?.setAttribute("data-loads", String(Number(canvas.current.getAttribute("data-loads") ?? 0) + 1)); };
     const resize = new ResizeObserver(() => { t.draw(); t.load(); });
     resize.observe(canvas.current!);
   }, [trace]);
   useEffect(() => {
     const t = line.current!;
-    t.rows = rows;
+    t.show(rows);
     t.mark = where.mark;
     t.path = path;
     t.selected = selected;
+    t.found = shown?.waits ?? [];
+    t.wanted = wanted;
     if (where.to ? where.from !== t.from || where.to !== t.to : t.from !== 0 || t.to !== t.duration) t.move(where.to ? where.from : 0, where.to || t.duration, true);
     t.draw();
     t.load();
-  }, [rows, where, selected, path]);
+  }, [rows, where, selected, path, shown, wanted]);
 
-  const select = useCallback((s: { lane: number; bar: Bar } | null) => {
+  const select = useCallback((s: { lane: number; bar: Bar; site: Site | null } | null) => {
     setSelected(s);
     wait.current = null;
     if (line.current) { line.current.arrows = []; line.current.draw(); }
@@ -110,6 +138,24 @@ function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where;
     if (ns < t.from || ns > t.to) t.move(ns - (t.to - t.from) / 2, ns + (t.to - t.from) / 2);
     t.reveal(lane);
   }, []);
+  /* To a wait that is known by its time, and selects it. */
+  const goTo = useCallback((lane: number, start: number, length: number) => {
+    const t = line.current!;
+    if (!trace.lanes[lane]) return; /* of a thread that began since */
+    if (start < t.from || start + length > t.to || length < (t.to - t.from) / 400) t.move(start - length * 3, start + length * 4);
+    t.reveal(lane);
+    select({ lane, bar: { start, length, site: -1, open: false }, site: null });
+  }, [select, trace]);
+  const reveal = useCallback((pid: number, tid: number) => {
+    const t = line.current!, at = current.current.mark ?? [t.from, t.to];
+    const l = trace.lanes.find((x) => x.tid === tid && trace.processes[x.process].pid === pid && x.from_ns < at[1] && x.to_ns > at[0]);
+    if (l) t.reveal(l.lane);
+  }, [trace]);
+  const step = (forward: boolean) => {
+    const list = shown?.waits ?? [], t = line.current!, at = selected ? selected.bar.start : (t.from + t.to) / 2;
+    const next = forward ? list.find((w) => w.start > at) : [...list].reverse().find((w) => w.start < at);
+    if (next) goTo(next.lane, next.start, next.length);
+  };
   const onWait = useCallback((w: Wait | null) => {
     wait.current = w;
     const t = line.current!;
@@ -125,11 +171,14 @@ function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where;
       const acts: Record<string, () => void> = {
         w: () => t.zoom(0.7), s: () => t.zoom(1 / 0.7), a: () => t.pan(-0.15), d: () => t.pan(0.15), ArrowLeft: () => t.pan(-0.15), ArrowRight: () => t.pan(0.15),
         ArrowUp: () => t.scrollTo(t.scroll - LANE_HEIGHT * 2), ArrowDown: () => t.scrollTo(t.scroll + LANE_HEIGHT * 2),
-        f: () => { if (selected) { const b = selected.bar; t.move(b.start - b.length * 0.2, b.start + b.length * 1.2); } else if (where.mark) t.move(...where.mark); else t.move(0, t.duration); },
+        f: () => {
+          const b = selected?.bar, fit = (from: number, to: number) => { if (Math.abs(t.from - Math.max(0, from)) < 1 && Math.abs(t.to - Math.min(to, t.duration)) < 1) t.move(0, t.duration); else t.move(from, to); };
+          if (b) fit(b.start - b.length * 0.2, b.start + b.length * 1.2); else if (where.mark) fit(...where.mark); else t.move(0, t.duration);
+        },
         m: () => { const b = selected?.bar; set({ ...current.current, mark: b ? [Math.max(0, b.start), b.start + b.length] : [t.from, t.to] }, true); },
-        "/": () => search.current?.focus(), "?": () => setHelp((h) => !h), u: () => history.back(), U: () => history.forward(), z: () => history.back(), y: () => history.forward(),
-        Escape: () => { if (help) setHelp(false); else if (selected) select(null); else if (where.mark) set({ ...current.current, mark: null }, true); },
-        p: () => { if (selected) setPinned((old) => { const n = new Set(old); if (!n.delete(selected.lane)) n.add(selected.lane); return n; }); },
+        "/": () => search.current?.focus(), "?": () => setHelp((h) => !h), u: undo, U: redo, z: undo, y: redo, n: () => step(true), N: () => step(false),
+        Escape: () => { if (help) setHelp(false); else if (selected) select(null); else if (where.mark) set({ ...current.current, mark: null }, true); else if (where.rest.show) set({ ...current.current, rest: { ...where.rest, show: "" } }, true); },
+        p: () => { if (selected) setPins(toggle(pins, String(selected.lane))); },
         "[": () => { const w = wait.current; if (selected && w?.waker_lane !== undefined) { back.current.push(selected); follow(w.waker_lane, selected.bar.start + w.release_ns); } },
         "]": () => { const b = back.current.pop(); if (b) { select(b); jump(b.lane, b.bar.start + b.bar.length); } },
       };
@@ -139,7 +188,7 @@ function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where;
     };
     window.addEventListener("keydown", key);
     return () => window.removeEventListener("keydown", key);
-  }, [selected, where, help, set, select, jump]);
+  }, [selected, where, help, set, select, jump, shown, pins]);
 
   /* To the waker's lane: the wait that it was in last before it woke us, if it is in sight. */
   const follow = (lane: number, ns: number) => {
@@ -149,7 +198,7 @@ function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where;
       const y = RULER + (row + 0.5) * LANE_HEIGHT - t.scroll;
       for (let x = t.x(ns); x > NAMES_WIDTH; x -= 2) {
         const hit = t.hit(x, y);
-        if (hit?.bar && hit.bar.start + hit.bar.length <= ns + 1e6) { select({ lane, bar: hit.bar }); return; }
+        if (hit?.bar && hit.bar.start + hit.bar.length <= ns + 1e6) { select({ lane, bar: hit.bar, site: t.sites.get(hit.bar.site) ?? null }); return; }
       }
     }, 250);
   };
@@ -171,7 +220,7 @@ function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where;
     }
     const hit = t.hit(x, y);
     if (!hit) { setTip(null); return; }
-    const site = hit.bar && t.sites.get(hit.bar.site), cause = site && trace.causes.find((c) => c.id === site.cause);
+    const site = hit.bar && t.sites.get(hit.bar.site), cause = site && t.cause(site);
     setTip({ x: e.clientX, y: e.clientY, text: hit.bar && site ? `${title(cause?.name ?? "", site.object)}\n${site.call}: ${time(hit.bar.length)}` : `${trace.lanes[hit.lane].name} at ${time(hit.ns)}` });
   };
   const up = (e: MouseEvent) => {
@@ -179,10 +228,11 @@ function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where;
     drag.current = null;
     if (d?.moved) { if (d.mark && t.mark) set({ ...current.current, mark: t.mark }, true); return; }
     const row = t.rowAt(y);
-    if (row && row.kind !== "lane" && y > RULER) { setClosed((old) => { const n = new Set(old); if (!n.delete(row.key)) n.add(row.key); return n; }); return; }
+    if (row && row.kind !== "lane" && y > RULER) { setShut(toggle(shut, row.key)); return; }
+    if (row && x < NAMES_WIDTH && y > RULER) { setPins(toggle(pins, String(row.lane))); return; }
     const hit = t.hit(x, y);
     back.current = [];
-    select(hit?.bar ? { lane: hit.lane, bar: hit.bar } : null);
+    select(hit?.bar ? { lane: hit.lane, bar: hit.bar, site: t.sites.get(hit.bar.site) ?? null } : null);
   };
   const wheel = (e: WheelEvent) => {
     const t = line.current!, [x] = position(e);
@@ -195,14 +245,16 @@ function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where;
 
   return <div class="timeline">
     <div class="tools">
-      <input ref={search} type="search" placeholder="find a thread ( / )" value={words} onInput={(e) => setWords(e.currentTarget.value)} />
-      <label>sort by <select value={sort} onChange={(e) => setSort(e.currentTarget.value)}>{Object.keys(SORTS).map((s) => <option>{s}</option>)}</select></label>
-      <button onClick={() => line.current!.move(0, line.current!.duration)}>all ( f )</button><button onClick={() => setHelp(true)}>keys ( ? )</button>
+      <input ref={search} type="search" placeholder="find a thread ( / )" value={find} onInput={(e) => setFind(e.currentTarget.value, false)} />
+      <label>sort by <select value={sort} onChange={(e) => { e.currentTarget.blur(); setSort(e.currentTarget.value); }}>{Object.keys(SORTS).map((s) => <option>{s}</option>)}</select></label>
+      <button onClick={() => line.current!.move(0, line.current!.duration)}>all ( f )</button>
+      {where.rest.show && <span class="chip shown">{shown ? `${count(shown.count)} waits: ` : no || "reading the trace: "}{words(where.rest.show)}{shown && shown.count > shown.waits.length ? `, the longest ${count(shown.waits.length)} shown` : ""} <button class="link" onClick={() => step(true)}>next (n)</button> <button aria-label="all waits again" onClick={() => set({ ...where, rest: { ...where.rest, show: "" } }, true)}>×</button></span>}<button onClick={() => setHelp(true)}>keys ( ? )</button>
       <Legend />
     </div>
     <canvas ref={canvas} tabIndex={0} aria-label="timeline: a lane a thread" onMouseDown={down} onMouseMove={moved} onMouseUp={up} onMouseLeave={() => setTip(null)} />
     {tip && !selected && <div class="tip" style={{ left: `${tip.x + 12}px`, top: `${tip.y + 14}px` }}>{tip.text}</div>}
-    {selected && <Details trace={trace} lane={selected.lane} bar={selected.bar} jump={jump} onWait={onWait} close={() => select(null)} onSite={(f) => set({ ...where, page: "blocks", filters: { ...where.filters, site: f } }, true)} />}
+    {selected && <Details trace={trace} lane={selected.lane} bar={selected.bar} site={selected.site} jump={jump} go={goTo} onWait={onWait} close={() => select(null)} onSite={(f) => set({ ...where, page: "blocks", filters: { ...where.filters, site: literal(f) } }, true)} />}
+    {!selected && where.mark && <Range trace={trace} reveal={reveal} />}
     {help && <div class="help" role="dialog" aria-label="keys" onClick={() => setHelp(false)}><table><tbody>{KEYS.map(([k, t]) => <tr><td><kbd>{k}</kbd></td><td>{t}</td></tr>)}</tbody></table></div>}
   </div>;
 }
@@ -220,34 +272,70 @@ function onLanes(trace: Trace, legs: Record<string, any>[]) {
   });
 }
 
+const FOLLOW_MS = 2000;
+
+/* A large trace is read for a while when the server starts: how far it is. */
+function First() {
+  const [far, setFar] = useState("reading the trace…");
+  useEffect(() => {
+    let timer = 0;
+    const ask = async () => {
+      try {
+        const p = await json<{ ready: boolean; doing: string; percent: number }>("api/progress");
+        setFar(p.ready || !p.doing ? "reading the trace…" : `${p.doing}: ${p.percent} %`);
+        timer = window.setTimeout(ask, 500);
+      } catch { /* then it is not told */ }
+    };
+    timer = window.setTimeout(ask, 1500);
+    return () => clearTimeout(timer);
+  }, []);
+  return <p class="first" role="status">{far}</p>;
+}
+
 function App() {
   const [trace, setTrace] = useState<Trace | null>(null), [no, setNo] = useState(""), [where, setWhere] = useState(parse(location.hash));
   const [path, setPath] = useState<{ lane: number; from: number; to: number }[]>([]);
   useEffect(() => {
-    json<Trace>("api/trace").then(setTrace).catch((e) => setNo(e.message));
     const moved = () => setWhere(parse(location.hash));
-    /* A trace that is still being written grows. */
-    const live = isReport ? 0 : window.setInterval(() => setTrace((old) => {
-      if (old && !old.trace.complete && !old.trace.damaged)
-        json<Trace>("api/trace").then((t) => { if (t.trace.file_bytes !== old.trace.file_bytes) setTrace(t); }).catch(() => {});
-      return old;
-    }), 2000);
+    /* A trace that is still being written grows: asked again a while after the answer, so that there is never more than
+     * one request, and none while nobody looks. */
+    let timer = 0, stopped = isReport, asking = false, last: Trace | null = null;
+    const follow = async () => {
+      if (asking) return;
+      asking = true;
+      clearTimeout(timer);
+      try {
+        if (!document.hidden || !last) {
+          const t = await json<Trace>("api/trace");
+          if (stopped && !isReport) return;
+          isOf(t.generation, follow);
+          if (!last || t.trace.file_bytes !== last.trace.file_bytes || t.generation !== last.generation || t.stale !== last.stale) { last = t; setTrace(t); }
+        }
+      } catch (e) {
+        if (!last) { asking = false; setNo((e as Error).message); return; }
+      }
+      asking = false;
+      if (!stopped && last && !last.trace.complete && !last.trace.damaged) timer = window.setTimeout(follow, FOLLOW_MS);
+    };
+    follow();
     window.addEventListener("popstate", moved);
     window.addEventListener("hashchange", moved);
-    return () => { window.removeEventListener("popstate", moved); window.removeEventListener("hashchange", moved); clearInterval(live); };
+    return () => { window.removeEventListener("popstate", moved); window.removeEventListener("hashchange", moved); clearTimeout(timer); stopped = true; };
   }, []);
   const set = useCallback((w: Where, now = false) => { setWhere(w); go(w, now); }, []);
+  const address = useMemo(() => ({ where, set }), [where, set]);
   if (no) return <p class="refused" role="alert">{no}</p>;
-  if (!trace) return <p class="faint">reading the trace…</p>;
-  return <>
+  if (!trace) return <First />;
+  return <AddressContext.Provider value={address}>
     <header>
       <b>ctrace</b> <span class="file" title={trace.file}>{base(trace.file)}</span>
       <nav>{PAGES.map(([id, name]) => <a href={`#${id}`} class={where.page === id ? "here" : ""} onClick={(e) => { e.preventDefault(); set({ ...where, page: id }, true); }}>{name}</a>)}</nav>
     </header>
     <Banner trace={trace} />
-    {where.page !== "timeline" && <Filters where={where} set={(w) => set(w, true)} />}
+    {!isReport && <Filters trace={trace} where={where} set={(w) => set(w, true)} />}
     <main class={where.page}>{where.page === "timeline" ? <TimelinePage trace={trace} where={where} set={set} path={path} /> : <Page trace={trace} where={where} showPath={(legs) => { setPath(onLanes(trace, legs)); set({ ...where, page: "timeline" }, true); }} />}</main>
-  </>;
+  </AddressContext.Provider>;
 }
 
+document.querySelector(".left-out")?.remove(); /* the banner says it */
 render(<App />, document.getElementById("app")!);

@@ -1,13 +1,13 @@
 /* The lanes, on a canvas. Draws what it has at once, scaled, and asks the server for what fits the window. */
-import { load, picture, SHADES, type Load, type Picture, type Site, type Trace } from "./api";
+import { load, picture, SHADES, type Cause, type Load, type Picture, type Site, type Trace } from "./api";
+import { COLORS } from "./colors";
 import { time } from "./text";
 
-/* Okabe and Ito's colours: told apart by colour-blind people, too. */
-export const COLORS: Record<string, string> = {
-  running: "#009e73", ready: "#f0e442", contention: "#d55e00", io: "#0072b2", idle: "#d4d8dd", runtime: "#cc79a7", unexplained: "#7f8790",
-};
-const RGB = SHADES.map((s) => [1, 3, 5].map((i) => parseInt(COLORS[s].slice(i, i + 2), 16)));
-const OFF = [0x7f, 0x87, 0x90];
+/* As a pixel of an ImageData, which is little-endian: alpha, blue, green, red. */
+const pixel = (color: string) => (0xff000000 | (parseInt(color.slice(5, 7), 16) << 16) | (parseInt(color.slice(3, 5), 16) << 8) | parseInt(color.slice(1, 3), 16)) >>> 0;
+const PIXELS = SHADES.map((s) => pixel(COLORS[s]));
+const OFF = pixel(COLORS.unexplained);
+const IMAGES_BYTES = 24 << 20; /* that lanes' images may take */
 
 export const LANE_HEIGHT = 26;
 export const NAMES_WIDTH = 190;
@@ -19,6 +19,8 @@ const STRIP = 5;
 export interface Row { kind: "process" | "group" | "lane"; lane: number; label: string; key: string; members: number }
 export interface Hit { lane: number; ns: number; bar: Bar | null }
 export interface Bar { start: number; length: number; site: number; open: boolean }
+/* A wait that was asked for, to be found again. */
+export interface Found { lane: number; start: number; length: number }
 export interface Arrow { fromLane: number; fromNs: number; toLane: number; toNs: number }
 
 export class Timeline {
@@ -29,6 +31,9 @@ export class Timeline {
   selected: { lane: number; bar: Bar } | null = null;
   arrows: Arrow[] = [];
   path: { lane: number; from: number; to: number }[] = [];
+  found: Found[] = [];
+  /* Whether a wait is one of those that the filters select; the others are pale. */
+  wanted: ((site: Site, length: number) => boolean) | null = null;
   scroll = 0;
   onMove: () => void = () => {};
   onLoad: (ms: number) => void = () => {};
@@ -40,21 +45,35 @@ export class Timeline {
   private timer = 0;
   private frame = 0;
   private asked = "";
+  private pictured = false;
+  private place = new Map<number, number>(); /* of a lane among the rows */
+  private causes = new Map<number, Cause>();
 
   constructor(private canvas: HTMLCanvasElement, private trace: Trace) {
     this.to = this.duration;
+    for (const c of trace.causes) this.causes.set(c.id, c);
+  }
+
+  show(rows: Row[]) {
+    if (rows === this.rows) return;
+    this.rows = rows;
+    this.place = new Map(rows.flatMap((r, i) => (r.kind === "lane" ? [[r.lane, i] as [number, number]] : [])));
+    this.scroll = Math.max(0, Math.min(this.scroll, rows.length * LANE_HEIGHT - this.height));
   }
 
   /* The same trace, longer. */
   grow(trace: Trace) {
-    const whole = this.from === 0 && this.to === this.duration;
+    const whole = this.whole;
     this.trace = trace;
+    for (const c of trace.causes) this.causes.set(c.id, c);
     this.asked = "";
     if (whole) this.to = this.duration;
     this.draw();
     this.load();
   }
 
+  get whole() { return this.from === 0 && this.to === this.duration; }
+  cause(site: Site) { return this.causes.get(site.cause); }
   get duration() { return Math.max(1, this.trace.trace.duration_ns); }
   get width() { return this.canvas.clientWidth - NAMES_WIDTH; }
   get height() { return this.canvas.clientHeight - RULER; }
@@ -63,7 +82,7 @@ export class Timeline {
   x(ns: number) { return NAMES_WIDTH + ((ns - this.from) / (this.to - this.from)) * this.width; }
   ns(x: number) { return this.from + ((x - NAMES_WIDTH) / Math.max(1, this.width)) * (this.to - this.from); }
   rowAt(y: number): Row | undefined { return this.rows[Math.floor((y - RULER + this.scroll) / LANE_HEIGHT)]; }
-  rowOf(lane: number) { return this.rows.findIndex((r) => r.kind === "lane" && r.lane === lane); }
+  rowOf(lane: number) { return this.place.get(lane) ?? -1; }
 
   move(from: number, to: number, quiet = false) {
     const least = 100, span = Math.min(Math.max(to - from, least), this.duration);
@@ -115,8 +134,9 @@ export class Timeline {
     try {
       const signal = this.abort.signal;
       this.data = await picture(from, to, pieces, lanes, signal);
-      this.sums = await load(from, to, Math.min(2000, pieces), signal);
+      this.draw();
       this.onLoad(performance.now() - begin);
+      this.sums = await load(from, to, Math.min(2000, pieces), signal);
       this.draw();
     } catch (e) {
       if ((e as Error).name !== "AbortError") this.asked = "";
@@ -147,7 +167,7 @@ export class Timeline {
     const canvas = document.createElement("canvas");
     canvas.width = data.pieces;
     canvas.height = height;
-    const pixels = canvas.getContext("2d")!.createImageData(data.pieces, height), life = this.trace.lanes[lane];
+    const image = canvas.getContext("2d")!.createImageData(data.pieces, height), pixels = new Uint32Array(image.data.buffer), life = this.trace.lanes[lane];
     const piece = (data.to - data.from) / data.pieces;
     for (let i = 0; i < data.pieces; i++) {
       const at = data.from + i * piece;
@@ -156,18 +176,16 @@ export class Timeline {
       for (let k = 0; k < n; k++) sum += shares[i * n + k];
       const scale = height / Math.max(255, sum);
       let y = height;
-      const paint = (color: number[], rows: number) => {
-        for (let r = 0; r < rows && y > 0; r++) {
-          const p = (--y * data.pieces + i) * 4;
-          pixels.data[p] = color[0]; pixels.data[p + 1] = color[1]; pixels.data[p + 2] = color[2]; pixels.data[p + 3] = 255;
-        }
-      };
-      for (let k = 0; k < n; k++) paint(RGB[k], shares[i * n + k] ? Math.max(1, Math.round(shares[i * n + k] * scale)) : 0);
-      paint(OFF, y);
+      for (let k = 0; k < n; k++) {
+        const share = shares[i * n + k], rows = share ? Math.max(1, Math.round(share * scale)) : 0;
+        for (let r = 0; r < rows && y > 0; r++) pixels[--y * data.pieces + i] = PIXELS[k];
+      }
+      while (y > 0) pixels[--y * data.pieces + i] = OFF;
     }
-    canvas.getContext("2d")!.putImageData(pixels, 0, 0);
+    canvas.getContext("2d")!.putImageData(image, 0, 0);
+    this.images.delete(lane);
     this.images.set(lane, { canvas, data });
-    if (this.images.size > 600) this.images.delete(this.images.keys().next().value!);
+    while (this.images.size > 8 && this.images.size * canvas.width * height * 4 > IMAGES_BYTES) this.images.delete(this.images.keys().next().value!);
     return canvas;
   }
 
@@ -192,6 +210,9 @@ export class Timeline {
     this.paintMarks(g, w, h);
     this.paintRuler(g, w);
     this.paintArrows(g);
+    /* For who measures: tests/browser/smooth.mjs. */
+    if (this.data && !this.pictured) performance.mark("first picture");
+    this.pictured = this.data !== null;
   }
 
   private clip(g: CanvasRenderingContext2D, y: number, w: number, act: () => void) {
@@ -237,7 +258,12 @@ export class Timeline {
     for (let i = 0; i < known.bars.length; i += 4) {
       const a = Math.max(this.x(known.bars[i]), NAMES_WIDTH - 2), b = this.x(known.bars[i] + known.bars[i + 1]);
       if (b < NAMES_WIDTH || a > this.canvas.clientWidth || b - a < 2) continue;
-      const site = this.data.sites.get(known.bars[i + 2])!, cause = this.trace.causes.find((c) => c.id === site.cause);
+      const site = this.data.sites.get(known.bars[i + 2])!, cause = this.cause(site);
+      if (this.wanted && !this.wanted(site, known.bars[i + 1])) {
+        g.fillStyle = "rgba(255,255,255,.72)";
+        g.fillRect(a, top, b - a, height);
+        continue;
+      }
       const color = COLORS[cause?.category ?? ""] ?? COLORS.runtime;
       if (fine || b - a > 30) {
         g.fillStyle = color;
@@ -321,6 +347,7 @@ export class Timeline {
       g.fillRect(a, RULER, 1, h);
       g.fillRect(b, RULER, 1, h);
     }
+    this.paintFound(g, h);
     for (const p of this.path) {
       const row = this.rowOf(p.lane), y = RULER + row * LANE_HEIGHT - this.scroll;
       if (row < 0 || y < RULER - LANE_HEIGHT || y > h) continue;
@@ -329,6 +356,30 @@ export class Timeline {
       g.fillStyle = "#000";
       g.fillRect(a, y + LANE_HEIGHT - 4, Math.max(1, b - a), 3);
     }
+  }
+
+  /* A frame around each, and a notch that is seen at any size. */
+  private paintFound(g: CanvasRenderingContext2D, h: number) {
+    g.save();
+    g.beginPath();
+    g.rect(NAMES_WIDTH, RULER, this.width, h);
+    g.clip();
+    g.fillStyle = g.strokeStyle = "#000";
+    g.lineWidth = 1.5;
+    for (const f of this.found) {
+      const row = this.rowOf(f.lane), y = RULER + row * LANE_HEIGHT - this.scroll;
+      if (row < 0 || y < RULER - LANE_HEIGHT || y > h) continue;
+      const a = this.x(f.start), b = this.x(f.start + f.length);
+      if (b < NAMES_WIDTH || a > this.canvas.clientWidth) continue;
+      if (b - a > 3) g.strokeRect(a, y + 3, b - a, LANE_HEIGHT - 6);
+      const m = Math.max((a + b) / 2, NAMES_WIDTH);
+      g.beginPath();
+      g.moveTo(m - 4, y);
+      g.lineTo(m + 4, y);
+      g.lineTo(m, y + 6);
+      g.fill();
+    }
+    g.restore();
   }
 
   private paintArrows(g: CanvasRenderingContext2D) {
