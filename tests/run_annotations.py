@@ -12,10 +12,11 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from exports.perfetto_reader import Trace
-from harness import PROGRAMS, Failure, Tests, analyze, check_trace, must, report, run, traced, wait_complete
+from harness import CTL, PROGRAMS, RUN, Failure, Tests, analyze, check_trace, must, report, run, traced, wait_complete
 
 SOURCE = Path(__file__).resolve().parents[1]
 HEADER = SOURCE / "include"
@@ -97,6 +98,53 @@ def known(where):
         text = analyze(command, trace)
         text = text.encode("latin-1").decode()
         must(all(n in text for n in want) and max(map(len, text.splitlines())) <= 80, f"{command}: {text}")
+
+
+def a_snapshot(where):
+    """Of a flight recorder: names are known wherever it begins; what began before it is not in it."""
+    ended = run([RUN, "-q", "-o", where / "t.bin", "--flight", "1s,64M", "--snapshot-at-end", "--", PROGRAMS / "annotated",
+                 "steps", "2.5"], cwd=where)
+    must(ended.status == 0 and not ended.err, str(ended))
+    trace = where / "t-1.bin"
+    check_trace(trace)
+    total = int(ended.out.split()[1].strip(","))
+    by_name, found = regions(trace)
+    must(set(by_name) == {"step", "part"}, f"whole began before: {set(by_name)}")
+    must(found["unbalanced_ends"] in (1, 2, 3) and not found["left_open"], f"its end is one without a begin: {found}")
+    must(total / 8 < by_name["step"]["count"] < total * 0.7, f"{by_name['step']['count']} of {total} steps")
+    must(set(by_name["part"]["by_cause"]) == {"sleep"}, str(by_name["part"]))
+    turns = tasks(trace)[0]
+    must(set(turns) == {"turn"} and abs(turns["turn"]["count"] - by_name["step"]["count"]) <= 1, str(turns))
+    said = logs(trace)
+    must(said and {e["category"] for e in said} == {"steps"}, str(said[:3]))
+    must([int(e["message"]) for e in said] == list(range(total - len(said), total)), "the last lines, all of them")
+
+
+def switched(where):
+    """While recording is off nothing begins; what had begun ends."""
+    trace, env = where / "t.bin", {"XDG_RUNTIME_DIR": str(where)}
+
+    def during(_):
+        for what, seconds in (("stop", 0.7), ("start", 1)):
+            time.sleep(seconds)
+            must(run([CTL, what, "--all"], env=env).status == 0, what)
+
+    ended = run(traced(trace, [PROGRAMS / "annotated", "steps", "3"]), cwd=where, env=env, during=during)
+    must(ended.status == 0 and not ended.err, str(ended))
+    wait_complete(trace)
+    check_trace(trace)
+    total = int(ended.out.split()[1].strip(","))
+    by_name, found = regions(trace)
+    must({n: r["open"] for n, r in by_name.items()} == {"whole": 0, "step": 0, "part": 0}, str(by_name))
+    must(not found["unbalanced_ends"] and not found["left_open"], f"what began ends, nothing else does: {found}")
+    must(by_name["whole"]["count"] == 1 and by_name["whole"]["total_ns"] >= 3000 * MS, str(by_name["whole"]))
+    must(10 < by_name["step"]["count"] < total * 0.8, f"{by_name['step']['count']} of {total} steps")
+    turns, found = tasks(trace)
+    must(not turns["turn"]["open"] and not found["unbalanced_ends"], str(found))
+    must(abs(turns["turn"]["count"] - by_name["step"]["count"]) <= 1, f"{turns['turn']['count']} turns")
+    said = [int(e["message"]) for e in logs(trace)]
+    gaps = [b - a for a, b in zip(said, said[1:]) if b - a > 1]
+    must(len(gaps) == 1 and gaps[0] > 10 and said[0] == 0 and said[-1] == total - 1, f"lines are missing where it was off: {gaps}")
 
 
 def filters(where):
@@ -336,6 +384,8 @@ def compiles(where):
 tests = Tests()
 tests.run("regions, tasks and lines in known quantities", known)
 tests.run("--region and --task", filters)
+tests.run("a snapshot of the flight recorder", a_snapshot)
+tests.run("recording switched off and on", switched)
 tests.run("exports", exports)
 tests.run("what does not balance", odd)
 tests.run("fork", forks)

@@ -269,6 +269,28 @@ static void rate(int turns)
 	printf("region %.1f log %.1f\n", region, line);
 }
 
+/* For so long the same again and again, in a region and a task of its own and in one around all of it. */
+static void steps(double seconds)
+{
+	double until = now() + seconds * 1e9;
+	int n = 0;
+
+	ctrace_region_begin("whole");
+	for (; now() < until; n++) {
+		uint64_t task = ctrace_task_begin("turn", 0);
+
+		ctrace_region_begin_in(task, "step");
+		ctrace_region_begin("part");
+		sleep_ms(4);
+		ctrace_region_end("part");
+		ctrace_logf("steps", "%d", n);
+		ctrace_region_end("step");
+		ctrace_task_end(task);
+	}
+	ctrace_region_end("whole");
+	printf("steps %d, ended 0\n", n);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "all";
@@ -289,6 +311,8 @@ int main(int argc, char **argv)
 		lengths();
 	else if (!strcmp(what, "rate"))
 		rate(argc > 2 ? atoi(argv[2]) : 20);
+	else if (!strcmp(what, "steps"))
+		steps(argc > 2 ? atof(argv[2]) : 1);
 	if (!strcmp(what, "exec")) {
 		ctrace_region_begin("before exec");
 		ctrace_task_begin("before exec", 0);
