@@ -83,6 +83,8 @@ static const struct row csv[] = {
 	{ NULL, "preempted_ns", "until it had one again, added up" },
 	{ NULL, "preempted_max_ns", "the longest" },
 	{ NULL, "migrations", "times that it came back on another CPU" },
+	{ "waits", "start_ns", "when it began, since the trace did" },
+	{ "waits", "duration_ns", "how long it took, from call to return" },
 	{ NULL, "waiter", "the thread that waited, or several by name" },
 	{ NULL, "waker", "the thread that ended it; empty: none" },
 	{ NULL, "ended_by", "release, wake, arrival, exit, kernel, time, open" },

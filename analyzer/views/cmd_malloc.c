@@ -182,7 +182,7 @@ static int print_slow(const struct ct_context *c, const struct ct_malloc_report 
 	if (!v->slow_count)
 		return 0;
 	ct_print(o, CT_TITLE, "\nSlow calls");
-	ct_print(o, CT_FAINT, " (those that were timed: after one that left the CPU, and large blocks)\n");
+	ct_print(o, CT_FAINT, " (those that were timed: after one that left the CPU, and large ones)\n");
 	ct_print(o, CT_FAINT, "  %8s  %-14s%9s  %-20s  %s\n", "took", "call", "size", "thread", "arena");
 	for (uint32_t i = 0; i < v->slow_count && !error; i++)
 		error = print_slow_call(c, v, &v->slow[i]);
