@@ -44,6 +44,14 @@ CT_COLD void ct_write_sent(struct ct_slot *slot, uint16_t call, enum ct_object_k
 	/* A handler may have forked meanwhile. */
 	if (slot != ct_thread.slot)
 		return;
+	/* Signals in quick succession are one to who waits for them, or end waits that are too
+	 * short to be recorded. They would fill the ring. */
+	if (ct_thread.sent.object == object && ct_thread.sent.aux == aux &&
+	    start - ct_thread.sent.at < ct_load(&ct_live.min_ticks))
+		return;
+	ct_thread.sent.object = object;
+	ct_thread.sent.aux = aux;
+	ct_thread.sent.at = start;
 	struct ct_event e = {
 		.start = start,
 		.end = ct_ticks(),

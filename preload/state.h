@@ -75,6 +75,9 @@ struct ct_thread {
 	uint64_t stack_low, stack_high; /* the thread's stack; 0, 0: not known */
 	uint64_t regions_unsaid;    /* a bit for each open region, the innermost first: it began while nothing was recorded */
 	const void *rseq_dummy;     /* stands in for rseq_cs where there is no rseq */
+	struct {
+		uint64_t object, aux, at; /* at: ticks */
+	} sent;                   /* the last signal that was recorded: see ct_write_sent */
 };
 
 extern __thread struct ct_thread ct_thread __attribute__((tls_model("initial-exec")));

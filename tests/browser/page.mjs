@@ -78,9 +78,13 @@ await page.waitForTimeout(500);
 for (const k of ["w", "w", "d"]) await key(k);
 found.zoomed = await line("(t) => [t.from, t.to]");
 await page.waitForTimeout(600);
-await page.keyboard.press("u");
-await page.waitForTimeout(500);
-found.undone = await line("(t) => [t.from, t.to]");
+// Moves in quick succession are one; on a busy machine these three may not have been quick.
+for (let i = 0; i < 3; i++) {
+  await page.keyboard.press("u");
+  await page.waitForTimeout(500);
+  found.undone = await line("(t) => [t.from, t.to]");
+  if (Math.abs(found.undone[0] - before[0]) + Math.abs(found.undone[1] - before[1]) < 0.01 * (before[1] - before[0])) break;
+}
 found.before = before;
 // Load times of one window after the other.
 found.load_ms = [];
