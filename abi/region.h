@@ -9,6 +9,7 @@
  *   | hot[]           | locks that threads wait for
  *   | modules[]       | shared objects that stacks point into
  *   | descriptors[]   | what a descriptor was when a thread blocked on it
+ *   | names[]         | of regions, tasks and categories (include/ctrace.h)
  *   | stack_index[]   | lock-free hash table over ...
  *   | stack_arena[]   | ... the interned stacks
  *   | live            | what the collector may change at any time
@@ -42,7 +43,7 @@
 #define CT_SLOT_GROUP      32u    /* slots that the app maps at a time */
 #define CT_SLOTS_MIN       16u    /* below that (address space limit) the process is not traced */
 #define CT_RING_EVENTS     4096u  /* a power of two */
-#define CT_RING_SLACK      16u    /* room for signal handlers that write between check and reservation */
+#define CT_RING_SLACK      64u    /* room for signal handlers that write between check and reservation */
 #define CT_HOT_FILTER      4096u
 #define CT_HOT_LOCKS       512u
 #define CT_HOT_PROBES      8u
@@ -60,6 +61,8 @@
 #define CT_READ_LOCKS      8u
 #define CT_HELD            8u
 #define CT_TAKEN           8u /* a power of two */
+#define CT_NAMES           4096u  /* a power of two; place 0 is none */
+#define CT_NAME_TEXT       120u
 
 /* One event, one cache line. seq is written last (release) and is the number
  * of the event in its ring plus one; the collector reads it first (acquire).
@@ -82,6 +85,27 @@ struct ct_event {
 };
 _Static_assert(sizeof(struct ct_event) == 64, "an event is a cache line");
 _Static_assert(offsetof(struct ct_event, stack) == 48, "layout of ct_event");
+
+/* Kinds of ring entries that are no events in the trace, above enum ct_event_kind.
+ *
+ * The text of a LOG stands in the entries behind it, CT_LINE_BYTES in each, which are
+ * reserved with it and published before it: who finds the LOG finds its text. */
+enum ct_line_kind {
+	CT_LINE_TASK_BEGIN = 128, /* object: place of its name; aux: its parent; result: the task */
+	CT_LINE_TASK_END,         /* result: the task */
+	CT_LINE_LOG,              /* object: place of the category; aux: bytes of text; result: task or 0 */
+	CT_LINE_TEXT,             /* from start up to call: bytes */
+};
+#define CT_LINE_BYTES (offsetof(struct ct_event, call) - offsetof(struct ct_event, start))
+#define CT_LINES_MAX  10u
+#define CT_LOG_BYTES  (CT_LINES_MAX * CT_LINE_BYTES)
+_Static_assert(CT_LOG_BYTES == 480, "ctrace.h says so");
+
+/* A task's number: the process in the upper bits, then a count, then the place of its name. */
+#define CT_TASK_PID(task)  ((uint32_t)((task) >> 42))
+#define CT_TASK_NAME(task) ((uint32_t)(task) % CT_NAMES)
+#define CT_TASK(pid, count, name) \
+	((uint64_t)(pid) << 42 | ((uint64_t)(count) << 34 >> 22) | (uint64_t)(name))
 
 /* The wait in progress, under a sequence lock: the owner makes seq odd, writes,
  * makes it even. call 0: the thread is in no wrapped call. */
@@ -300,6 +324,16 @@ struct ct_settings {
 
 /* How stacks are captured. */
 enum ct_stacks { CT_STACKS_AUTO, CT_STACKS_FP, CT_STACKS_UNWIND, CT_STACKS_OFF, CT_STACKS_KINDS };
+/* The name of a region, a task or a category. app: state is 0: free, CLAIMED and the text's
+ * hash, or READY and the hash, which is published (release) after the text. */
+struct ct_name {
+	uint32_t state;
+	uint32_t reserved;
+	char text[CT_NAME_TEXT]; /* ends with a NUL, unless the app is hostile */
+};
+_Static_assert(sizeof(struct ct_name) == 128, "layout of ct_name");
+#define CT_NAME_CLAIMED 2u
+#define CT_NAME_READY   3u
 
 #define CT_CLOCK_MONOTONIC 0u /* ticks are nanoseconds of CLOCK_MONOTONIC */
 #define CT_CLOCK_TSC       1u /* ticks of the processor's constant time stamp counter */
@@ -327,6 +361,7 @@ struct ct_region {
 	uint64_t threads_lost;   /* threads that found no slot */
 	uint32_t epoch;          /* grows when a shared object is unloaded */
 	uint32_t slots_used;     /* slots below this have been claimed at least once */
+	uint64_t tasks;          /* numbers given to tasks */
 	/* collector: all slots below it are taken; a hint where to look for one */
 	_Alignas(64) uint32_t slot_hint;
 	uint32_t look;           /* collector: find out what descriptors are that are read from */
@@ -336,6 +371,7 @@ struct ct_region {
 	_Alignas(64) struct ct_hot hot[CT_HOT_LOCKS];
 	struct ct_module modules[CT_MODULES];
 	_Alignas(64) struct ct_descriptor descriptors[CT_DESCRIPTORS];
+	_Alignas(64) struct ct_name names[CT_NAMES];
 	uint64_t stack_index[CT_STACKS]; /* hash << 32 | word of the stack; 0: empty */
 	uint64_t stack_arena[CT_STACK_WORDS];
 	_Alignas(CT_LIVE_PAGE) struct ct_settings live;

@@ -58,6 +58,10 @@ enum ct_event_kind {
 	 * sent, or something was written to a descriptor, taken from it, or it was closed.
 	 * result: how many threads it woke, 0 if not known; bytes. Not a wait. */
 	CT_EVENT_WAKE,
+	/* The program said that a region begins, or ends (include/ctrace.h): start equals
+	 * end. object: its NAME; result: the task that the begin names, 0: none. Not a wait. */
+	CT_EVENT_REGION_BEGIN,
+	CT_EVENT_REGION_END,
 	CT_EVENT_KINDS
 };
 
@@ -91,6 +95,7 @@ enum ct_object_kind {
 	CT_OBJECT_PID,     /* a process id; 0: any child */
 	CT_OBJECT_ID,      /* a System V semaphore set's or message queue's identifier */
 	CT_OBJECT_ARENA,   /* of glibc's allocator: CT_ARENA_MAIN, CT_ARENA_MAPPED, or the arena's address */
+	CT_OBJECT_NAME,    /* shared memory: place in names[]; trace: id of a NAME; 0: not known */
 	CT_OBJECT_KINDS
 };
 

@@ -2,6 +2,7 @@
 #include "commands.h"
 
 #include "csv_tables.h"
+#include "marks_rows.h"
 #include "report_sort.h"
 
 #define THREAD_GROUPS "thread start-routine process"
@@ -111,6 +112,18 @@ const struct ct_command ct_commands[] = {
 	  .examples = "trace.bin\n"
 	  "--lock cache_lock --scale 0.5 trace.bin\n"
 	  "--site '^fdatasync_log$' trace.bin\n" },
+	{ "regions", ct_cmd_regions, "TRACE", 1, "what the program says it was doing, and how that took its time",
+	  "Parts of a thread's work that the program has named with ctrace.h: how many, how\n"
+	  "long, running, ready without a CPU, and blocked by cause in them. One in another\n"
+	  "of its name counts, but its time is that one's.\n",
+	  CT_SORT_MARKS, CT_CSV_REGIONS,
+	  "--sort longest trace.bin\n" },
+	{ "tasks", ct_cmd_tasks, "TRACE", 1, "work of the program that goes from thread to thread",
+	  "From begin to end of each task that the program has named with ctrace.h, and how\n"
+	  "the threads spent their time in its regions: those that were begun in the task,\n"
+	  "and those in them.\n",
+	  CT_SORT_MARKS, CT_CSV_TASKS,
+	  "--json trace.bin\n" },
 	{ "stats", ct_cmd_stats, "TRACE", 1, "the trace itself, and how often which call was made",
 	  "Size, losses, clock, cost of the collector, what is known of the scheduler, a\n"
 	  "table of the wrapped calls, and the files of frames with what is known of their\n"
@@ -149,8 +162,8 @@ const struct ct_command ct_commands[] = {
 	{ "sql", ct_cmd_sql, "TRACE 'SELECT ...'", 2, "a question to the trace as a database",
 	  "Puts the trace, or what the options select of it, into an SQLite database and\n"
 	  "asks it. Tables: trace, causes, processes, threads, intervals, wakes, states,\n"
-	  "locks, stacks, frames; and the view waits, which joins them. Times are ns since\n"
-	  "the trace began.\n",
+	  "locks, stacks, frames, regions, tasks, logs; and the view waits, which joins\n"
+	  "waits with them. Times are ns since the trace began.\n",
 	  .examples = "trace.bin 'SELECT cause, max(blocked_ns) FROM waits'\n" },
 	{ "serve", ct_cmd_serve, "TRACE", 1, "the trace in a browser: a timeline, and all views",
 	  "Starts a web server for this machine's browser, prints its address, and serves\n"

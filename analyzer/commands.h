@@ -31,6 +31,8 @@ int ct_cmd_waits(struct ct_context *c);
 int ct_cmd_wakers(struct ct_context *c);
 int ct_cmd_path(struct ct_context *c);
 int ct_cmd_whatif(struct ct_context *c);
+int ct_cmd_regions(struct ct_context *c);
+int ct_cmd_tasks(struct ct_context *c);
 int ct_cmd_stats(struct ct_context *c);
 int ct_cmd_dump(struct ct_context *c);
 int ct_cmd_diff(struct ct_context *c);

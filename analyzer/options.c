@@ -116,6 +116,8 @@ TEXT(format)
 TEXT(profile)
 TEXT(symbols)
 TEXT(host)
+TEXT(region)
+TEXT(task)
 FLAG(no_open)
 
 static int take_top(struct ct_options *o, const char *value)
@@ -243,9 +245,9 @@ static int take_color(struct ct_options *o, const char *value)
 
 const struct ct_option ct_options_table[] = {
 	{ "json", NULL, "one JSON object, times in nanoseconds", take_json, "!export flame serve report" },
-	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "blocks deadlocks diff io latency locks malloc path sched sql stats summary threads waits wakers whatif" },
+	{ "csv", NULL, "the table as CSV, times in nanoseconds", take_csv, "blocks deadlocks diff io latency locks malloc path regions sched sql stats summary tasks threads waits wakers whatif" },
 	{ "top", "N", "rows of each list (default 10; 0: all)", take_top, "!dump check export flame serve report sql explain", "a number", true },
-	{ "sort", "KEY", "rows in the order of a column; see below", take_sort, "blocks io latency locks malloc path sched stats threads waits wakers", NULL, true },
+	{ "sort", "KEY", "rows in the order of a column; see below", take_sort, "blocks io latency locks malloc path regions sched stats tasks threads waits wakers", NULL, true },
 	{ "group-by", "GROUP", "what belongs together in one row: thread, start-routine,\n"
 	  "site, object, process or cause; see below", take_group_by,
 	  "blocks export flame io latency locks malloc path sched threads wakers", "thread, start-routine, site, object, process or cause", true },
@@ -259,6 +261,9 @@ const struct ct_option ct_options_table[] = {
 	  "stack", take_site, WHOLE " path", REGEX, true },
 	{ "min", "DURATION", "only waits of at least that long, such as 10ms", take_min, NO_WAITS,
 	  "a duration with its unit, such as 10ms", true },
+	{ "region", "NAME", "only waits in such regions of the program (a pattern)", take_region,
+	  NO_WAITS " summary deadlocks", NULL, true },
+	{ "task", "NAME", "only waits in regions of such tasks", take_task, NO_WAITS " summary deadlocks", NULL, true },
 	{ "call", "NAME", "only that call, such as fdatasync", take_call, "latency waits", NULL, true },
 	{ "max", "DURATION", "only waits shorter than that", take_max, "latency waits", "a duration with its unit, such as 10ms", true },
 	{ "stack", "NUMBER", "only waits with that call stack", take_stack, "waits", "a stack_id of waits --json", true },
@@ -343,7 +348,7 @@ bool ct_is_command(const struct ct_options *o, const char *command)
 bool ct_options_select(const struct ct_options *o)
 {
 	return o->from.given || o->to.given || o->thread || o->process || o->cause_count || o->object || o->site ||
-	       o->min_ns;
+	       o->min_ns || o->region || o->task;
 }
 
 int ct_options_parse(struct ct_options *o, int argc, char **argv, char *error, int error_bytes)

@@ -48,6 +48,7 @@ struct ct_options {
 	uint32_t cause_count; /* 0: all */
 	const char *object, *site; /* extended regular expressions; NULL: all. whatif: site is what is changed */
 	uint64_t min_ns;
+	const char *region, *task; /* globs: of the program's own names (include/ctrace.h); NULL: all */
 	const char *call;     /* latency, waits: only of that call; NULL: all */
 	uint64_t max_ns;      /* latency, waits: shorter ones only; 0: all */
 	uint64_t stack;       /* waits: number of a stack of the model */

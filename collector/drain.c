@@ -32,8 +32,9 @@ enum verdict {
 
 static enum verdict judge(struct ct_trace *t, struct ct_process *p, const struct ct_event *e)
 {
-	if (e->kind == CT_EVENT_NONE || e->kind >= CT_EVENT_KINDS || e->cause >= CT_CAUSE_COUNT ||
-	    e->object_kind >= CT_OBJECT_KINDS || e->call >= CT_CALL_COUNT || e->end < e->start ||
+	bool sound = ct_is_line(e) ? ct_line_is_sound(e) : e->kind != CT_EVENT_NONE && e->kind < CT_EVENT_KINDS;
+
+	if (!sound || e->cause >= CT_CAUSE_COUNT || e->object_kind >= CT_OBJECT_KINDS || e->call >= CT_CALL_COUNT || e->end < e->start ||
 	    e->start < p->earliest_ticks)
 		return DAMAGED;
 	if (e->end <= ct_process_latest(t, p))
@@ -77,6 +78,8 @@ static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, 
 
 	if (site.object_kind == CT_OBJECT_FD)
 		site.object = ct_intern_descriptor(t, p, e->object);
+	if (site.object_kind == CT_OBJECT_NAME)
+		ct_marks_region(t, p, &site, e);
 	if (site.object_kind == CT_OBJECT_FD)
 		ct_ends_event(t, p, e, end_ns - start_ns);
 	p->events++;
@@ -137,11 +140,16 @@ uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th
 		struct ct_event e;
 
 		copy_words(&e, shared, sizeof(e));
+		/* Of a line that was left half written: it has been counted. */
+		if (e.kind == CT_LINE_TEXT)
+			continue;
 		enum verdict verdict = judge(t, p, &e);
 
 		if (verdict == LATER && !final)
 			break;
-		if (verdict == TAKE) {
+		if (verdict == TAKE && ct_is_line(&e)) {
+			n += ct_line_take(t, p, th, &e, n);
+		} else if (verdict == TAKE) {
 			add(t, p, th, &e, ct_intern_stack(t, p, e.stack), ct_process_ns(t, p, e.start),
 			    ct_process_ns(t, p, e.end));
 		} else {

@@ -3,7 +3,7 @@
  *
  * Time is cut into generations, each an eighth of the bounds. A generation is a list of
  * compressed chunks that can be read without those before it: what it begins with (opening)
- * declares all processes and threads that live then; stacks, modules and descriptors keep
+ * declares all processes and threads that live then; stacks, modules, descriptors and names keep
  * their ids and are declared anew on first use (ct_trace.generation). Generations are given up
  * as a whole, the oldest first, before the bounds would be exceeded.
  *

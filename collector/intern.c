@@ -1,4 +1,5 @@
-/* Stacks, modules, descriptors: written once, before the first event that needs them. */
+/* Stacks, modules, descriptors, names: written once, before the first event that needs them. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "atomics.h"
@@ -70,6 +71,38 @@ void ct_intern_modules(struct ct_trace *t, struct ct_process *p, uint32_t epoch)
 		p->modules_seen = (uint32_t)used;
 	if (epoch > p->modules_epoch && epoch != UINT32_MAX)
 		p->modules_epoch = epoch;
+}
+
+/* --- names --- */
+
+uint32_t ct_intern_name(struct ct_trace *t, struct ct_process *p, uint64_t place)
+{
+	if (!place || place >= CT_NAMES)
+		return 0;
+	if (!p->names)
+		p->names = calloc(CT_NAMES, sizeof(*p->names));
+	if (!p->names)
+		return 0;
+	struct ct_name_seen *seen = &p->names[place];
+	const struct ct_name *name = &p->region->names[place];
+
+	if (seen->id && seen->generation == t->generation)
+		return seen->id;
+	if (!seen->id) {
+		if ((ct_load_acquire(&name->state) & CT_NAME_READY) != CT_NAME_READY)
+			return 0;
+		for (unsigned int i = 0; i < CT_NAME_TEXT; i++)
+			seen->text[i] = ct_load(&name->text[i]);
+		seen->id = ++t->last_name;
+	}
+	seen->generation = t->generation;
+	struct ct_record r = { .type = CT_RECORD_NAME, .name = {
+		.name = seen->id,
+		.text = { seen->text, strnlen(seen->text, sizeof(seen->text)) },
+	} };
+
+	ct_writer_record(&t->writer, &r);
+	return seen->id;
 }
 
 /* --- stacks --- */

@@ -56,6 +56,7 @@ static void process_free(struct ct_process *p)
 	free(p->holder);
 	free((char *)p->declared.executable.p);
 	free((char *)p->declared.command.p);
+	free(p->names);
 	ct_events_free(&p->encoder);
 	ct_buf_free(&p->after);
 	ct_map_free(&p->stacks);

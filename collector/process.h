@@ -79,6 +79,12 @@ struct ct_holder {
 	uint32_t tid, shared;
 };
 
+struct ct_name_seen {
+	uint32_t id;             /* in the trace; 0: not yet */
+	uint32_t generation;     /* in which it was declared last */
+	char text[CT_NAME_TEXT]; /* then: an id keeps its meaning, whatever the process does */
+};
+
 struct ct_module_seen {
 	uint32_t id, epoch_last;
 	uint32_t generation;     /* in which it was declared last */
@@ -122,6 +128,7 @@ struct ct_process {
 	struct ct_map stacks;  /* word in the arena -> trace id */
 	struct ct_map codes;   /* addresses of frames that lie in no module */
 	uint64_t in_module[CT_IN_MODULE]; /* some that do */
+	struct ct_name_seen *names; /* by place in the region's names[]; CT_NAMES; NULL: none yet; owned */
 	struct ct_map bare_fds; /* descriptors without an entry: fd + 1 -> trace id */
 	struct ct_module_seen *modules; /* CT_MODULES; owned */
 	uint32_t modules_seen; /* ready ones below this have been written */
@@ -150,7 +157,7 @@ struct ct_trace {
 	struct ct_clock clock;
 	uint64_t mono_ns;      /* CLOCK_MONOTONIC when the clock was last read */
 	bool synced;           /* the clock was read in this pass */
-	uint32_t last_process, last_thread, last_stack, last_module, last_descriptor;
+	uint32_t last_process, last_thread, last_stack, last_module, last_descriptor, last_name;
 	uint64_t lost;         /* events */
 	uint64_t first_ns, last_ns; /* the earliest start, the latest end of a process */
 	int proc_tokens;       /* how many more /proc files may be read now */
@@ -220,6 +227,21 @@ bool ct_drain_waits(const struct ct_slot *s);
 /* A copy of it; false: there is none, or it makes no sense. */
 bool ct_drain_waiting(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, struct ct_wait *ret);
 
+/* --- marks.c --- */
+
+/* The ring entry is one of enum ct_line_kind. */
+static inline bool ct_is_line(const struct ct_event *e)
+{
+	return e->kind >= CT_LINE_TASK_BEGIN;
+}
+/* Puts what the trace knows into the site of a region's begin or end: its name, and in aux that of its task. */
+void ct_marks_region(struct ct_trace *t, struct ct_process *p, struct ct_site *site, const struct ct_event *e);
+/* Whether it makes sense, but for its times. */
+bool ct_line_is_sound(const struct ct_event *e);
+/* Writes the record of entry n of a thread's ring. Returns how many entries behind it belong to it. */
+uint64_t ct_line_take(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, const struct ct_event *e,
+		      uint64_t n);
+
 /* --- waiting.c --- */
 
 /* Now and then: writes the waits that have lasted for a while, and which of them are over. */
@@ -241,6 +263,8 @@ uint32_t ct_intern_ip(struct ct_trace *t, struct ct_process *p, uint64_t ip);
 void ct_intern_descriptors(struct ct_trace *t, struct ct_process *p);
 /* object: descriptor << 32 | fd. */
 uint32_t ct_intern_descriptor(struct ct_trace *t, struct ct_process *p, uint64_t object);
+/* place: in names[]. */
+uint32_t ct_intern_name(struct ct_trace *t, struct ct_process *p, uint64_t place);
 /* Writes modules that are new or, for a stack of epoch, live longer than written. */
 void ct_intern_modules(struct ct_trace *t, struct ct_process *p, uint32_t epoch);
 

@@ -73,6 +73,7 @@ struct ct_thread {
 	uint64_t woke[CT_WOKE], woke_end[CT_WOKE];
 	uint32_t no_clock;          /* the thread may not read the time stamp counter: never again */
 	uint64_t stack_low, stack_high; /* the thread's stack; 0, 0: not known */
+	uint64_t regions_unsaid;    /* a bit for each open region, the innermost first: it began while nothing was recorded */
 	const void *rseq_dummy;     /* stands in for rseq_cs where there is no rseq */
 	struct {
 		uint64_t object, aux, at; /* at: ticks */

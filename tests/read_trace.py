@@ -42,6 +42,10 @@ LAYOUT = {
     18: ("HOLDER", "U process, U seen_ns, U object, U tid, U shared, U stack"),
     19: ("CODE", "U process, U start, U size, T name"),
     20: ("RECORDING", "U process, U at_ns, U off, U min_ns, U stacks"),
+    21: ("NAME", "U name, T text"),
+    22: ("TASK_BEGIN", "U task, U thread, U time_ns, U name, U parent"),
+    23: ("TASK_END", "U task, U thread, U time_ns"),
+    24: ("LOG", "U thread, U time_ns, U task, U category, T message"),
 }
 LAYOUT = {n: (name, [f.split() for f in fields.split(", ")]) for n, (name, fields) in LAYOUT.items()}
 

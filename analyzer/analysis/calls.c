@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "marks.h"
+
 /* The first bucket of COUNTERS.short_ticks ends at this power of two; see docs/trace-format.md. */
 #define FIRST_BITS 5u
 
-static int take_batch(const struct ct_model *m, const struct ct_events_decoder *d, struct ct_events_cursor *c,
-		      uint32_t events, uint32_t process, uint32_t thread, ct_call_taker *take, void *self)
+/* marks: what is open, where that decides what is selected; NULL: it does not. */
+static int take_batch(const struct ct_model *m, struct ct_marks *marks, const struct ct_events_decoder *d,
+		      struct ct_events_cursor *c, uint32_t events, uint32_t process, uint32_t thread, ct_call_taker *take, void *self)
 {
 	bool wanted = thread != CT_NO && m->thread[thread].selected;
 	const uint64_t min_ns = m->options->min_ns, max_ns = m->options->max_ns ? m->options->max_ns : UINT64_MAX;
@@ -19,6 +22,10 @@ static int take_batch(const struct ct_model *m, const struct ct_events_decoder *
 			return -EBADMSG;
 		const struct ct_site *s = &d->site[c->site];
 
+		if (marks && thread != CT_NO && ct_is_mark(s)) {
+			error = ct_marks_event(marks, m, thread, s, c->start_ns);
+			continue;
+		}
 		if (!wanted || s->kind != CT_EVENT_INTERVAL || s->flags & CT_EV_NO_TIME || c->end_ns < c->start_ns ||
 		    c->start_ns > INT64_MAX || !m->cause[s->cause].is_wait || ct_model_selects(m, process, s) <= 0)
 			continue;
@@ -30,14 +37,15 @@ static int take_batch(const struct ct_model *m, const struct ct_events_decoder *
 			e.start_ns = e.start_ns < m->from_ns ? m->from_ns : e.start_ns;
 			e.end_ns = e.end_ns > m->to_ns ? m->to_ns : e.end_ns;
 		}
-		if (e.end_ns - e.start_ns >= min_ns && e.end_ns - e.start_ns < max_ns)
+		if (e.end_ns - e.start_ns >= min_ns && e.end_ns - e.start_ns < max_ns &&
+		    (!marks || ct_marks_inside(marks, m, thread)))
 			error = take(self, &e);
 	}
 	return error;
 }
 
-static int take_chunk(const struct ct_model *m, struct ct_events_decoder *d, struct ct_span payload, uint32_t process,
-		      ct_call_taker *take, void *self)
+static int take_chunk(const struct ct_model *m, struct ct_marks *marks, struct ct_events_decoder *d,
+		      struct ct_span payload, uint32_t process, ct_call_taker *take, void *self)
 {
 	int error = ct_events_open(d, payload);
 	struct ct_events_cursor c;
@@ -47,7 +55,7 @@ static int take_chunk(const struct ct_model *m, struct ct_events_decoder *d, str
 	ct_events_cursor(d, &c);
 	for (uint32_t i = 0; i < d->batch_count && !error; i++) {
 		c.end_ns = d->base_ns;
-		error = take_batch(m, d, &c, d->batch[i].events, process,
+		error = take_batch(m, marks, d, &c, d->batch[i].events, process,
 				   ct_table_get(&m->thread_by_id, d->batch[i].thread) - 1, take, self);
 	}
 	return error;
@@ -64,23 +72,28 @@ int ct_calls_read(const struct ct_model *m, struct ct_reader *r, ct_call_taker *
 	struct ct_events_decoder d = { 0 };
 	struct ct_span payload;
 	struct ct_chunk c;
-	int found = 0, error = 0;
+	struct ct_marks *marks = ct_marks_select(m) ? ct_marks_open(m, false) : NULL;
+	/* Regions that reach into a window began before it. */
+	struct ct_want want = { .kinds = CT_WANT(CT_CHUNK_EVENTS), .from_ns = marks ? 0 : m->from_ns,
+				.to_ns = marks ? 0 : m->to_ns };
+	int found = 0, error = marks || !ct_marks_select(m) ? 0 : -ENOMEM;
 
 	ct_reader_rewind(r);
-	ct_reader_ahead(r, &(struct ct_want){ .kinds = CT_WANT(CT_CHUNK_EVENTS), .from_ns = m->from_ns, .to_ns = m->to_ns });
+	ct_reader_ahead(r, &want);
 	while (!error && (found = ct_reader_next(r, &c)) > 0) {
 		uint32_t process = ct_table_get(&m->process_by_id, c.header.process) - 1;
 
 		if (c.header.kind != CT_CHUNK_EVENTS || process == CT_NO || !m->process[process].selected ||
-		    (m->clip && (c.header.last_ns < m->from_ns || c.header.first_ns > m->to_ns)))
+		    (m->clip && !marks && (c.header.last_ns < m->from_ns || c.header.first_ns > m->to_ns)))
 			continue;
 		error = ct_reader_payload(r, &c, &payload);
 		if (!error)
-			error = take_chunk(m, &d, payload, process, take, self);
+			error = take_chunk(m, marks, &d, payload, process, take, self);
 		if (is_damage(error))
 			error = 0;
 	}
 	ct_events_close(&d);
+	ct_marks_close(marks);
 	return error ? error : found;
 }
 

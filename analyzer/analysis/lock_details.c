@@ -184,6 +184,7 @@ static int take_wait(void *self, const struct ct_wakes *w, const struct ct_wait 
 	uint64_t end_ns = wait->end_ns < m->to_ns ? wait->end_ns : m->to_ns;
 
 	if (s->site.object_kind != CT_OBJECT_ADDRESS || !ct_is_lock(m, s->site.cause) || start_ns >= end_ns ||
+	    !wait->inside ||
 	    ct_model_selects(m, s->process, &s->site) <= 0 || !m->process[s->process].selected)
 		return 0;
 	uint32_t at = make(d, s->process, s->site.object);

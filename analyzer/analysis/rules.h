@@ -27,7 +27,7 @@ struct ct_check {
 	uint64_t place;             /* offset of the chunk that is being checked */
 	CT_ARRAY(struct ct_check_thread, thread);
 	/* Ids that were defined so far: value 1, of threads index + 1. */
-	struct ct_table causes, calls, processes, threads, modules, stacks, descriptors;
+	struct ct_table causes, calls, processes, threads, modules, stacks, descriptors, names;
 	CT_ARRAY(struct ct_index_entry, entry); /* what the index should say */
 	bool index_seen;
 	uint64_t index_offset, index_end;

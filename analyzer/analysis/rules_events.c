@@ -15,6 +15,8 @@ static void check_site(struct ct_check *k, const struct ct_site *s, uint32_t pro
 	if (s->stack && !ct_table_get(&k->stacks, ct_pair(process, s->stack)))
 		ct_violation(k, "events name stack %u, which is not defined before them in process %u", s->stack,
 			     process);
+	if (s->object_kind == CT_OBJECT_NAME && s->object && !ct_table_get(&k->names, s->object))
+		ct_violation(k, "events name name %llu, which is not defined before them", (unsigned long long)s->object);
 	if (s->object_kind == CT_OBJECT_FD && s->object &&
 	    (s->object > UINT32_MAX || !ct_table_get(&k->descriptors, ct_pair(process, (uint32_t)s->object))))
 		ct_violation(k, "events name descriptor %llu, which is not defined before them in process %u",

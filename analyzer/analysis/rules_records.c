@@ -29,7 +29,7 @@ void ct_violation(struct ct_check *k, const char *format, ...)
 void ct_check_free(struct ct_check *k)
 {
 	struct ct_table *tables[] = { &k->causes,  &k->calls,  &k->processes,  &k->threads,
-				      &k->modules, &k->stacks, &k->descriptors, &k->cpus, &k->tasks };
+				      &k->modules, &k->stacks, &k->descriptors, &k->names, &k->cpus, &k->tasks };
 
 	for (uint32_t i = 0; i < k->violation_count; i++)
 		free(k->violation[i]);
@@ -80,6 +80,15 @@ static uint64_t hash_stack(const struct ct_record_stack *r)
 
 	while (!ct_get_varint(&packed, &frame))
 		hash = ct_mix(hash ^ frame) + 1;
+	return hash;
+}
+
+static uint64_t hash_text(const struct ct_text *text)
+{
+	uint64_t hash = text->n;
+
+	for (size_t i = 0; i < text->n; i++)
+		hash = ct_mix(hash ^ (uint8_t)text->p[i]) + 1;
 	return hash;
 }
 
@@ -156,6 +165,12 @@ static void check_waiting(struct ct_check *k, const struct ct_record_waiting *r)
 		ct_violation(k, "WAITING names stack %llu, which is not defined before it", (unsigned long long)r->stack);
 }
 
+static void need_name(struct ct_check *k, const char *what, uint64_t id)
+{
+	if (id && !ct_table_get(&k->names, id))
+		ct_violation(k, "%s names name %llu, which is not defined before it", what, (unsigned long long)id);
+}
+
 static void check_holder(struct ct_check *k, const struct ct_record_holder *r)
 {
 	need_process(k, "HOLDER", r->process);
@@ -198,6 +213,19 @@ static int check_record(struct ct_check *k, const struct ct_record *r)
 		/* What is known of one can have become less. */
 		return define_again(k, &k->descriptors, "descriptor", r->descriptor.process, r->descriptor.descriptor,
 				    (uint64_t)r->descriptor.fd);
+	case CT_RECORD_NAME:
+		return define_again(k, &k->names, "name", 0, r->name.name, hash_text(&r->name.text));
+	case CT_RECORD_TASK_BEGIN:
+		need_thread(k, "TASK_BEGIN", r->task_begin.thread);
+		need_name(k, "TASK_BEGIN", r->task_begin.name);
+		break;
+	case CT_RECORD_TASK_END:
+		need_thread(k, "TASK_END", r->task_end.thread);
+		break;
+	case CT_RECORD_LOG:
+		need_thread(k, "LOG", r->log.thread);
+		need_name(k, "LOG", r->log.category);
+		break;
 	case CT_RECORD_COUNTERS:
 		need_thread(k, "COUNTERS", r->counters.thread);
 		if (!ct_table_get(&k->calls, r->counters.call))

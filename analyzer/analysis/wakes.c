@@ -1,4 +1,5 @@
 /* Reads what is needed to say who ended each wait. See wakes.h. */
+#include "marks.h"
 #include "wakes.h"
 
 #include <errno.h>
@@ -139,6 +140,7 @@ static int add_wait(struct ct_wakes *w, uint32_t process, const struct ct_site *
 	*wait = (struct ct_wait){ start_ns, end_ns, end_ns, thread, *site, CT_NO, CT_NO, .timed_out = result == -ETIMEDOUT,
 				  .left = 1, .owner = s->owner, .result = result, .via = CT_NO };
 	wait->found = ct_wakes_found(w, s->call, result) & 3;
+	wait->inside = ct_marks_inside(w->marks, w->m, thread);
 	if (s->flags & CT_EV_OPEN)
 		wait->ended = CT_ENDED_NOT;
 	if (w->signals[s->cause] && result == -EAGAIN)
@@ -223,7 +225,9 @@ static int take_events(struct ct_wakes *w, struct ct_events_decoder *d, struct c
 				goto out;
 			if (c.end_ns < c.start_ns || c.end_ns > INT64_MAX || thread == CT_NO)
 				continue;
-			error = take_event(w, process, &d->site[c.site], &site[c.site], thread, &c);
+			error = w->marks && ct_is_mark(&d->site[c.site]) ?
+				ct_marks_event(w->marks, w->m, thread, &d->site[c.site], c.start_ns) :
+				take_event(w, process, &d->site[c.site], &site[c.site], thread, &c);
 		}
 	}
 out:
@@ -422,6 +426,8 @@ static int open_wakes(struct ct_wakes *w)
 	ct_wakes_order(w);
 	if (ct_wakes_families(w) || ct_wakes_channels(w))
 		return -ENOMEM;
+	if (ct_marks_select(m) && !(w->marks = ct_marks_open(m, false)))
+		return -ENOMEM;
 	w->slack_ns = m->clock_error_ns + 1000;
 	w->join_waits = CT_WAKES_HELD;
 	w->join_enders = ENDERS_HELD;
@@ -449,7 +455,8 @@ int ct_wakes_read(struct ct_wakes *w, const struct ct_model *m, struct ct_reader
 	int error = open_wakes(w);
 	struct ct_want want = { .kinds = CT_WANT(CT_CHUNK_EVENTS) | CT_WANT(CT_CHUNK_SWITCHES) };
 
-	if (m->window && !r->whole) {
+	/* Regions that reach into a window began before it. */
+	if (m->window && !r->whole && !w->marks) {
 		uint64_t near_ns = m->options->near_ns ? m->options->near_ns : NEAR_NS;
 
 		want.from_ns = m->from_ns > near_ns ? m->from_ns - near_ns : 0;
@@ -494,6 +501,7 @@ void ct_wakes_close(struct ct_wakes *w)
 		free(w->channel[i].ender);
 	for (uint32_t i = 0; i < w->runs_count && w->runs; i++)
 		free(w->runs[i].mark);
+	ct_marks_close(w->marks);
 	free(w->channel);
 	free(w->out);
 	ct_table_free(&w->channel_by_number);

@@ -74,6 +74,7 @@ struct ct_wait {
 	uint8_t timed_out : 1;
 	uint8_t no_start : 1;   /* when it began the event does not say: start_ns is the slices' word */
 	uint8_t found : 2;      /* enum ct_found: on a descriptor */
+	uint8_t inside : 1;     /* where --region and --task want it */
 	uint8_t left;           /* the kernel switched it out, or may have */
 	uint32_t owner;         /* tid of the holder when it began; 0: not known */
 	uint32_t via;           /* of a poll: what was used next, in ct_model.descriptor; CT_NO */
@@ -181,6 +182,7 @@ struct ct_wakes {
 	uint64_t waits, agree, disagree;
 	uint64_t timeless, preempted;          /* not joined: of unknown duration; not asleep in it */
 	bool wakes;                            /* slices say who woke threads */
+	struct ct_marks *marks;                /* what is open; NULL: nobody asks */
 	uint32_t *task;                        /* of the chunk: thread, outsider, or CT_NO */
 	uint32_t task_capacity;
 };

@@ -19,7 +19,7 @@
 
 /* --- events --- */
 
-static void begin_event(struct ct_chrome *c, const char *phase, uint64_t pid, uint64_t tid)
+void ct_chrome_begin_event(struct ct_chrome *c, const char *phase, uint64_t pid, uint64_t tid)
 {
 	ct_js_raw(&c->out, c->begun ? ",\n{\"ph\":\"" : "\n{\"ph\":\"");
 	ct_js_raw(&c->out, phase);
@@ -38,7 +38,7 @@ static void put_time(struct ct_chrome *c, const char *name, uint64_t ns)
 
 static void put_name(struct ct_chrome *c, const char *what, uint64_t pid, uint64_t tid, const char *name)
 {
-	begin_event(c, "M", pid, tid);
+	ct_chrome_begin_event(c, "M", pid, tid);
 	ct_js_raw(&c->out, ",\"name\":");
 	ct_js_text(&c->out, what);
 	ct_js_raw(&c->out, ",\"args\":{\"name\":");
@@ -46,8 +46,7 @@ static void put_name(struct ct_chrome *c, const char *what, uint64_t pid, uint64
 	ct_js_raw(&c->out, "}}");
 }
 
-/* The numbers of a thread or outsider; its name goes into the file first. */
-static int tell_thread(struct ct_chrome *c, uint32_t waker, uint64_t *ret_pid, uint64_t *ret_tid)
+int ct_chrome_tell_thread(struct ct_chrome *c, uint32_t waker, uint64_t *ret_pid, uint64_t *ret_tid)
 {
 	const struct ct_model *m = &c->source.m;
 	const char *name;
@@ -75,6 +74,11 @@ static int tell_thread(struct ct_chrome *c, uint32_t waker, uint64_t *ret_pid, u
 	if (!told && name && *name)
 		put_name(c, "thread_name", *ret_pid, *ret_tid, name);
 	return 0;
+}
+
+int ct_chrome_flush(struct ct_chrome *c)
+{
+	return ct_js_flush(&c->out, c->e->file, FLUSH_BYTES);
 }
 
 /* --- waits --- */
@@ -136,7 +140,7 @@ static int put_label(struct ct_chrome *c, const char *name, char *label)
 
 static void put_flow(struct ct_chrome *c, const char *phase, uint64_t pid, uint64_t tid, uint64_t ns, const char *more)
 {
-	begin_event(c, phase, pid, tid);
+	ct_chrome_begin_event(c, phase, pid, tid);
 	put_time(c, ",\"ts\":", ns);
 	ct_js_raw(&c->out, ",\"cat\":\"wake\",\"name\":\"wake\",\"id\":");
 	ct_js_uint(&c->out, c->flows);
@@ -149,7 +153,7 @@ static int put_release(struct ct_chrome *c, const struct ct_interval *i, uint64_
 	const char *object = ct_source_object(&c->source, i->site), *stack;
 	uint64_t waker_pid, waker_tid;
 	uint32_t callstack;
-	int error = tell_thread(c, i->waker, &waker_pid, &waker_tid);
+	int error = ct_chrome_tell_thread(c, i->waker, &waker_pid, &waker_tid);
 
 	if (!error)
 		error = ct_callstack_of(&c->source.callstacks, i->waker_stack, &callstack);
@@ -158,7 +162,7 @@ static int put_release(struct ct_chrome *c, const struct ct_interval *i, uint64_
 	if (error)
 		return error;
 	c->flows++;
-	begin_event(c, "X", waker_pid, waker_tid);
+	ct_chrome_begin_event(c, "X", waker_pid, waker_tid);
 	put_time(c, ",\"ts\":", i->release_ns);
 	put_time(c, ",\"dur\":", RELEASE_NS);
 	ct_js_raw(&c->out, ",\"cat\":\"wake\",\"name\":");
@@ -178,7 +182,7 @@ static int put_wait(struct ct_chrome *c, const struct ct_interval *i, const char
 	const struct ct_model *m = &c->source.m;
 	int error = 0;
 
-	begin_event(c, "X", pid, tid);
+	ct_chrome_begin_event(c, "X", pid, tid);
 	put_time(c, ",\"ts\":", i->begin_ns);
 	put_time(c, ",\"dur\":", i->end_ns - i->begin_ns);
 	ct_js_raw(&c->out, site);
@@ -211,7 +215,7 @@ static int take_wait(void *self, const struct ct_interval *i)
 	struct ct_chrome *c = self;
 	const char *site;
 	uint64_t pid, tid;
-	int error = tell_thread(c, i->thread, &pid, &tid);
+	int error = ct_chrome_tell_thread(c, i->thread, &pid, &tid);
 
 	if (!error)
 		error = site_text(c, i->site, &site);
@@ -219,7 +223,7 @@ static int take_wait(void *self, const struct ct_interval *i)
 		error = put_wait(c, i, site, pid, tid);
 	if (!error && i->waker != CT_NO)
 		error = put_release(c, i, pid, tid);
-	return error ? error : ct_js_flush(&c->out, c->e->file, FLUSH_BYTES);
+	return error ? error : ct_chrome_flush(c);
 }
 
 /* --- the file --- */
@@ -238,7 +242,7 @@ static int put_threads(struct ct_chrome *c)
 	}
 	for (uint32_t i = 0; i < m->thread_count && !error; i++)
 		if (m->thread[i].started && ct_source_shows(&c->source, i))
-			error = tell_thread(c, i, &pid, &tid);
+			error = ct_chrome_tell_thread(c, i, &pid, &tid);
 	return error;
 }
 
@@ -267,6 +271,8 @@ static int write_all(struct ct_chrome *c)
 
 	if (!error)
 		error = ct_source_waits(&c->source, take_wait, c);
+	if (!error)
+		error = ct_chrome_marks(c);
 	if (error)
 		return error;
 	ct_chrome_stack_frames(c);

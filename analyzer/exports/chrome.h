@@ -1,4 +1,4 @@
-/* Between the parts of the export of Chrome's trace events: chrome.c, chrome_stacks.c. */
+/* Between the parts of the export of Chrome's trace events: chrome.c, chrome_marks.c, chrome_stacks.c. */
 #ifndef CT_CHROME_H
 #define CT_CHROME_H
 
@@ -25,6 +25,14 @@ struct ct_chrome {
 	bool begun;                  /* an event is in the file */
 };
 
+/* An event up to its thread. */
+void ct_chrome_begin_event(struct ct_chrome *c, const char *phase, uint64_t pid, uint64_t tid);
+/* The numbers of a thread or outsider; its name goes into the file first. 0 or -ENOMEM. */
+int ct_chrome_tell_thread(struct ct_chrome *c, uint32_t waker, uint64_t *ret_pid, uint64_t *ret_tid);
+/* As a taker. */
+int ct_chrome_flush(struct ct_chrome *c);
+/* Regions, tasks and lines. */
+int ct_chrome_marks(struct ct_chrome *c);
 /* What events with a call stack (of the source; CT_NO: none) say, up to the begin of
  * their other arguments. 0 or -ENOMEM. */
 int ct_chrome_callstack(struct ct_chrome *c, uint32_t callstack, const char **ret);

@@ -43,6 +43,19 @@ static const char *frame_text(struct ct_folder *f, const struct ct_frame *frame)
 	return text;
 }
 
+/* A region of the program stands between its thread and its frames. */
+static const char *region_text(struct ct_folder *f, const char *name)
+{
+	char **kept = CT_APPEND(f, kept);
+
+	if (!kept || asprintf(kept, "[%s]", name) < 0) {
+		f->kept_count -= kept != NULL;
+		f->failed = true;
+		return "";
+	}
+	return *kept;
+}
+
 void ct_fold_stack(struct ct_folder *f, const struct ct_callstacks *c, uint32_t callstack, bool innermost_first)
 {
 	struct ct_frame *frames;
@@ -96,6 +109,8 @@ static int give_row(struct ct_folder *f, struct ct_profile_rows *p, const struct
 							       ct_model_cause_name(m, r->cause);
 
 	ct_fold_add(f, root_of(f, p, r, cause));
+	if (r->region != CT_NO)
+		ct_fold_add(f, region_text(f, m->name[r->region].text));
 	if (r->callstack != CT_NO)
 		ct_fold_stack(f, &p->callstacks, r->callstack, false);
 	else if (r->call)

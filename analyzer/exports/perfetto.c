@@ -116,9 +116,14 @@ uint64_t ct_pf_thread_track(const struct ct_perfetto *p, uint32_t waker)
 }
 
 /* Behind those of threads and outsiders. */
-static uint64_t process_track(const struct ct_perfetto *p, uint32_t process)
+uint64_t ct_pf_process_track(const struct ct_perfetto *p, uint32_t process)
 {
 	return p->track + 0x40000000000ull + process;
+}
+
+uint64_t ct_pf_task_track(const struct ct_perfetto *p, uint64_t number)
+{
+	return p->track + 0x100000000000ull + number;
 }
 
 uint64_t ct_pf_lost_track(const struct ct_perfetto *p, uint32_t cpu)
@@ -145,7 +150,7 @@ static int end_descriptor(struct ct_perfetto *p, size_t packet, size_t descripto
 static int put_process(struct ct_perfetto *p, uint32_t process)
 {
 	const struct ct_process_info *info = &p->source.m.process[process];
-	size_t packet, descriptor = begin_descriptor(p, &packet, process_track(p, process)), part;
+	size_t packet, descriptor = begin_descriptor(p, &packet, ct_pf_process_track(p, process)), part;
 
 	part = ct_pb_begin(&p->out, DESCRIPTOR_PROCESS);
 	ct_pb_uint(&p->out, PROCESS_PID, info->pid);
@@ -192,10 +197,18 @@ int ct_pf_tell_thread(struct ct_perfetto *p, uint32_t waker)
 	return put_thread(p, waker, o->pid, o->tid, o->name);
 }
 
+int ct_pf_put_track(struct ct_perfetto *p, uint64_t uuid, uint64_t parent, const char *name)
+{
+	size_t packet, descriptor = begin_descriptor(p, &packet, uuid);
+
+	if (parent)
+		ct_pb_uint(&p->out, DESCRIPTOR_PARENT, parent);
+	ct_pb_text(&p->out, DESCRIPTOR_NAME, name);
+	return end_descriptor(p, packet, descriptor);
+}
+
 int ct_pf_tell_track(struct ct_perfetto *p, uint64_t uuid, uint64_t parent, const char *name)
 {
-	size_t packet, descriptor;
-
 	for (uint32_t i = 0; i < p->track_told_count; i++)
 		if (p->track_told[i] == uuid)
 			return 0;
@@ -204,11 +217,7 @@ int ct_pf_tell_track(struct ct_perfetto *p, uint64_t uuid, uint64_t parent, cons
 	if (!told)
 		return -ENOMEM;
 	*told = uuid;
-	descriptor = begin_descriptor(p, &packet, uuid);
-	if (parent)
-		ct_pb_uint(&p->out, DESCRIPTOR_PARENT, parent);
-	ct_pb_text(&p->out, DESCRIPTOR_NAME, name);
-	int error = end_descriptor(p, packet, descriptor);
+	int error = ct_pf_put_track(p, uuid, parent, name);
 
 	return error || !parent ? error : ct_pf_tell_track(p, parent, 0, "lost data");
 }
@@ -299,6 +308,8 @@ static int write_all(struct ct_perfetto *p)
 		error = put_tracks(p);
 	if (!error)
 		error = ct_pf_waits(p);
+	if (!error)
+		error = ct_pf_marks(p);
 	if (!error)
 		error = ct_pf_sched(p);
 	if (!error)

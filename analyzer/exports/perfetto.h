@@ -7,6 +7,7 @@
  *   perfetto.c         clocks, processes, threads, what was lost
  *   perfetto_intern.c  texts, call stacks
  *   perfetto_waits.c   waits as slices, with flows from wakers
+ *   perfetto_marks.c   the program's own regions, tasks and lines
  *   perfetto_sched.c   the scheduler as ftrace events
  */
 #ifndef CT_PERFETTO_H
@@ -47,6 +48,9 @@ enum ct_pf_key {
 };
 #define PF_CATEGORY_WAKE (CT_CAUSES + 1u) /* below: causes + 1 */
 #define PF_CATEGORY_LOST (CT_CAUSES + 2u)
+#define PF_CATEGORY_REGION (CT_CAUSES + 3u)
+#define PF_CATEGORY_TASK (CT_CAUSES + 4u)
+#define PF_CATEGORY_LOG (CT_CAUSES + 5u)
 
 struct ct_pf_cpu;
 
@@ -68,7 +72,7 @@ struct ct_perfetto {
 	uint64_t track;                  /* uuid of the first track; see perfetto.c */
 	bool *told;                      /* by thread: its track is in the file */
 	CT_ARRAY(uint32_t, outsider);    /* by outsider: likewise, 1 */
-	uint64_t flows;
+	uint64_t flows, tasks;
 	/* Interned: 0 where it is not in the file yet. */
 	uint64_t strings;
 	uint32_t *thread_string;         /* by thread: its label */
@@ -99,8 +103,12 @@ int ct_pf_end_event(struct ct_perfetto *p, size_t packet, size_t event);
 /* uuids of tracks. */
 uint64_t ct_pf_thread_track(const struct ct_perfetto *p, uint32_t waker);
 uint64_t ct_pf_lost_track(const struct ct_perfetto *p, uint32_t cpu); /* CT_NO: of all CPUs */
+uint64_t ct_pf_process_track(const struct ct_perfetto *p, uint32_t process);
+uint64_t ct_pf_task_track(const struct ct_perfetto *p, uint64_t number);
 /* Describes the track of a thread, or outsider, if it is not yet. 0 or an error. */
 int ct_pf_tell_thread(struct ct_perfetto *p, uint32_t waker);
+/* A track that is described once only. */
+int ct_pf_put_track(struct ct_perfetto *p, uint64_t uuid, uint64_t parent, const char *name);
 /* A track with a name of its own. */
 int ct_pf_tell_track(struct ct_perfetto *p, uint64_t uuid, uint64_t parent, const char *name);
 
@@ -117,6 +125,7 @@ void ct_pf_annotate_uint(struct ct_buf *b, enum ct_pf_key key, uint64_t value);
 void ct_pf_annotate_int(struct ct_buf *b, enum ct_pf_key key, int64_t value);
 
 int ct_pf_waits(struct ct_perfetto *p);
+int ct_pf_marks(struct ct_perfetto *p);
 int ct_pf_sched(struct ct_perfetto *p);
 void ct_pf_sched_free(struct ct_perfetto *p);
 

@@ -71,6 +71,9 @@ int ct_pf_intern_fixed(struct ct_perfetto *p)
 	}
 	put_text(&p->out, PF_CATEGORIES, PF_CATEGORY_WAKE, "wake");
 	put_text(&p->out, PF_CATEGORIES, PF_CATEGORY_LOST, "lost");
+	put_text(&p->out, PF_CATEGORIES, PF_CATEGORY_REGION, "region");
+	put_text(&p->out, PF_CATEGORIES, PF_CATEGORY_TASK, "task");
+	put_text(&p->out, PF_CATEGORIES, PF_CATEGORY_LOG, "log");
 	return end(p, packet, data);
 }
 

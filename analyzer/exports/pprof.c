@@ -11,7 +11,7 @@
 #include "pprof_writer.h"
 #include "profile_rows.h"
 
-#define LABELS 6
+#define LABELS 7
 
 /* The profile of a cause. Those of later versions, and loader, are waits in a call as well. */
 static const char *profile_of(const char *cause)
@@ -69,6 +69,8 @@ static void add_labels(struct ct_pprof_writer *w, struct sample *s, const struct
 	add_label(w, s, "process", *p->executable ? ct_base_name(p->executable) : "process", 0);
 	if (p->pid)
 		add_label(w, s, "pid", NULL, p->pid);
+	if (r->region != CT_NO)
+		add_label(w, s, "region", w->m->name[r->region].text, 0);
 	if (!r->cause)
 		return;
 	add_label(w, s, "cause", ct_model_cause_name(w->m, r->cause), 0);

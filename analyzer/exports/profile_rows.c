@@ -149,7 +149,7 @@ static int find_places(struct ct_profile_rows *p, struct places *s, bool objects
 static int add(struct ct_profile_rows *p, struct ct_table *by_hash, const struct ct_profile_row *add)
 {
 	uint64_t key = ct_mix(ct_pair(add->thread, add->callstack) ^ ct_mix(ct_pair(add->site, add->call)) ^
-			      (uint64_t)add->cause << 56 ^ (uint64_t)add->spent << 50);
+			      (uint64_t)add->cause << 56 ^ (uint64_t)add->spent << 50 ^ ct_mix(add->region));
 	uint32_t at;
 
 	if (!add->count && !add->ns)
@@ -158,7 +158,8 @@ static int add(struct ct_profile_rows *p, struct ct_table *by_hash, const struct
 		struct ct_profile_row *r = &p->row[at - 1];
 
 		if (r->spent == add->spent && r->cause == add->cause && r->thread == add->thread &&
-		    r->callstack == add->callstack && r->call == add->call && r->site == add->site) {
+		    r->callstack == add->callstack && r->call == add->call && r->site == add->site &&
+		    r->region == add->region) {
 			r->count += add->count;
 			r->ns += add->ns;
 			return 0;
@@ -190,6 +191,7 @@ static int add_cells(struct ct_profile_rows *p, struct places *s, struct ct_tabl
 			.thread = p->who[c->thread],
 			.callstack = place->callstack,
 			.call = place->call,
+			.region = c->region,
 			.site = place->objects > CT_PROFILE_OBJECTS ? CT_NO : s->object[c->site],
 			.count = c->count,
 			.ns = c->total_ns,
@@ -213,7 +215,8 @@ static int add_threads(struct ct_profile_rows *p, struct ct_table *by_hash, cons
 
 	for (uint32_t i = 0; i < m->thread_count && !error; i++) {
 		const struct ct_thread_info *t = &m->thread[i];
-		struct ct_profile_row row = { .thread = p->who[i], .callstack = CT_NO, .site = CT_NO };
+		struct ct_profile_row row = { .thread = p->who[i], .callstack = CT_NO, .region = CT_NO,
+					      .site = CT_NO };
 
 		if (!t->selected)
 			continue;

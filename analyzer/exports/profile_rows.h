@@ -3,8 +3,8 @@
  * have in common. Sums over the cells of a loaded model: memory grows with them, not with
  * events.
  *
- * Rows of one state, cause, call stack and thread name (of one process; with --group-by of
- * one thread) are one. The rows
+ * Rows of one state, cause, call stack, region and thread name (of one process; with --group-by
+ * of one thread) are one. The rows
  * add up to what the reports say: CT_SPENT_BLOCKED to blocked_ns of the threads,
  * CT_SPENT_READY to runnable_ns, CT_SPENT_UNEXPLAINED to unexplained_ns.
  */
@@ -26,6 +26,7 @@ struct ct_profile_row {
 	uint32_t thread;      /* index of one of that name */
 	uint32_t callstack;   /* CT_NO: none */
 	uint32_t call;        /* id: where there is no call stack it says the place; 0: none */
+	uint32_t region;      /* in ct_model.name: the innermost of the program's; CT_NO: none, or not known */
 	uint32_t site;        /* of the model: has the object; CT_NO: several, or none */
 	uint64_t count, ns;
 };

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "export.h"
+#include "marks_source.h"
 #include "report_wakers.h"
 #include "timeline_source.h"
 
@@ -29,6 +30,9 @@ enum table {
 	WAKES,
 	STATES,
 	LOCKS,
+	REGIONS,
+	TASKS,
+	LOGS,
 	TABLES
 };
 
@@ -39,7 +43,8 @@ static const struct {
 	[TRACE] = { "trace", 2 },	  [CAUSES] = { "causes", 3 }, [PROCESSES] = { "processes", 7 },
 	[THREADS] = { "threads", 11 },	  [STACKS] = { "stacks", 5 }, [FRAMES] = { "frames", 8 },
 	[INTERVALS] = { "intervals", 13 }, [WAKES] = { "wakes", 6 },   [STATES] = { "states", 5 },
-	[LOCKS] = { "locks", 11 },
+	[LOCKS] = { "locks", 11 },	  [REGIONS] = { "regions", 7 }, [TASKS] = { "tasks", 8 },
+	[LOGS] = { "logs", 5 },
 };
 
 struct filling {
@@ -49,7 +54,7 @@ struct filling {
 	sqlite3_stmt *insert[TABLES];
 	bool *told;              /* by call stack: it is in the database */
 	uint32_t told_count;
-	uint64_t intervals;
+	uint64_t intervals, regions, tasks;
 };
 
 /* --- rows: each value goes into the next column --- */
@@ -397,6 +402,63 @@ static int put_slice(void *self, const struct ct_turn_on_cpu *t)
 	return error ? error : put_state(f, t->thread, "running", t->cpu, t->start_ns, t->end_ns);
 }
 
+/* --- the program's own --- */
+
+static int put_region(void *self, const struct ct_region_slice *s)
+{
+	struct filling *f = self;
+	const struct ct_model *m = &f->source.m;
+	struct row r = begin_row(f, REGIONS);
+
+	put_number(&r, ++f->regions);
+	put_id(&r, s->thread);
+	put_text(&r, m->name[s->name].text);
+	put_text(&r, s->task == CT_NO ? NULL : m->name[s->task].text);
+	put_number(&r, s->depth);
+	put_number(&r, after(m, s->start_ns));
+	put_number(&r, after(m, s->end_ns));
+	return end_row(f, &r);
+}
+
+/* Numbers of tasks have 64 bits, which integers of SQLite have with a sign. */
+static void put_bits(struct row *r, uint64_t bits)
+{
+	if (bits)
+		sqlite3_bind_int64(r->statement, ++r->column, (sqlite3_int64)bits);
+	else
+		put_id(r, CT_NO);
+}
+
+static int put_task(void *self, const struct ct_task *t)
+{
+	struct filling *f = self;
+	const struct ct_model *m = &f->source.m;
+	struct row r = begin_row(f, TASKS);
+
+	put_number(&r, ++f->tasks);
+	put_bits(&r, t->number);
+	put_text(&r, m->name[t->name].text);
+	put_bits(&r, t->parent);
+	put_id(&r, t->thread);
+	put_id(&r, t->end_thread);
+	put_number(&r, after(m, t->begin_ns));
+	put_number(&r, after(m, t->end_ns));
+	return end_row(f, &r);
+}
+
+static int put_log(void *self, const struct ct_log_line *line)
+{
+	struct filling *f = self;
+	struct row r = begin_row(f, LOGS);
+
+	put_id(&r, line->thread);
+	put_number(&r, after(&f->source.m, line->ns));
+	put_bits(&r, line->task);
+	put_text(&r, f->source.m.name[line->category].text);
+	put_text(&r, line->message);
+	return end_row(f, &r);
+}
+
 int ct_sqlite_fill(sqlite3 *db, struct ct_context *c)
 {
 	struct filling f = { .db = db, .context = c };
@@ -414,6 +476,10 @@ int ct_sqlite_fill(sqlite3 *db, struct ct_context *c)
 		error = ct_source_waits(&f.source, put_wait, &f);
 	if (!error)
 		error = ct_source_slices(&f.source, put_slice, NULL, &f);
+	if (!error)
+		error = ct_source_regions(&f.source, put_region, &f);
+	if (!error)
+		error = ct_source_tasks(&f.source, put_task, put_log, &f);
 	if (f.source.context)
 		ct_source_close(&f.source);
 	for (int i = 0; i < TABLES; i++)

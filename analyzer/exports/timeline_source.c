@@ -149,7 +149,7 @@ static int take_wait(void *self, const struct ct_wakes *w, const struct ct_wait 
 		}
 	}
 	error = measure(s, &i, wait->no_start, &is_wait);
-	if (error || !is_wait)
+	if (error || !is_wait || !wait->inside)
 		return error;
 	error = ct_model_selects(m, w->site[i.site].process, &w->site[i.site].site);
 	if (error <= 0)

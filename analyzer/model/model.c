@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "filter.h"
+#include "marks.h"
 #include "model_parts.h"
 #include "suggest.h"
 
@@ -62,6 +63,7 @@ void ct_model_free(struct ct_model *m)
 	};
 
 	ct_filter_close(m->filter);
+	ct_model_free_names(m);
 	free_names(m);
 	for (uint32_t i = 0; i < m->states_count; i++) {
 		ct_timeline_free(&m->states[i].line);

@@ -189,14 +189,21 @@ struct ct_site_info {
 	struct ct_site site;
 };
 
-/* The events of one thread at one site. */
+/* The events of one thread at one site, in one region of the program. */
 struct ct_cell {
 	uint32_t thread, site;
+	uint32_t region;              /* in name: the innermost; CT_NO: none */
 	uint64_t count, total_ns, max_ns; /* blocked time of their own: without nested ones */
 	uint64_t unknown;             /* part of count: for how long is not known */
 	uint64_t elapsed_ns;          /* from call to return */
 	/* Ready after waits here; a wait around another one has the other's too. */
 	uint64_t delays, delay_ns, max_delay_ns;
+};
+
+/* Of regions, tasks and categories; texts are unique. */
+struct ct_name_info {
+	char *text;
+	bool region, task;            /* --region, --task mean it */
 };
 
 struct ct_meta_info {
@@ -222,12 +229,15 @@ struct ct_model {
 	CT_ARRAY(struct ct_recording_info, recording); /* the first of them: some 10,000 */
 	CT_ARRAY(struct ct_site_info, site);
 	CT_ARRAY(struct ct_cell, cell);
+	CT_ARRAY(struct ct_name_info, name); /* the first: "(other)" */
 	/* index + 1 by id, for those whose ids are unique in a process by ct_pair */
 	struct ct_table call_by_id, process_by_id, thread_by_id, module_by_id, stack_by_id, descriptor_by_id;
 	/* index + 1 by hash; equal hashes stand at the next free keys */
 	struct ct_table file_by_hash, lock_by_hash, site_by_hash;
-	struct ct_table cell_by_pair;  /* thread, site */
+	struct ct_table cell_by_pair;  /* thread, site; with a region by hash, at the next free keys */
 	struct ct_table waiting_by_thread; /* index + 1 by index */
+	struct ct_table name_by_id, name_by_hash; /* index + 1 */
+	struct ct_marks *marks;        /* regions; NULL: there are none. Owned; marks.h */
 	uint32_t *module_order;        /* by process and start */
 	/* the last thread that has a tid, or a pthread_t, in a process */
 	struct ct_table thread_by_tid, thread_by_pthread;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "blocks.h"
+#include "marks.h"
 #include "model_join.h"
 
 enum mode {
@@ -17,6 +18,7 @@ enum mode {
 	NO_START, /* slices may tell for how long it waited */
 	NO_TIME,
 	HOLD,
+	MARK,     /* a region begins or ends */
 };
 
 /* A site of the chunk, for the thread whose batch is read. */
@@ -70,20 +72,36 @@ static uint32_t find_site(struct ct_model *m, uint32_t process, struct ct_site s
 	return m->site_count - 1;
 }
 
-static uint32_t find_cell(struct ct_model *m, uint32_t thread, uint32_t site)
+static uint32_t find_cell(struct ct_model *m, uint32_t thread, uint32_t site, uint32_t region)
 {
 	uint64_t key = ct_pair(thread, site);
-	uint32_t at = ct_table_get(&m->cell_by_pair, key);
+	uint32_t at;
 
-	if (at)
-		return at - 1;
+	if (region != CT_NO)
+		key = ct_mix(key ^ ct_mix(region + 1ull));
+	for (; (at = ct_table_get(&m->cell_by_pair, key)); key++) {
+		const struct ct_cell *c = &m->cell[at - 1];
+
+		if (c->thread == thread && c->site == site && c->region == region)
+			return at - 1;
+	}
 	struct ct_cell *c = CT_APPEND(m, cell);
 
 	if (!c || ct_table_put(&m->cell_by_pair, key, m->cell_count))
 		return CT_NO;
 	c->thread = thread;
 	c->site = site;
+	c->region = region;
 	return m->cell_count - 1;
+}
+
+/* The cell for a wait that ends now. */
+static inline struct ct_cell *cell_of(struct ct_model *m, const struct ct_resolved *r, uint32_t thread)
+{
+	uint32_t region = __builtin_expect(!m->marks, 1) ? CT_NO : ct_marks_innermost(m->marks, thread);
+	uint32_t cell = region == CT_NO ? CT_NO : find_cell(m, thread, r->site, region);
+
+	return &m->cell[cell == CT_NO ? r->cell : cell];
 }
 
 /* Holds are wanted whoever is selected: they say who kept the waiters waiting. */
@@ -93,6 +111,8 @@ static enum mode mode_of(const struct ct_model *m, uint32_t thread, const struct
 
 	if (s->kind == CT_EVENT_HOLD)
 		return HOLD;
+	if (ct_is_mark(s))
+		return MARK;
 	if (s->kind == CT_EVENT_INTERVAL && t->selected && m->cause[s->cause].is_gap)
 		return GAP;
 	if (s->kind != CT_EVENT_INTERVAL || !t->selected || !m->cause[s->cause].is_wait)
@@ -152,11 +172,11 @@ static int resolve(struct ct_model *m, struct ct_event_pass *pass, struct ct_res
 	r->shown = shown;
 	r->mode = mode_of(m, thread, s, shown);
 	r->times = pass->no_times;
-	if (r->mode == SKIP || r->mode == EXCLUDED || r->mode == RAN || r->mode == GAP)
+	if (r->mode == SKIP || r->mode == EXCLUDED || r->mode == RAN || r->mode == GAP || r->mode == MARK)
 		return 0;
 	if (r->site == CT_NO)
 		r->site = find_site(m, process, *s);
-	r->cell = r->site == CT_NO ? CT_NO : find_cell(m, thread, r->site);
+	r->cell = r->site == CT_NO ? CT_NO : find_cell(m, thread, r->site, CT_NO);
 	if (r->mode == WAIT || r->mode == NO_START) {
 		struct ct_cause_info *cause = &m->cause[s->cause];
 
@@ -179,6 +199,7 @@ static void add(struct ct_cell *cell, uint64_t ns)
 static inline void take(struct ct_model *m, const struct ct_resolved *r, struct ct_thread_info *t,
 			uint64_t start_ns, uint64_t end_ns, uint64_t min_ns)
 {
+	struct ct_cell *cell;
 	uint64_t own_ns;
 
 	switch (r->mode) {
@@ -188,9 +209,12 @@ static inline void take(struct ct_model *m, const struct ct_resolved *r, struct 
 			t->excluded_ns += own_ns;
 			break;
 		}
-		add(&m->cell[r->cell], own_ns);
-		m->cell[r->cell].elapsed_ns += end_ns - start_ns;
+		cell = cell_of(m, r, (uint32_t)(t - m->thread));
+		add(cell, own_ns);
+		cell->elapsed_ns += end_ns - start_ns;
 		ct_histogram_add(r->times, own_ns);
+		if (__builtin_expect(m->marks != NULL, 0))
+			ct_marks_wait(m->marks, m->cell[r->cell].thread, m->site[r->site].site.cause, own_ns);
 		break;
 	case EXCLUDED:
 		t->excluded_ns += ct_nesting_add(&t->nesting, start_ns, end_ns);
@@ -210,6 +234,7 @@ static inline void take(struct ct_model *m, const struct ct_resolved *r, struct 
 		m->cell[r->cell].unknown++;
 		break;
 	case SKIP:
+	case MARK:
 		break;
 	}
 }
@@ -233,7 +258,7 @@ static inline void take_plain(struct ct_resolved *r, struct ct_thread_info *t, u
 
 static void add_joined(struct ct_model *m, const struct ct_resolved *r, uint32_t thread, const struct ct_joined *j)
 {
-	struct ct_cell *cell = &m->cell[r->cell];
+	struct ct_cell *cell = cell_of(m, r, thread);
 
 	add(cell, j->own_ns);
 	cell->elapsed_ns += j->elapsed_ns;
@@ -244,6 +269,8 @@ static void add_joined(struct ct_model *m, const struct ct_resolved *r, uint32_t
 			cell->max_delay_ns = j->ready_ns;
 	}
 	ct_histogram_add(r->times, j->own_ns);
+	if (__builtin_expect(m->marks != NULL, 0))
+		ct_marks_wait(m->marks, thread, m->site[r->site].site.cause, j->own_ns);
 	m->states[thread].waits++;
 }
 
@@ -289,11 +316,26 @@ static int take_joined(struct ct_model *m, const struct ct_resolved *r, uint32_t
 	case HOLD:
 	case NO_TIME:
 	case SKIP:
+	case MARK:
 		take(m, r, t, start_ns, end_ns, min_ns);
 		if (end_ns > m->states[thread].last_event_ns)
 			m->states[thread].last_event_ns = end_ns;
 	}
 	return 0;
+}
+
+/* 0 or -ENOMEM. */
+static __attribute__((noinline)) int take_mark(struct ct_model *m, const struct ct_site *s, uint32_t thread, uint64_t ns)
+{
+	if (!m->marks)
+		m->marks = ct_marks_open(m, true);
+	return m->marks ? ct_marks_event(m->marks, m, thread, s, ns) : -ENOMEM;
+}
+
+/* What an event outside of the regions that are asked for counts as. */
+static enum mode not_inside(enum mode mode)
+{
+	return mode == WAIT ? EXCLUDED : mode == NO_TIME ? SKIP : mode;
 }
 
 /* What of a batch is left of its model: see ct_thread_info. */
@@ -324,6 +366,41 @@ static bool clip(struct ct_model *m, struct span *in, uint64_t *start_ns, uint64
 	return true;
 }
 
+/* Of a chunk with marks, or behind one: what a region's begin and end are, and what is in it. */
+static __attribute__((noinline)) int take_marked(struct ct_model *m, struct ct_event_pass *pass,
+						 const struct ct_event_block *b, uint32_t n, uint32_t process,
+						 uint32_t thread, struct span *in)
+{
+	const uint64_t min_ns = m->options->min_ns;
+	struct ct_thread_info *t = &m->thread[thread];
+	const bool joined = t->selected && ct_states_of(m, thread), choose = ct_marks_select(m);
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct ct_site *s = &pass->decoder.site[b->site[i]];
+		struct ct_resolved *r = &pass->resolved[b->site[i]], excluded;
+		uint64_t start_ns = b->start_ns[i], end_ns = b->end_ns[i];
+
+		/* Also outside of a window: regions reach into it. */
+		if (ct_is_mark(s) && start_ns <= end_ns && start_ns <= INT64_MAX && take_mark(m, s, thread, start_ns))
+			return -ENOMEM;
+		if (!clip(m, in, &start_ns, &end_ns))
+			continue;
+		if (r->thread != thread && resolve(m, pass, r, s, process, thread))
+			return -ENOMEM;
+		if (choose && !ct_marks_inside(m->marks, m, thread)) {
+			excluded = *r;
+			excluded.mode = not_inside(r->mode);
+			excluded.shown = false;
+			r = &excluded;
+		}
+		if (!joined)
+			take(m, r, t, start_ns, end_ns, min_ns);
+		else if (take_joined(m, r, thread, s, start_ns, end_ns))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int take_block(struct ct_model *m, struct ct_event_pass *pass, const struct ct_event_block *b, uint32_t n,
 		      uint32_t process, uint32_t thread, struct span *in)
 {
@@ -331,6 +408,8 @@ static int take_block(struct ct_model *m, struct ct_event_pass *pass, const stru
 	struct ct_thread_info *t = &m->thread[thread];
 	const bool joined = t->selected && ct_states_of(m, thread), clipped = m->clip || b->odd;
 
+	if (__builtin_expect(pass->marked, 0))
+		return take_marked(m, pass, b, n, process, thread, in);
 	for (uint32_t i = 0; i < n; i++) {
 		struct ct_resolved *r = &pass->resolved[b->site[i]];
 		uint64_t start_ns = b->start_ns[i], end_ns = b->end_ns[i];
@@ -398,8 +477,11 @@ int ct_model_events(struct ct_model *m, struct ct_event_pass *pass, struct ct_sp
 	if (!resolved)
 		return -ENOMEM;
 	pass->resolved = resolved;
-	for (uint32_t i = 0; i < d->site_count; i++)
+	pass->marked = m->marks || ct_marks_select(m);
+	for (uint32_t i = 0; i < d->site_count; i++) {
 		resolved[i] = (struct ct_resolved){ .site = CT_NO, .thread = CT_NO };
+		pass->marked |= ct_is_mark(&d->site[i]);
+	}
 	if (!pass->no_times)
 		pass->no_times = calloc(1, sizeof(*pass->no_times));
 	if (!pass->no_times)

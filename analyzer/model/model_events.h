@@ -11,6 +11,7 @@ struct ct_event_pass {
 	uint32_t resolved_capacity;
 	struct ct_histogram *no_times; /* of events whose times are not wanted */
 	uint64_t first_ns, last_ns;   /* of the chunk's events */
+	bool marked;                  /* regions begin or end in the chunk, or did before it, or are asked for */
 	bool sound;                   /* the next payload's events are known to be: columns.h */
 };
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "filter.h"
+#include "marks.h"
 #include "model_events.h"
 #include "model_parts.h"
 #include "model_switches.h"
@@ -218,7 +219,8 @@ static int load_events(struct ct_model *m, struct ct_reader *r, struct ct_slice_
 	int found = 0, error = 0;
 
 	want.process = selected;
-	if (m->window && !r->whole) {
+	/* Regions that reach into a window began before it. */
+	if (m->window && !r->whole && !ct_marks_matter(m)) {
 		want.from_ns = m->from_ns;
 		want.to_ns = m->to_ns;
 	}
@@ -263,6 +265,7 @@ int ct_model_load_records(struct ct_model *m, struct ct_reader *r, const struct 
 		error = load_records(m, r, window);
 	if (!error)
 		error = ct_model_select(m);
+	ct_model_finish_names(m);
 	if (!error && (o->object || o->site))
 		error = ct_filter_open(&m->filter, m, r, o->object, o->site);
 	return !error && window && m->slices ? note_window(m, r) : error;
@@ -281,6 +284,8 @@ int ct_model_load(struct ct_model *m, struct ct_reader *r, const struct ct_optio
 		error = load_events(m, r, &slices);
 	if (!error && m->states)
 		error = ct_slices_finish(&slices, m, r);
+	if (!error && m->marks)
+		error = ct_marks_finish(m->marks, m);
 	ct_slices_close(&slices);
 	return error ? error : ct_model_finish(m);
 }

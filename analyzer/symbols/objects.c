@@ -1,4 +1,5 @@
 /* Labels of objects. See objects.h. */
+#include "marks.h"
 #include "objects.h"
 
 #include <stdarg.h>
@@ -131,6 +132,8 @@ char *ct_object_label(struct ct_symbols *s, const struct ct_model *m, const stru
 		if (site->object == CT_ARENA_MAPPED)
 			return strdup("a mapping of its own");
 		return text_of("arena 0x%llx", (unsigned long long)site->object);
+	case CT_OBJECT_NAME:
+		return strdup(m->name_count ? m->name[ct_model_name(m, site->object)].text : "");
 	case CT_OBJECT_ID:
 		return text_of("%s %llu", m->cause[site->cause].name ? m->cause[site->cause].name : "object",
 			       (unsigned long long)site->object);

@@ -7,6 +7,7 @@
 #include "clean.h"
 #include "columns.h"
 #include "commands.h"
+#include "marks.h"
 #include "objects.h"
 #include "switches.h"
 
@@ -19,6 +20,7 @@ struct dump {
 	struct ct_switches_decoder switches;
 	char **label;   /* of the objects of the chunk's sites */
 	uint32_t label_capacity;
+	struct ct_marks *marks; /* what is open, where that decides what is shown; NULL: it does not */
 };
 
 /* --- records --- */
@@ -134,15 +136,50 @@ static void print_json(FILE *f, json_t *o)
 	json_decref(o);
 }
 
+static void print_time(const struct dump *d, uint64_t ns);
+
+/* The program's own lines look like events. */
+static void dump_log(const struct dump *d, const struct ct_record_log *r)
+{
+	const struct ct_options *o = d->c->options;
+	const struct ct_model *m = &d->m;
+	uint32_t at = ct_table_get(&m->thread_by_id, r->thread);
+	const struct ct_thread_info *t = at ? &m->thread[at - 1] : NULL;
+	const char *category = m->name_count ? m->name[ct_model_name(m, r->category)].text : "";
+
+	if (!t || !t->selected || r->time_ns < m->from_ns || r->time_ns >= m->to_ns || o->cause_count || o->object ||
+	    o->site || o->min_ns || o->region || o->task)
+		return;
+	char *message = ct_clean(r->message.p, r->message.n);
+
+	if (o->json) {
+		print_json(d->c->out.file,
+			   json_pack("{s:s, s:o, s:o, s:o, s:s, s:s, s:s, s:o}", "event", "log", "start_ns",
+				     json_number(r->time_ns), "pid", json_number(m->process[t->process].pid), "tid",
+				     json_number(t->tid), "thread", t->name, "category", category, "message",
+				     message ? message : "", "task", json_number(r->task)));
+	} else {
+		print_time(d, r->time_ns);
+		fprintf(d->c->out.file, " log thread=\"%s\" tid=%llu category=\"%s\" message=\"%s\"", t->name,
+			(unsigned long long)t->tid, category, message ? message : "");
+		if (r->task)
+			fprintf(d->c->out.file, " task=%llu", (unsigned long long)r->task);
+		fputc('\n', d->c->out.file);
+	}
+	free(message);
+}
+
 static int dump_records(struct dump *d, struct ct_span payload)
 {
 	struct ct_record record;
 	int found;
 
-	if (d->selective)
-		return 0;
 	while ((found = ct_get_record(&payload, &record)) > 0 && !ct_command_stop(d->c)) {
-		if (d->c->options->json)
+		if (record.type == CT_RECORD_LOG)
+			dump_log(d, &record.log);
+		else if (d->selective)
+			continue;
+		else if (d->c->options->json)
 			print_json(d->c->out.file, json_record(&record));
 		else
 			print_record(d->c->out.file, &record);
@@ -165,7 +202,8 @@ static const struct {
 static const char *kind_name(uint8_t kind)
 {
 	static const char *const names[CT_EVENT_KINDS] = {
-		[CT_EVENT_INTERVAL] = "interval", [CT_EVENT_HOLD] = "hold", [CT_EVENT_WAKE] = "wake"
+		[CT_EVENT_INTERVAL] = "interval", [CT_EVENT_HOLD] = "hold", [CT_EVENT_WAKE] = "wake",
+		[CT_EVENT_REGION_BEGIN] = "region_begin", [CT_EVENT_REGION_END] = "region_end",
 	};
 
 	return kind < CT_EVENT_KINDS && names[kind] ? names[kind] : "unknown";
@@ -263,10 +301,12 @@ static int dump_events(struct dump *d, const struct ct_chunk *chunk, struct ct_s
 			break;
 		}
 		c.end_ns = e->base_ns;
-		for (uint32_t k = 0; k < e->batch[i].events && !ct_events_next(&c); k++) {
+		for (uint32_t k = 0; k < e->batch[i].events && !error && !ct_events_next(&c); k++) {
 			const struct ct_thread_info *t = &d->m.thread[thread];
 
-			if (!is_selected(d, t, &c))
+			if (d->marks && ct_is_mark(&e->site[c.site]))
+				error = ct_marks_event(d->marks, &d->m, thread, &e->site[c.site], c.start_ns);
+			if (!is_selected(d, t, &c) || (d->marks && !ct_marks_inside(d->marks, &d->m, thread)))
 				continue;
 			if (d->c->options->json)
 				print_json(d->c->out.file, json_event(d, t, &c));
@@ -429,6 +469,8 @@ int ct_cmd_dump(struct ct_context *c)
 	int error = ct_command_usage(c, &d.m, ct_model_load_records(&d.m, &c->reader, o));
 
 	d.selective = ct_options_select(o);
+	if (!error && ct_marks_select(&d.m) && !(d.marks = ct_marks_open(&d.m, false)))
+		error = -ENOMEM;
 	if (!error)
 		error = ct_symbols_open(&d.symbols, &d.m);
 	if (!error)
@@ -438,6 +480,7 @@ int ct_cmd_dump(struct ct_context *c)
 	ct_events_close(&d.decoder);
 	ct_switches_close(&d.switches);
 	free(d.label);
+	ct_marks_close(d.marks);
 	ct_model_free(&d.m);
 	return error;
 }

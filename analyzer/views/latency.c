@@ -15,7 +15,7 @@ uint32_t ct_latency_bucket(uint64_t ns)
 /* Whether the options choose a place or an object. */
 static bool is_chosen(const struct ct_options *o)
 {
-	return o->site != NULL;
+	return o->site || o->region || o->task;
 }
 
 static struct ct_latency *latency_of(struct ct_latencies *l, uint32_t cause)

@@ -151,7 +151,7 @@ static int take_wait(void *self, const struct ct_wakes *w, const struct ct_wait 
 
 	(void)shares;
 	(void)count;
-	if (part < 0 || !m->thread[wait->thread].selected || !in_window(m, wait) ||
+	if (part < 0 || !m->thread[wait->thread].selected || !wait->inside || !in_window(m, wait) ||
 	    wait->end_ns - wait->start_ns < m->options->min_ns || ct_model_selects(m, site->process, &site->site) <= 0)
 		return 0;
 	struct ct_malloc_sums *s = &v->sum[part];

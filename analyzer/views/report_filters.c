@@ -42,6 +42,7 @@ void ct_print_filters(const struct ct_context *c, const struct ct_model *m)
 		const char *what, *text;
 	} texts[] = {
 		{ "processes", o->process }, { "threads", o->thread }, { "objects", o->object }, { "sites", o->site },
+		{ "regions", o->region }, { "tasks", o->task },
 	};
 	const char *begin = "  showing   ";
 
@@ -94,6 +95,10 @@ json_t *ct_json_filters(const struct ct_context *c, const struct ct_model *m)
 		ct_json_text(f, "object", o->object);
 	if (o->site)
 		ct_json_text(f, "site", o->site);
+	if (o->region)
+		ct_json_text(f, "region", o->region);
+	if (o->task)
+		ct_json_text(f, "task", o->task);
 	if (o->min_ns)
 		ct_json_number(f, "min_ns", o->min_ns);
 	if (o->max_ns)
@@ -120,7 +125,7 @@ static bool has_waits(const struct ct_model *m)
 bool ct_print_nothing(const struct ct_context *c, const struct ct_model *m)
 {
 	const struct ct_options *o = c->options;
-	bool chooses_waits = o->cause_count || o->object || o->site || o->min_ns;
+	bool chooses_waits = o->cause_count || o->object || o->site || o->min_ns || o->region || o->task;
 
 	if (!has_threads(m)) {
 		if (ct_options_select(o))

@@ -164,7 +164,7 @@ static bool is_selected(const struct ct_wakers_report *r, const struct ct_wait *
 {
 	const struct ct_model *m = r->m;
 
-	if (!selects_site(r, wait))
+	if (!wait->inside || !selects_site(r, wait))
 		return false;
 	/* Those who waited for a thread are of interest where it is. */
 	return m->thread[wait->thread].selected ||
