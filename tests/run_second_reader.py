@@ -66,11 +66,18 @@ def compare(program, arguments):
 
 def read_trace_flags(other):
     """Intervals of each cause that left the CPU: those are waits by any account, unless slices say that the thread was
-    only preempted. Of nested ones the outer may not have slept itself: it is a wait all the same."""
-    slept = defaultdict(list)
+    only preempted, or woken before it had left the CPU. Of nested ones the outer may not have slept itself: it is a wait
+    all the same."""
+    slept, left = defaultdict(list), {}
     for s in other.slices:
+        tid = s["tid"]
+        if tid in left and s.get("woken_ns", s["start_ns"]) > left[tid]:
+            slept[tid].append(left[tid])
+        left.pop(tid, None)
         if s["slice"] == "BLOCKED":
-            slept[s["tid"]].append(s["end_ns"])
+            left[tid] = s["end_ns"]
+    for tid, ns in left.items():
+        slept[tid].append(ns)
     return Counter(other.causes[e["cause"]] for e in other.events if e["kind"] == 1 and e["flags"] & 1 and e["cause"] and
                    (not other.slices or any(e["start_ns"] + 2000 < ns < e["end_ns"] - 2000
                                             for ns in slept[other.threads[e["thread"]]["tid"]])))
