@@ -115,15 +115,16 @@ const struct ct_command ct_commands[] = {
 	{ "regions", ct_cmd_regions, "TRACE", 1, "what the program says it was doing, and how that took its time",
 	  "Parts of a thread's work that the program has named with ctrace.h: how many, how\n"
 	  "long, running, ready without a CPU, and blocked by cause in them. One in another\n"
-	  "of its name counts, but its time is that one's.\n",
-	  CT_SORT_MARKS, CT_CSV_REGIONS,
-	  "--sort longest trace.bin\n" },
+	  "of its name counts, but its time is that one's. They are summed by name, which\n"
+	  "is the only way: there is no --group-by.\n",
+	  .sort_keys = CT_SORT_MARKS, .columns = CT_CSV_REGIONS,
+	  .examples = "--sort longest trace.bin\n" },
 	{ "tasks", ct_cmd_tasks, "TRACE", 1, "work of the program that goes from thread to thread",
 	  "From begin to end of each task that the program has named with ctrace.h, and how\n"
 	  "the threads spent their time in its regions: those that were begun in the task,\n"
-	  "and those in them.\n",
-	  CT_SORT_MARKS, CT_CSV_TASKS,
-	  "--json trace.bin\n" },
+	  "and those in them. They are summed by name: there is no --group-by.\n",
+	  .sort_keys = CT_SORT_MARKS, .columns = CT_CSV_TASKS,
+	  .examples = "--json trace.bin\n" },
 	{ "stats", ct_cmd_stats, "TRACE", 1, "the trace itself, and how often which call was made",
 	  "Size, losses, clock, cost of the collector, what is known of the scheduler, a\n"
 	  "table of the wrapped calls, and the files of frames with what is known of their\n"

@@ -157,7 +157,7 @@ def account(where):
         # What the hypervisor took is told in ticks of 10 ms: it may have been one thread's.
         switch_ns = 3000 * t["switches"] + 10000000 * min(taken, 2)
         near(t["running_ns"], s["ran"], f"thread {s['tid']} ran", share, 1000000 + switch_ns)
-        near(t["runnable_ns"], s["delay"], f"thread {s['tid']} was ready", 0.01 + share, 5000000)
+        near(t["runnable_ns"], s["delay"], f"thread {s['tid']} was ready", 0.01 + share, 5000000 + switch_ns)
 
 
 def perf_sched(where):
