@@ -23,6 +23,7 @@
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
 #endif
 #define BACKLOG 4096
+#define ACCEPT_AT_ONCE 64 /* then the rings have their turn */
 
 int ct_attach_listen(const char *name, int *ret_fd)
 {
@@ -71,23 +72,15 @@ static void turn_away(struct ct_collector *c)
 	c->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-void ct_attach_accept(struct ct_collector *c)
+/* Who is at the other end, if it may be there: our own user and root. The socket's name is no
+ * secret, and anybody can connect to it. */
+static bool may_attach(int fd, struct ucred *ret)
 {
-	for (;;) {
-		int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	socklen_t n = sizeof(*ret);
 
-		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE)
-				turn_away(c);
-			if (errno == EINTR || errno == ECONNABORTED)
-				continue;
-			return;
-		}
-		if (ct_collector_watch(c, fd, CT_SOURCE_PEER, (uint64_t)fd))
-			close(fd);
-		else
-			ct_attach_peer(c, fd);
-	}
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret, &n))
+		return false;
+	return !ret->uid || !geteuid() || ret->uid == geteuid();
 }
 
 /* Receives the hello and the one descriptor with it. 0, -errno, -EAGAIN: not yet. */
@@ -98,8 +91,9 @@ static int receive(int fd, struct ct_hello *ret, int *ret_memfd)
 		char room[CMSG_SPACE(sizeof(int))];
 	} control;
 	struct iovec iov = { ret, sizeof(*ret) };
+	/* There is room for one: the kernel closes others. With CMSG_SPACE there would be for two. */
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
+				  .msg_controllen = CMSG_LEN(sizeof(int)) };
 	ssize_t n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 
 	if (n < 0)
@@ -242,14 +236,11 @@ static const struct ct_recording *inherited(struct ct_collector *c, pid_t pid, p
 static void attach(struct ct_collector *c, int fd, const struct ct_hello *hello, int memfd)
 {
 	struct ucred peer;
-	socklen_t n = sizeof(peer);
 	struct ct_header header;
 	struct ct_region *region = NULL;
 	const char *wrong = NULL;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n))
-		wrong = strerror(errno);
-	else if (peer.uid && geteuid() && peer.uid != geteuid())
+	if (!may_attach(fd, &peer))
 		wrong = "it belongs to another user";
 	else if (hello->magic != CT_REGION_MAGIC || hello->version != CT_REGION_VERSION)
 		wrong = "its libctrace.so is of another version";
@@ -278,13 +269,14 @@ static void attach(struct ct_collector *c, int fd, const struct ct_hello *hello,
 	}
 }
 
-void ct_attach_peer(struct ct_collector *c, int fd)
+/* Whether it has said something, or ended; then fd is closed. */
+static bool hear(struct ct_collector *c, int fd)
 {
 	struct ct_hello hello;
 	int memfd = -1, error = receive(fd, &hello, &memfd);
 
 	if (error == -EAGAIN)
-		return;
+		return false;
 	if (!error) {
 		attach(c, fd, &hello, memfd);
 		close(memfd);
@@ -292,4 +284,57 @@ void ct_attach_peer(struct ct_collector *c, int fd)
 		refuse(c, "somebody said what is no hello: %s", strerror(-error));
 	}
 	close(fd);
+	return true;
+}
+
+static int *place_of(struct ct_collector *c, int fd)
+{
+	for (unsigned int i = 0; i < CT_PEERS_MAX; i++)
+		if (c->peer[i] == fd + 1)
+			return &c->peer[i];
+	return NULL;
+}
+
+/* It has said nothing yet. */
+static void keep_peer(struct ct_collector *c, int fd)
+{
+	int *place = &c->peer[c->next_peer++ % CT_PEERS_MAX];
+
+	if (*place)
+		close(*place - 1);
+	*place = ct_collector_watch(c, fd, CT_SOURCE_PEER, (uint64_t)fd) ? 0 : fd + 1;
+	if (!*place)
+		close(fd);
+}
+
+void ct_attach_accept(struct ct_collector *c)
+{
+	struct ucred peer;
+
+	for (unsigned int i = 0; i < ACCEPT_AT_ONCE; i++) {
+		int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE)
+				turn_away(c);
+			if (errno == EINTR || errno == ECONNABORTED)
+				continue;
+			return;
+		}
+		if (!may_attach(fd, &peer)) {
+			refuse(c, "a process of another user (%u) connected", peer.uid);
+			close(fd);
+		} else if (!hear(c, fd)) {
+			keep_peer(c, fd);
+		}
+	}
+}
+
+void ct_attach_peer(struct ct_collector *c, int fd)
+{
+	int *place = place_of(c, fd);
+
+	/* It may have had to leave a moment ago. */
+	if (place && hear(c, fd))
+		*place = 0;
 }

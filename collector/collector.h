@@ -52,6 +52,10 @@ struct ct_asker {
 	size_t bytes, sent;
 };
 
+/* Connections that have not said hello yet. More than that never are there for long: each says it at
+ * once. Whoever only connects takes the place of the one that came first. */
+#define CT_PEERS_MAX 256u
+
 struct ct_collector {
 	struct ct_trace trace;
 	struct ct_options options;
@@ -77,6 +81,8 @@ struct ct_collector {
 	struct sockaddr_un commands_at;
 	struct ct_asker asker[CT_ASKERS_MAX];
 	unsigned int next_asker;
+	int peer[CT_PEERS_MAX];  /* descriptor + 1; 0: free */
+	unsigned int next_peer;
 	char out_path[PATH_MAX];  /* the output's, whole where it is known */
 	struct ct_recording recording; /* what was wanted of all processes */
 	bool recording_set;       /* it was */

@@ -5,6 +5,7 @@
 #include "atomics.h"
 #include "process.h"
 
+#define COUNTED_MAX (1u << 19) /* of all threads of a process; what comes then is not counted */
 #define HOT_NS_MS 1000.0 /* a lock that nobody waited for this long is not hot */
 
 /* --- calls --- */
@@ -21,15 +22,19 @@ static uint64_t ticks_to_ns(const struct ct_trace *t, const struct ct_process *p
 }
 
 /* What was counted of a call so far; NULL without memory. */
-static struct ct_counted *counted_of(struct ct_thread *th, uint32_t call)
+static struct ct_counted *counted_of(struct ct_process *p, struct ct_thread *th, uint32_t call)
 {
 	if (!th->counted_index[call]) {
 		if (th->counted_used == th->counted_size) {
 			uint16_t size = th->counted_size ? (uint16_t)(th->counted_size * 2) : 4;
+
+			if (p->counted + size - th->counted_size > COUNTED_MAX)
+				return NULL;
 			struct ct_counted *larger = realloc(th->counted, size * sizeof(*larger));
 
 			if (!larger)
 				return NULL;
+			p->counted += size - th->counted_size;
 			th->counted = larger;
 			th->counted_size = size;
 		}
@@ -44,7 +49,7 @@ static void count_call(struct ct_trace *t, struct ct_process *p, struct ct_threa
 	const struct ct_slot *s = &p->region->slots[th->slot];
 	uint64_t calls = ct_load(&s->calls[call]), buckets[CT_SHORT_BUCKETS] = { 0 };
 
-	struct ct_counted *c = counted_of(th, call);
+	struct ct_counted *c = counted_of(p, th, call);
 
 	/* Short calls are only added to when calls is. */
 	if (!c || calls <= c->calls) {

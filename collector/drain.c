@@ -157,8 +157,13 @@ uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th
 			t->lost++;
 			p->lost++;
 		}
-		if ((n - first) % PUBLISH == PUBLISH - 1)
+		if ((n - first) % PUBLISH == PUBLISH - 1) {
 			ct_store_release(&s->consumed, n + 1);
+			if (!final && ct_process_is_late(p)) {
+				n++;
+				break;
+			}
+		}
 	}
 	/* The ring's room is given back: the copies were made before. */
 	if (n != first)

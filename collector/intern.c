@@ -6,6 +6,8 @@
 #include "process.h"
 
 #define BARE_FDS_MAX 65536u
+/* As many as a process can intern, and as many places of waits without a stack: then it lies. */
+#define STACKS_MAX   (2 * CT_STACKS)
 /* Keys of stacks that are one address: no arena word is that large. */
 #define IP_KEY       (1ull << 63)
 
@@ -119,8 +121,10 @@ static uint32_t write_stack(struct ct_trace *t, struct ct_process *p, struct ct_
 	} };
 
 	if (!e) {
-		if (ct_map_put(&p->stacks, key, t->last_stack + 1))
+		if (p->stacks.count >= STACKS_MAX || ct_map_put(&p->stacks, key, t->last_stack + 1)) {
+			p->damaged++;
 			return 0;
+		}
 		t->last_stack++;
 		e = ct_map_find(&p->stacks, key);
 		ct_codes_seen(p, frames, depth);
@@ -271,7 +275,7 @@ void ct_intern_descriptors(struct ct_trace *t, struct ct_process *p)
 		return;
 	if (used > CT_DESCRIPTORS && p->descriptors_done < used - CT_DESCRIPTORS)
 		p->descriptors_done = used - CT_DESCRIPTORS;
-	while (p->descriptors_done < used) {
+	while (p->descriptors_done < used && !(p->descriptors_done % 64 == 63 && ct_process_is_late(p))) {
 		uint64_t next = p->descriptors_done + 1;
 		const struct ct_descriptor *d = &p->region->descriptors[next % CT_DESCRIPTORS];
 		uint64_t id = ct_load_acquire(&d->id);

@@ -16,6 +16,9 @@
 #define COUNTERS_NS  1000000000ull
 #define AFTER_BYTES  (256u << 10)
 #define COMMAND      4096
+#define OLDER_NS     60000000000ull /* than the collector, at most: it is started by the first process */
+#define TURN_NS      20000000ull /* that a process may take of a pass */
+#define LOOKS        16u         /* at slots between two looks at the clock */
 #define START_SLACK_MS 1000.0 /* a call may have begun before the library knew its start */
 
 void ct_trace_sync(struct ct_trace *t)
@@ -91,7 +94,9 @@ static void set_clock(struct ct_trace *t, struct ct_process *p, const struct ct_
 	uint64_t latest = ct_process_latest(t, p), slack = (uint64_t)(p->ticks_per_ms * START_SLACK_MS);
 
 	p->base = (struct ct_knot){ .ticks = header->start, .ns = header->start_ns };
-	if (p->base.ticks > latest)
+	/* Who says to be much older than we are does not know. */
+	if (p->base.ticks > latest || p->base.ns > t->mono_ns || p->base.ns + OLDER_NS < t->clock.knot[0].ns ||
+	    (p->clock == CT_CLOCK_MONOTONIC && p->base.ticks + OLDER_NS < t->clock.knot[0].ns))
 		p->base = (struct ct_knot){ .ticks = latest, .ns = t->mono_ns };
 	p->earliest_ticks = p->base.ticks > slack ? p->base.ticks - slack : 0;
 }
@@ -225,6 +230,33 @@ void ct_process_counters(struct ct_trace *t, struct ct_process *p, uint64_t now_
 	ct_counters_loss(t, p, NULL);
 }
 
+bool ct_process_is_late(const struct ct_process *p)
+{
+	return p->late_ns && ct_now_ns() >= p->late_ns;
+}
+
+/* All slots, beginning where the pass before was late. Returns like ct_process_pass. */
+static unsigned int pass_slots(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
+{
+	uint32_t used = slots_used(p), first = p->next_slot < used ? p->next_slot : 0;
+	unsigned int fullest = 0;
+
+	for (uint32_t i = 0; i < used; i++) {
+		uint32_t slot = first + i < used ? first + i : first + i - used;
+		unsigned int fill = ct_thread_pass(t, p, slot, now_ns);
+
+		if (fill > fullest)
+			fullest = fill;
+		if (p->encoder.count >= CHUNK_EVENTS || p->after.size >= AFTER_BYTES)
+			ct_process_flush(t, p);
+		if ((fill || i % LOOKS == LOOKS - 1) && ct_process_is_late(p)) {
+			p->next_slot = slot + 1;
+			return 256;
+		}
+	}
+	return fullest;
+}
+
 void ct_process_drain(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
 {
 	uint32_t used = slots_used(p);
@@ -236,19 +268,12 @@ void ct_process_drain(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
 
 unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t now_ns)
 {
-	uint32_t used = slots_used(p);
-	unsigned int fullest = 0;
-
+	p->late_ns = ct_now_ns() + TURN_NS;
 	ct_intern_descriptors(t, p);
 
-	for (uint32_t i = 0; i < used; i++) {
-		unsigned int fill = ct_thread_pass(t, p, i, now_ns);
+	unsigned int fullest = pass_slots(t, p, now_ns);
 
-		if (fill > fullest)
-			fullest = fill;
-		if (p->encoder.count >= CHUNK_EVENTS)
-			ct_process_flush(t, p);
-	}
+	p->late_ns = 0;
 	ct_ends_pass(t, p);
 	if (!p->counters_ns)
 		p->counters_ns = now_ns + COUNTERS_NS;

@@ -4,7 +4,8 @@
  *
  * The region is shared with the process, which may write anything at any time:
  * what matters is copied here first. Memory is bounded: by the slots of the
- * region, by the room in its tables, and by a chunk's worth of events.
+ * region, by the room in its tables, and by a chunk's worth of events. So is the
+ * time that a pass takes, whatever there is to be done: the others have theirs.
  */
 #ifndef CT_PROCESS_H
 #define CT_PROCESS_H
@@ -115,6 +116,9 @@ struct ct_process {
 	struct ct_events_encoder encoder;
 	bool flushed;
 	uint64_t events_since_ns;
+	uint64_t late_ns;      /* when the pass is to end, so that others have their turn; 0: never */
+	uint32_t next_slot;    /* where the next pass begins: it was late here */
+	uint32_t counted;      /* entries in the counted of all threads */
 	char executable[sizeof(((struct ct_region *)0)->executable)];
 	struct ct_recording recording;
 	bool no_rseq;          /* nothing tells what left the CPU */
@@ -175,6 +179,8 @@ int ct_process_start(struct ct_trace *t, struct ct_region *region, const struct 
 		     pid_t pid, int pidfd, struct ct_process **ret);
 /* One pass. Returns the largest part of a ring that was in use, in 1/256. */
 unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t now_ns);
+/* Whether this process has had its part of the pass. */
+bool ct_process_is_late(const struct ct_process *p);
 /* Drains everything, closes what is open, frees p. how: enum ct_end; status as
  * from wait(), -1: not known. */
 void ct_process_finish(struct ct_trace *t, struct ct_process *p, int how, uint64_t end_ns, int status);

@@ -308,6 +308,7 @@ void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, i
 		free_slot(p, slot, th->consumed);
 	p->threads[slot] = NULL;
 	p->thread_count--;
+	p->counted -= th->counted_size;
 	free(th->counted);
 	free(th);
 }

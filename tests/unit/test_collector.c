@@ -1,5 +1,6 @@
 /* The collector from end to end: real processes write, what is in the file is compared. */
 #include <check.h>
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -580,6 +581,66 @@ START_TEST(hostile_memory)
 }
 END_TEST
 
+static unsigned int descriptors_of(pid_t pid)
+{
+	char path[64];
+	unsigned int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	DIR *d = opendir(path);
+
+	ck_assert_ptr_nonnull(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* Connections that say nothing, or what is no hello, with descriptors that nobody asked for: none of it stays, and
+ * who has something to say is heard. */
+START_TEST(babble_is_no_burden)
+{
+	static const char text[100000];
+	const struct ct_hello hello = { .magic = CT_REGION_MAGIC, .version = CT_REGION_VERSION, .pid = 1, .region_bytes = UINT64_MAX };
+	struct tc_collector c;
+	struct tc_trace t;
+
+	tc_start(&c, out, 0);
+	unsigned int before = descriptors_of(c.pid);
+	pid_t pid = fork();
+
+	if (!pid) {
+		for (unsigned int i = 0; i < 400; i++) {
+			close(tc_babble(c.name, &hello, sizeof(hello), i % 17));
+			close(tc_babble(c.name, text, 1 + i * 50, i % 17));
+		}
+		/* These are kept open. */
+		for (unsigned int i = 0; i < 600; i++)
+			tc_babble(c.name, NULL, 0, 0);
+		region = tc_attach(c.name, &(struct tc_region_options){ 0 });
+		struct ct_slot *s = tc_claim(region, 0, "patient");
+
+		tc_event(s, 500, &(struct ct_event){ .call = 1, .kind = 1, .cause = CT_CAUSE_MUTEX });
+		while (!ct_load(&s->consumed))
+			sched_yield();
+		/* The silent connections are still there. */
+		_exit(descriptors_of(c.pid) > before + 300);
+	}
+	join_child(pid);
+	for (unsigned int i = 0; i < 1000 && descriptors_of(c.pid) > before; i++)
+		sleep_ms(20);
+	ck_assert_uint_le(descriptors_of(c.pid), before);
+	struct ct_control m = tc_stop(&c);
+
+	ck_assert_int_eq(m.error, 0);
+	ck_assert_uint_eq(m.processes, 1);
+	tc_read(&t, out);
+	ck_assert(t.complete);
+	ck_assert_uint_ge(t.events, 1);
+	tc_free(&t);
+}
+END_TEST
+
 START_TEST(termination_finishes_the_file)
 {
 	struct tc_collector c;
@@ -855,6 +916,7 @@ int main(void)
 	tcase_add_test(tc, old_hole_is_passed_over);
 	tcase_add_loop_test(tc, unfit_region_is_refused, 0, 4);
 	tcase_add_loop_test(tc, hostile_memory, 0, 4);
+	tcase_add_test(tc, babble_is_no_burden);
 	tcase_add_test(tc, termination_finishes_the_file);
 	tcase_add_test(tc, processes_that_go_on_keep_the_collector);
 	tcase_add_test(tc, useless_file_is_removed);

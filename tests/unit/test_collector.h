@@ -44,6 +44,8 @@ struct tc_region_options {
 
 /* Makes a region and says hello. NULL: the connection failed. */
 struct ct_region *tc_attach(const char *name, const struct tc_region_options *o);
+/* Connects and says so many bytes, with so many descriptors. The connection: -1 if there is none. */
+int tc_babble(const char *name, const void *text, size_t bytes, unsigned int descriptors);
 /* Claims a slot for this thread. */
 struct ct_slot *tc_claim(struct ct_region *r, uint32_t slot, const char *name);
 /* Leaves it, as a thread that is about to end. */

@@ -110,6 +110,37 @@ static bool say_hello(const char *name, int memfd, uint64_t bytes, uint32_t vers
 	return done;
 }
 
+int tc_babble(const char *name, const void *text, size_t bytes, unsigned int descriptors)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct iovec iov = { (void *)(uintptr_t)text, bytes };
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(16 * sizeof(int))];
+	} control = { 0 };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (descriptors) {
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(descriptors * sizeof(int));
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(descriptors * sizeof(int));
+		/* Standard error is as good as any. */
+		for (unsigned int i = 0; i < descriptors; i++)
+			((int *)(void *)CMSG_DATA(&control.header))[i] = 2;
+	}
+	memcpy(address.sun_path + 1, name, strlen(name));
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (connect(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))) ||
+	    (bytes && sendmsg(fd, &message, MSG_NOSIGNAL) != (ssize_t)bytes)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 struct ct_region *tc_attach(const char *name, const struct tc_region_options *o)
 {
 	uint32_t slots = o->slots ? o->slots : CT_SLOTS_MIN, version = o->version ? o->version : CT_REGION_VERSION;
