@@ -6,15 +6,13 @@ usage: run_page.py BUILD [REGEX...]
 """
 import csv
 import io
-import json
-import os
 import re
-import shutil
 import subprocess
 import time
 from pathlib import Path
 
-from harness import ANALYZE, BUILD, ENVIRONMENT, PROGRAMS, Skip, Tests, must, report, run, short, traced, wait_complete
+from harness import ENVIRONMENT, PROGRAMS, Tests, must, report, run, short, traced
+from page_harness import browse, trace_of
 
 HERE = Path(__file__).resolve().parent
 NAMED = """
@@ -28,46 +26,6 @@ int main(void) { pthread_t t[2]; pthread_create(t, 0, run, "=1+cmd()"); pthread_
 # Of a lane's row, the place on the page of a moment; of its name.
 PLACE = "(() => {{ const r = t.canvas.getBoundingClientRect(); return [r.left + {x}, r.top + 68 + ({row} + 0.5) * 26 - t.scroll]; }})()"
 LANES = "t.rows.filter((r) => r.kind === 'lane').map((r) => r.lane)"
-
-
-def trace_of(where, argv):
-    out = where / "t.bin"
-    ended = run(traced(out, argv, ()), cwd=where)
-    must(ended.status == 0, str(ended))
-    wait_complete(out)
-    return out
-
-
-def need_browser():
-    node, modules = shutil.which("node"), next(BUILD.glob("analyzer/**/node_modules/playwright-core"), None)
-    for what, there in (("node", node), ("chromium", shutil.which("chromium")), ("a page in this build (npm)", modules)):
-        if not there:
-            raise Skip(f"needs {what}")
-    return node, modules.parent.parent
-
-
-def browse(where, trace, steps, *options):
-    """Serves a trace, does the steps, and returns what was found."""
-    node, modules = need_browser()
-    folder = where / "shots"
-    folder.mkdir(exist_ok=True)
-    server = subprocess.Popen([str(ANALYZE), "serve", "--no-open", *options, str(trace)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
-    try:
-        address = server.stdout.readline().strip()
-        must(address.startswith("http://127.0.0.1:"), f"it prints {address!r}")
-        ended = subprocess.run([node, HERE / "browser/steps.mjs", str(modules), address, str(folder)], input=json.dumps(steps), stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True, timeout=240, env={**os.environ, "HOME": str(where)}, check=False)
-    finally:
-        server.terminate()
-        server.wait(20)
-    must(ended.returncode == 0, f"the browser: {short(ended.stderr[-600:])}")
-    found = json.loads(ended.stdout.splitlines()[-1])
-    keep = os.environ.get("CTRACE_SHOTS")
-    if keep:
-        shutil.copytree(folder, keep, dirs_exist_ok=True)
-    must("failed" not in found, str(found.get("failed"))[:700])
-    must(not found["errors"] and not found["dialogs"] and not found["refused"], f"errors {found['errors']}, refused {found['refused']}")
-    return found
 
 
 def rows_of(text):

@@ -8,16 +8,17 @@ import base64
 import http.client
 import json
 import os
+import random
 import re
-import shutil
 import signal
 import socket
 import struct
 import subprocess
-import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
-from harness import ANALYZE, BUILD, ENVIRONMENT, PROGRAMS, Failure, Skip, Tests, must, report, run, short, traced, wait_complete
+from harness import ANALYZE, ENVIRONMENT, PROGRAMS, Tests, must, report, run, short, traced
+from page_harness import Served, in_browser, memory, need_browser, trace_of
 
 SHADES = ("running", "ready", "contention", "io", "idle", "runtime")
 HOSTILE = """
@@ -28,73 +29,6 @@ __attribute__((noinline)) void evil(void) { pthread_mutex_lock(&lock); usleep(20
 static void *run(void *unused) { pthread_setname_np(pthread_self(), "<b>bold</b>"); for (int i = 0; i < 5; i++) evil(); return unused; }
 int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); for (int i = 0; i < 5; i++) evil(); pthread_join(t, 0); return 0; }
 """
-
-
-def trace_of(where, argv, options=()):
-    out = where / "t.bin"
-    ended = run(traced(out, argv, options), cwd=where)
-    must(ended.status == 0, str(ended))
-    wait_complete(out)
-    return out
-
-
-class Served:
-    """A server of a trace while the block runs."""
-
-    def __init__(self, trace, *options):
-        self.argv = [str(ANALYZE), "serve", "--no-open", *options, str(trace)]
-
-    def __enter__(self):
-        self.process = subprocess.Popen(self.argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
-        self.address = self.process.stdout.readline().strip()
-        found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/([0-9a-f]{32})/", self.address)
-        if not found:
-            self.process.kill()
-            raise Failure(f"it prints {self.address!r}, {self.process.communicate()}")
-        self.port, self.token = int(found[1]), found[2]
-        return self
-
-    def ask(self, path, method="GET", **headers):
-        """Status, type and body of a raw request."""
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        c.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        for name, value in {"Host": f"127.0.0.1:{self.port}", **{k.replace("_", "-"): v for k, v in headers.items()}}.items():
-            if value is not None:
-                c.putheader(name, value)
-        c.endheaders()
-        answer = c.getresponse()
-        body = answer.read()
-        self.headers = dict(answer.getheaders())
-        c.close()
-        return answer.status, answer.getheader("Content-Type"), body
-
-    def get(self, path):
-        status, _, body = self.ask(f"/{self.token}/{path}")
-        must(status == 200, f"{path}: {status} {body[:200]}")
-        return body
-
-    def json(self, path):
-        return json.loads(self.get(path))
-
-    def picture(self, start, end, pieces, lanes):
-        body = self.get(f"api/lanes?from={start}&to={end}&pieces={pieces}&lanes={','.join(map(str, lanes))}")
-        n, = struct.unpack_from("<I", body)
-        head, at, shares = json.loads(body[4:4 + n]), 4 + n, {}
-        for lane in head["lanes"]:
-            shares[lane["lane"]] = body[at:at + head["pieces"] * 6]
-            at += head["pieces"] * 6
-        must(at == len(body), f"{len(body) - at} bytes are left")
-        return head, shares
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        try:
-            status = self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise Failure("it does not end on SIGTERM") from None
-        must(status == 0, f"ends with {status}: {self.process.stderr.read()}")
-        return False
 
 
 def refusals(where):
@@ -217,11 +151,6 @@ def rude(where):
         must(memory(s.process.pid) < 200, f"{memory(s.process.pid)} MB")
 
 
-def memory(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as f:
-        return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1]) // 1024
-
-
 def children(pid):
     out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], stdout=subprocess.PIPE, text=True, check=False).stdout
     return out.split()
@@ -241,6 +170,53 @@ def gave_up(where):
         os.kill(s.process.pid, signal.SIGCONT)
         must(s.json("api/view/stats")["trace"]["threads"] == 5, "the next view")
         must(time.monotonic() - begin < 10 and not children(s.process.pid), f"{time.monotonic() - begin:.1f} s, children {children(s.process.pid)}")
+
+
+def several(where):
+    """Many requests at once, sensible ones and others: each gets the answer that it would get alone, and who leaves disturbs nobody."""
+    out, r = trace_of(where, [PROGRAMS / "wakers", "convoy"]), random.Random(6)
+    numbers = ("0", "1", "7", "1000", "99999999", "10000000000", "18446744073709551615", "-1", "NaN", "", "x", "1.5s", ".*", "(", "mutex", "io,poll")
+
+    def odd():
+        call = r.choice(("lanes", "load", "site", "wait", "trace", "words", "view/blocks", "view/waits", "view/nothing", "progress"))
+        keys = r.sample(("from", "to", "pieces", "lanes", "id", "lane", "start", "end", "generation", "top", "cause", "site", "min"), r.randrange(6))
+        return f"api/{call}?" + "&".join(f"{k}={r.choice(numbers)}" for k in keys)
+
+    with Served(out) as s:
+        duration = s.json("api/trace")["trace"]["duration_ns"]
+
+        def sensible(i):
+            start = duration * (i % 17) // 20
+            return (f"api/lanes?from={start}&to={start + duration // (1 + i % 40)}&pieces={200 + i}&lanes=0,1,2,3,4", f"api/load?from={start}&to={duration}&pieces={50 + i}",
+                    "api/trace", f"api/site?id={i % 3}", "api/view/locks")[i % 5 if i % 20 else 4]
+
+        def ask(path):
+            if path.startswith("leave "):
+                with socket.create_connection(("127.0.0.1", s.port)) as c:
+                    c.sendall(f"GET /{s.token}/{path[6:]} HTTP/1.1\r\nHost: 127.0.0.1:{s.port}\r\n\r\n".encode())
+                    time.sleep(0.002)
+                return None
+            status, _, body = s.request(f"/{s.token}/{path}")
+            must(status in (200, 400, 404, 409), f"{path}: {status} {body[:100]}")
+            return status, body
+
+        paths = [sensible(i) for i in range(60)]
+        alone = {p: ask(p) for p in paths}
+        mixed = [*paths, *paths, *(odd() for _ in range(150)), *("leave " + p for p in paths[::2])]
+        r.shuffle(mixed)
+        with ThreadPoolExecutor(10) as pool:
+            for path, got in zip(mixed, pool.map(ask, mixed)):
+                if path in alone:
+                    must(same_answer(path, got, alone[path]), f"{path}: {short(got[1])} and alone {short(alone[path][1])}")
+        must(s.process.poll() is None and memory(s.process.pid) < 300, f"{s.process.poll()}, {memory(s.process.pid)} MB")
+
+
+def same_answer(path, a, b):
+    """Sites are numbered as they come into sight."""
+    if a[0] != 200 or b[0] != 200 or not path.startswith("api/lanes"):
+        return a == b if not path.startswith("api/site") else a[0] == b[0]
+    n, m = (struct.unpack_from("<I", x[1])[0] for x in (a, b))
+    return a[1][4 + n:] == b[1][4 + m:] and json.loads(a[1][4:4 + n])["pieces"] == json.loads(b[1][4:4 + m])["pieces"]
 
 
 def replaced(where):
@@ -366,28 +342,8 @@ def growing(where):
         program.wait(20)
 
 
-def need_browser():
-    node, modules = shutil.which("node"), next(BUILD.glob("analyzer/**/node_modules/playwright-core"), None)
-    for what, there in (("node", node), ("chromium", shutil.which("chromium")), ("a page in this build (npm)", modules)):
-        if not there:
-            raise Skip(f"needs {what}")
-    return node, modules.parent.parent
-
-
 def look(where, address, *kind):
-    node, modules = need_browser()
-    folder = where / "shots"
-    folder.mkdir()
-    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "browser/page.mjs")
-    ended = subprocess.run([node, script, str(modules), address, str(folder), *kind], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                           timeout=240, env={**os.environ, "HOME": str(where)}, check=False)
-    must(ended.returncode == 0, f"the browser: {short(ended.stderr[-600:])}")
-    found = json.loads(ended.stdout.splitlines()[-1])
-    keep = os.environ.get("CTRACE_SHOTS")
-    if keep:
-        shutil.copytree(folder, keep, dirs_exist_ok=True)
-    must(not found["errors"] and not found["dialogs"] and not found["refused"], f"errors {found['errors']}, refused {found['refused']}")
-    return found
+    return in_browser(where, address, "page.mjs", *kind)
 
 
 def page(where):
@@ -503,6 +459,7 @@ tests.run("rude clients", rude)
 tests.run("given up", gave_up)
 tests.run("port and host", elsewhere)
 tests.run("for others", for_others)
+tests.run("several at once", several)
 tests.run("replaced", replaced)
 tests.run("the same numbers", same_numbers)
 tests.run("a trace that grows", growing)

@@ -115,7 +115,9 @@ static void answer_trace(struct ct_served *s, struct ct_answer *ret)
 	ct_json_begin();
 	ct_json_text(o, "file", s->path ? s->path : s->context->options->file);
 	ct_json_number(o, "generation", s->generation);
-	ct_json_text(o, "stale", s->stale);
+	pthread_mutex_lock(&s->lock);
+	ct_json_text(o, "stale", *s->stale ? s->stale : NULL);
+	pthread_mutex_unlock(&s->lock);
 	ct_json_set(o, "trace", ct_json_trace(s->context, m));
 	ct_json_set(o, "scheduler", ct_json_scheduler(m));
 	for (uint32_t i = 0; i < m->process_count; i++)
@@ -156,6 +158,13 @@ enum ct_fate ct_served_fate(const struct ct_served *s)
 	if ((uint64_t)now.st_size == r->file_bytes)
 		return CT_FATE_SAME;
 	return (uint64_t)now.st_size > r->file_bytes ? CT_FATE_GROWN : CT_FATE_REPLACED;
+}
+
+void ct_served_stale(struct ct_served *s, const char *why)
+{
+	pthread_mutex_lock(&s->lock);
+	snprintf(s->stale, sizeof(s->stale), "%s", why);
+	pthread_mutex_unlock(&s->lock);
 }
 
 /* --- views --- */
@@ -271,7 +280,7 @@ void ct_api_answer(void *self, const struct ct_request *r, struct ct_answer *ret
 int ct_served_open(struct ct_served *s, struct ct_context *c)
 {
 	s->context = c;
-	s->map.reader.fd = -1;
+	pthread_mutex_init(&s->lock, NULL);
 	/* Growing is no damage. */
 	c->unfinished = true;
 	s->path = realpath(c->options->file, NULL);

@@ -3,6 +3,7 @@
 #define CT_API_H
 
 #include <jansson.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 
@@ -11,13 +12,15 @@
 #include "http.h"
 #include "overview.h"
 
-/* A trace as it was when it was read. */
+/* A trace as it was when it was read. Requests are answered by several threads at once: what they
+ * change has a lock. */
 struct ct_served {
 	struct ct_context *context;
 	char *path;               /* of the trace, absolute; owned; NULL: it came without one */
 	uint32_t generation;      /* of lanes' and sites' numbers; 0 where it is read once */
 	struct stat file;
-	const char *stale;        /* why what is shown is not what is in the file now; NULL */
+	pthread_mutex_t lock;     /* of stale, symbols, callstacks */
+	char stale[160];          /* why what is shown is not what is in the file now; "" */
 	atomic_bool drawing;      /* the model is there; for another thread, while it is opened */
 	struct ct_model m;        /* of the whole trace */
 	struct ct_trace_map map;
@@ -37,6 +40,7 @@ enum ct_fate {
 	CT_FATE_REPLACED,         /* or changed */
 };
 enum ct_fate ct_served_fate(const struct ct_served *s);
+void ct_served_stale(struct ct_served *s, const char *why);
 
 /*
  * GET api/trace             the trace, its threads and causes
@@ -47,6 +51,8 @@ enum ct_fate ct_served_fate(const struct ct_served *s);
  *     api/wait?lane=&start=&end=   who ended it, and when
  *     api/view/NAME?...     the JSON of a command, with its options as keys
  *     anything else         a file of the page
+ *
+ * Views and files are answered at once; the rest takes a while, and any thread may do it.
  *
  * Numbers of lanes and sites are of a generation, which api/trace tells; a request that has
  * generation= gets 409 where it is not this one.

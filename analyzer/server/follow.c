@@ -23,6 +23,7 @@ struct reading {
 	struct ct_served served;
 	int error;
 	uint64_t began_ms;
+	uint32_t users;              /* that it is in use, and requests that are answered from it */
 };
 
 struct ct_follow {
@@ -36,7 +37,6 @@ struct ct_follow {
 	int wake_fd;                 /* eventfd: the thread is done */
 	uint32_t generation;
 	uint64_t not_before_ms;
-	char stale[160];
 };
 
 static uint64_t now_ms(void)
@@ -47,9 +47,11 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-static void free_reading(struct reading *r)
+static void let_go(void *reading)
 {
-	if (!r)
+	struct reading *r = reading;
+
+	if (!r || --r->users)
 		return;
 	ct_served_close(&r->served);
 	if (r->context.reader.fd >= 0)
@@ -83,7 +85,7 @@ static int start(struct ct_follow *f)
 	if (!r)
 		return -ENOMEM;
 	r->context = (struct ct_context){ .options = f->context->options, .out = f->context->out, .reader.fd = -1 };
-	r->served.map.reader.fd = -1;
+	r->users = 1;
 	r->served.generation = ++f->generation;
 	r->began_ms = now_ms();
 	int error = f->now ? 0 : ct_reader_dup(&r->context.reader, &f->context->reader);
@@ -93,7 +95,7 @@ static int start(struct ct_follow *f)
 		error = -pthread_create(&f->thread, NULL, read_trace, f);
 	f->running = !error;
 	if (error) {
-		free_reading(r);
+		let_go(r);
 		f->next = NULL;
 	}
 	return error;
@@ -105,20 +107,21 @@ static void take_over(struct ct_follow *f)
 {
 	struct reading *r = f->next;
 	uint64_t ms = now_ms();
+	char text[160];
 
 	f->next = NULL;
 	f->not_before_ms = ms + (ms - r->began_ms) * PAUSE_TIMES + PAUSE_MS;
 	if (!r->error) {
-		free_reading(f->now);
+		let_go(f->now);
 		f->now = r;
 		/* It is large, and not of this thread's heap. */
 		malloc_trim(0);
 		return;
 	}
-	snprintf(f->stale, sizeof(f->stale), "the file is another one, which cannot be read: %.100s",
+	snprintf(text, sizeof(text), "the file is another one, which cannot be read: %.100s",
 		 *r->context.usage ? r->context.usage : strerror(-r->error));
-	f->now->served.stale = f->stale;
-	free_reading(r);
+	ct_served_stale(&f->now->served, text);
+	let_go(r);
 }
 
 static void say_progress(struct ct_follow *f, bool clear)
@@ -164,7 +167,7 @@ static void look(struct ct_follow *f)
 	if (f->next || now_ms() < f->not_before_ms)
 		return;
 	if (ct_served_fate(&f->now->served) == CT_FATE_SAME)
-		f->now->served.stale = NULL;
+		ct_served_stale(&f->now->served, "");
 	else
 		start(f); /* if it cannot, then the next time */
 }
@@ -181,6 +184,13 @@ static void answer_progress(struct ct_follow *f, struct ct_answer *ret)
 	ct_api_json(ret, o);
 }
 
+static void answer_beside(void *of, const struct ct_request *r, struct ct_answer *ret)
+{
+	struct reading *reading = of;
+
+	ct_api_answer(&reading->served, r, ret);
+}
+
 void ct_follow_answer(void *self, const struct ct_request *r, struct ct_answer *ret)
 {
 	struct ct_follow *f = self;
@@ -193,9 +203,16 @@ void ct_follow_answer(void *self, const struct ct_request *r, struct ct_answer *
 	} else if (!f->now) {
 		*ret = (struct ct_answer){ .later = true };
 	} else {
-		if (!strcmp(r->path, "api/trace") || !strncmp(r->path, "api/view/", 9))
+		bool is_view = !strncmp(r->path, "api/view/", 9);
+
+		if (is_view || !strcmp(r->path, "api/trace"))
 			look(f);
-		ct_api_answer(&f->now->served, r, ret);
+		if (is_view) {
+			ct_api_answer(&f->now->served, r, ret);
+			return;
+		}
+		f->now->users++;
+		*ret = (struct ct_answer){ .work = { answer_beside, let_go, f->now } };
 	}
 }
 
@@ -241,8 +258,8 @@ void ct_follow_stop(struct ct_follow *f)
 		f->context->reader.damage = f->now->context.reader.damage;
 		f->context->reader.damage_offset = f->now->context.reader.damage_offset;
 	}
-	free_reading(f->next);
-	free_reading(f->now);
+	let_go(f->next);
+	let_go(f->now);
 	close(f->wake_fd);
 	free(f);
 }

@@ -6,7 +6,10 @@
  *     GET api/progress      {"ready", "doing", "percent"}: how far the first reading is
  *         api/trace         as in api.h; waits for the first reading, as all of api/ does
  *
- * Memory: that of two readings.
+ * Requests are answered from the reading that was in use when they came; it stays until they
+ * are done.
+ *
+ * Memory: that of two readings; of one more while a request of it is being answered.
  */
 #ifndef CT_FOLLOW_H
 #define CT_FOLLOW_H

@@ -136,6 +136,17 @@ static bool ask(struct pending *p, const char *path)
 	struct ct_request r = { path, value_of, p->connection };
 
 	h->options.answer(h->options.self, &r, &p->answer);
+	if (p->answer.work.answer) {
+		struct ct_work work = p->answer.work;
+
+		p->answer = (struct ct_answer){ 0 };
+		if (ct_jobs_add(h->jobs, p, path, &work)) {
+			ct_pending_say(&p->answer, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
+			return true;
+		}
+		ct_pending_suspend(p);
+		return false;
+	}
 	if (!p->answer.argv && !p->answer.later)
 		return true;
 	p->waits = p->answer.later;
@@ -216,6 +227,8 @@ int ct_http_start(struct ct_http **ret, const struct ct_http_options *o)
 	ct_hosts_open(&h->hosts, o->host);
 	int error = make_token(h->token);
 
+	if (!error)
+		error = ct_jobs_start(&h->jobs);
 	errno = 0;
 	if (!error)
 		h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, h,
@@ -224,6 +237,8 @@ int ct_http_start(struct ct_http **ret, const struct ct_http_options *o)
 					     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
 	if (!h->daemon) {
 		error = error ? error : errno ? -errno : -EIO;
+		if (h->jobs)
+			ct_jobs_stop(h->jobs);
 		free(h);
 		return error;
 	}
@@ -260,7 +275,7 @@ void ct_http_ready(struct ct_http *h)
 	}
 }
 
-/* What is waited for: the server, the one who stops it, who wakes it, the output of programs,
+/* What is waited for: the server, the one who stops it, who wakes it, jobs, the output of programs,
  * and that those who are suspended go. */
 static nfds_t descriptors(const struct ct_http *h, int stop_fd, struct pollfd *fds)
 {
@@ -270,6 +285,7 @@ static nfds_t descriptors(const struct ct_http *h, int stop_fd, struct pollfd *f
 	fds[n++] = (struct pollfd){ .fd = info ? info->epoll_fd : -1, .events = POLLIN };
 	fds[n++] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
 	fds[n++] = (struct pollfd){ .fd = h->options.wake_fd, .events = POLLIN };
+	fds[n++] = (struct pollfd){ .fd = ct_jobs_fd(h->jobs), .events = POLLIN };
 	for (struct pending *p = h->suspended; p; p = p->next) {
 		fds[n++] = (struct pollfd){ .fd = p->socket, .events = POLLRDHUP };
 		if (p->output >= 0)
@@ -280,7 +296,7 @@ static nfds_t descriptors(const struct ct_http *h, int stop_fd, struct pollfd *f
 
 int ct_http_run(struct ct_http *h, int stop_fd)
 {
-	struct pollfd fds[3 + 2 * CONNECTIONS];
+	struct pollfd fds[4 + 2 * CONNECTIONS];
 
 	for (;;) {
 		MHD_UNSIGNED_LONG_LONG mhd_ms;
@@ -297,6 +313,7 @@ int ct_http_run(struct ct_http *h, int stop_fd)
 
 		if (error)
 			return error < 0 ? error : 0;
+		ct_jobs_take_done(h->jobs);
 		ct_http_drop_gone(h);
 		for (struct pending *p = h->suspended, *next; p; p = next) {
 			next = p->next;
@@ -319,6 +336,7 @@ void ct_http_stop(struct ct_http *h)
 		ct_pending_forget(p);
 		MHD_resume_connection(p->connection);
 	}
+	ct_jobs_stop(h->jobs);
 	MHD_stop_daemon(h->daemon);
 	free(h);
 }

@@ -1,7 +1,8 @@
 /*
  * A small web server for one user: on the loopback interface, behind a token that is part
- * of every path, for requests that name this host. One thread; what takes long is done by
- * a process of its own (ctrace-analyze itself), whose output is the answer.
+ * of every path, for requests that name this host. One thread speaks with browsers, and asks
+ * for answers; what takes a while is done by a few threads beside it, what takes long by a
+ * process of its own (ctrace-analyze itself), whose output is the answer.
  */
 #ifndef CT_HTTP_H
 #define CT_HTTP_H
@@ -24,6 +25,15 @@ struct ct_request {
 	void *of;                /* value's */
 };
 
+struct ct_answer;
+
+/* Makes an answer in another thread. */
+struct ct_work {
+	void (*answer)(void *of, const struct ct_request *request, struct ct_answer *ret); /* a body */
+	void (*let_go)(void *of);  /* in the server's thread, once, when of is not needed any more */
+	void *of;
+};
+
 struct ct_answer {
 	unsigned int status;     /* of HTTP */
 	const char *type;        /* static */
@@ -33,6 +43,7 @@ struct ct_answer {
 	bool gzip;               /* the body is compressed */
 	char **argv;             /* instead of a body: a program whose output is the body, JSON; owned, as each text is */
 	int trace;               /* a descriptor that the program has as CT_ANSWER_TRACE; owned; 0: none */
+	struct ct_work work;     /* instead of a body; answer NULL: none */
 	bool later;              /* there is no answer yet: ask again after ct_http_ready */
 };
 

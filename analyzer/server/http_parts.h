@@ -1,4 +1,4 @@
-/* Between http.c, http_programs.c and http_guests.c. */
+/* Between http.c, http_jobs.c, http_programs.c and http_guests.c. */
 #ifndef CT_HTTP_PARTS_H
 #define CT_HTTP_PARTS_H
 
@@ -15,6 +15,7 @@ struct pending {
 	struct ct_answer answer;
 	bool asked;              /* answer is there, or being made */
 	bool waits;              /* for what ct_http_ready tells of */
+	struct job *job;         /* that makes the answer; NULL: none */
 	bool counted;            /* in its guest's requests */
 	int socket;              /* MHD's */
 	pid_t pid;               /* 0: not started yet, or ended */
@@ -37,6 +38,7 @@ struct ct_http {
 	uint16_t port;
 	char token[CT_HTTP_TOKEN];
 	struct ct_hosts hosts;
+	struct ct_jobs *jobs;
 	struct pending *suspended; /* in the order of their requests */
 	struct guest *guest;
 	uint32_t guest_count;
@@ -60,6 +62,22 @@ void ct_http_read_program(struct pending *p);
 bool ct_http_has_gone(int socket);
 /* MHD does not look at those that are suspended: who has gone wants no answer. */
 void ct_http_drop_gone(struct ct_http *h);
+
+/* --- http_jobs.c --- */
+
+#define CT_HTTP_WORKERS 4u
+
+/* 0, -ENOMEM, -errno. */
+int ct_jobs_start(struct ct_jobs **ret);
+/* Readable when jobs are done. */
+int ct_jobs_fd(const struct ct_jobs *j);
+/* Takes over what->of in any case. 0 or -ENOMEM. */
+int ct_jobs_add(struct ct_jobs *j, struct pending *p, const char *path, const struct ct_work *what);
+/* The answer is not wanted any more. */
+void ct_jobs_forget(struct ct_jobs *j, struct pending *p);
+/* Sends what is done on its way. */
+void ct_jobs_take_done(struct ct_jobs *j);
+void ct_jobs_stop(struct ct_jobs *j);
 
 /* --- http_guests.c --- */
 

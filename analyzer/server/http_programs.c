@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define PROGRAMS_MOST 4u          /* at once; others wait for their turn */
+#define LATER         5     /* niceness */
 #define OUTPUT_MOST   (256u << 20)
 
 extern char **environ;
@@ -63,6 +65,8 @@ static int start_program(struct pending *p)
 		return -error;
 	}
 	p->output = ends[0];
+	/* Pictures are waited for with more impatience. */
+	setpriority(PRIO_PROCESS, (id_t)p->pid, LATER);
 	return 0;
 }
 
@@ -86,6 +90,8 @@ void ct_pending_forget(struct pending *p)
 	if (*at)
 		*at = p->next;
 	p->waits = false;
+	if (p->job)
+		ct_jobs_forget(p->http->jobs, p);
 	if (p->output >= 0)
 		close(p->output);
 	if (p->errors >= 0)
@@ -157,7 +163,7 @@ void ct_http_start_programs(struct ct_http *h)
 		running += p->pid != 0;
 	for (struct pending *p = h->suspended, *next; p; p = next) {
 		next = p->next;
-		if (p->waits || p->pid || running >= PROGRAMS_MOST)
+		if (p->waits || p->job || p->pid || running >= PROGRAMS_MOST)
 			continue;
 		if (start_program(p)) {
 			ct_pending_say(&p->answer, MHD_HTTP_INTERNAL_SERVER_ERROR, "no process could be started");

@@ -74,10 +74,12 @@ static int parse(struct picture *p, const struct ct_request *r)
 
 /* --- sites --- */
 
-static json_t *site_json(struct ct_served *s, uint32_t site)
+static json_t *site_json(struct ct_served *s, const struct ct_site_info *info)
 {
-	const struct ct_site_info *info = &s->map.site[site];
+	pthread_mutex_lock(&s->lock);
 	char *object = ct_object_label(&s->symbols, &s->m, info);
+
+	pthread_mutex_unlock(&s->lock);
 	json_t *o = json_object();
 
 	ct_json_number(o, "cause", info->site.cause);
@@ -89,32 +91,35 @@ static json_t *site_json(struct ct_served *s, uint32_t site)
 
 static void tell_site(struct picture *p, uint32_t site)
 {
+	struct ct_site_info info;
 	char key[16];
 
 	snprintf(key, sizeof(key), "%u", site);
-	if (!json_object_get(p->sites, key))
-		ct_json_set(p->sites, key, site_json(p->s, site));
+	if (!json_object_get(p->sites, key) && ct_trace_map_site(&p->s->map, site, &info))
+		ct_json_set(p->sites, key, site_json(p->s, &info));
 }
 
 void ct_api_site(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret)
 {
+	struct ct_site_info info;
 	uint64_t site;
 	uint32_t callstack;
 
-	if (ct_api_number(r, "id", UINT32_MAX, UINT64_MAX, &site) || site >= s->map.site_count) {
+	if (ct_api_number(r, "id", UINT32_MAX, UINT64_MAX, &site) || !ct_trace_map_site(&s->map, site, &info)) {
 		ct_api_say(ret, 400, "no such site");
 		return;
 	}
-	const struct ct_site_info *info = &s->map.site[site];
-	uint32_t stack = info->site.stack ? ct_model_stack(&s->m, info->process, info->site.stack) : CT_NO;
+	uint32_t stack = info.site.stack ? ct_model_stack(&s->m, info.process, info.site.stack) : CT_NO;
 
 	ct_json_begin();
-	json_t *o = site_json(s, (uint32_t)site);
+	json_t *o = site_json(s, &info);
 
+	pthread_mutex_lock(&s->lock);
 	if (ct_callstack_of(&s->callstacks, stack, &callstack))
 		ct_json_fail();
 	else
 		ct_json_set(o, "stack", ct_json_stack(&s->callstacks, &s->symbols, callstack));
+	pthread_mutex_unlock(&s->lock);
 	ct_api_json(ret, o);
 }
 

@@ -33,47 +33,58 @@ static int map_threads(struct ct_trace_map *t)
 
 static int map_chunks(struct ct_trace_map *t)
 {
+	struct ct_reader r;
 	struct ct_chunk c;
-	int found;
+	int found = ct_reader_dup(&r, t->reader);
 
-	ct_reader_rewind(&t->reader);
-	while ((found = ct_reader_next(&t->reader, &c)) > 0) {
+	if (found)
+		return found;
+	while ((found = ct_reader_next(&r, &c)) > 0) {
 		uint32_t process = ct_table_get(&t->m->process_by_id, c.header.process) - 1;
 
 		if (c.header.kind != CT_CHUNK_SWITCHES && (c.header.kind != CT_CHUNK_EVENTS || process == CT_NO))
 			continue;
 		struct ct_chunk_place *p = CT_APPEND(t, chunk);
 
-		if (!p)
-			return -ENOMEM;
+		if (!p) {
+			found = -ENOMEM;
+			break;
+		}
 		*p = (struct ct_chunk_place){ c.offset, c.header.first_ns, c.header.last_ns, c.header.kind, process, c.header.count };
 	}
+	ct_reader_close(&r);
 	return found;
 }
 
 int ct_trace_map_open(struct ct_trace_map *t, const struct ct_model *m, const struct ct_reader *reader)
 {
-	*t = (struct ct_trace_map){ .m = m, .reader.fd = -1 };
-	int error = ct_reader_dup(&t->reader, reader);
-
+	*t = (struct ct_trace_map){ .m = m, .reader = reader, .site_lock = PTHREAD_MUTEX_INITIALIZER };
 	for (uint32_t i = 0; i < CT_CAUSES; i++)
 		t->shade[i] = shade_of(m, i);
-	if (!error)
-		error = map_threads(t);
+	int error = map_threads(t);
+
 	return error ? error : map_chunks(t);
+}
+
+bool ct_trace_map_site(struct ct_trace_map *t, uint64_t number, struct ct_site_info *ret)
+{
+	pthread_mutex_lock(&t->site_lock);
+	bool is_there = number < t->site_count;
+
+	if (is_there)
+		*ret = t->site[number];
+	pthread_mutex_unlock(&t->site_lock);
+	return is_there;
 }
 
 void ct_trace_map_close(struct ct_trace_map *t)
 {
-	ct_reader_close(&t->reader);
-	ct_events_close(&t->events);
-	ct_switches_close(&t->switches);
 	ct_table_free(&t->site_by_hash);
 	ct_table_free(&t->thread_by_tid);
 	free(t->next_by_tid);
 	free(t->chunk);
 	free(t->site);
-	*t = (struct ct_trace_map){ .reader.fd = -1 };
+	*t = (struct ct_trace_map){ 0 };
 }
 
 void ct_life_of(const struct ct_model *m, uint32_t thread, uint64_t *ret_from_ns, uint64_t *ret_to_ns)

@@ -15,7 +15,7 @@ static double piece_ns(const struct ct_window *w)
 
 int ct_window_open(struct ct_window *w, const struct ct_trace_map *t, uint64_t from_ns, uint64_t to_ns, uint32_t pieces)
 {
-	*w = (struct ct_window){ from_ns, to_ns > from_ns ? to_ns : from_ns + 1, pieces, UINT64_MAX, UINT64_MAX, NULL, 0 };
+	*w = (struct ct_window){ from_ns, to_ns > from_ns ? to_ns : from_ns + 1, pieces, UINT64_MAX, UINT64_MAX, NULL, 0, .reader.fd = -1 };
 	w->lane = calloc(t->m->thread_count + 1u, sizeof(struct ct_window_lane *));
 	w->lane_count = t->m->thread_count;
 	return w->lane ? 0 : -ENOMEM;
@@ -59,7 +59,11 @@ void ct_window_close(struct ct_window *w)
 		free(w->lane[i]);
 	}
 	free(w->lane);
-	*w = (struct ct_window){ 0 };
+	if (w->reader.fd >= 0)
+		ct_reader_close(&w->reader);
+	ct_events_close(&w->events);
+	ct_switches_close(&w->switches);
+	*w = (struct ct_window){ .reader.fd = -1 };
 }
 
 /* --- sums --- */
@@ -106,7 +110,8 @@ void ct_window_shares(const float sum[CT_SHADES], double piece, uint8_t ret[CT_S
 
 /* --- waits --- */
 
-static uint32_t find_site(struct ct_trace_map *t, uint32_t process, struct ct_site site)
+/* With the lock. */
+static uint32_t put_site(struct ct_trace_map *t, uint32_t process, struct ct_site site)
 {
 	site.flags = 0;
 	site.owner = 0;
@@ -126,6 +131,15 @@ static uint32_t find_site(struct ct_trace_map *t, uint32_t process, struct ct_si
 		return CT_NO;
 	*s = (struct ct_site_info){ process, site };
 	return t->site_count - 1;
+}
+
+static uint32_t find_site(struct ct_trace_map *t, uint32_t process, struct ct_site site)
+{
+	pthread_mutex_lock(&t->site_lock);
+	uint32_t found = put_site(t, process, site);
+
+	pthread_mutex_unlock(&t->site_lock);
+	return found;
 }
 
 static bool is_wait(const struct ct_trace_map *t, uint32_t process, const struct ct_site *s)
@@ -154,7 +168,7 @@ static int take_wait(struct ct_window *w, struct ct_trace_map *t, struct ct_wind
 
 static int take_events(struct ct_window *w, struct ct_trace_map *t, struct ct_span payload, uint32_t process)
 {
-	struct ct_events_decoder *d = &t->events;
+	struct ct_events_decoder *d = &w->events;
 	struct ct_events_cursor c;
 	int error = ct_events_open(d, payload);
 
@@ -211,9 +225,9 @@ static int add_strip(const struct ct_window *w, struct ct_window_lane *l, uint64
 	return 0;
 }
 
-static int take_slice(struct ct_window *w, struct ct_trace_map *t, const struct ct_slice *s)
+static int take_slice(struct ct_window *w, const struct ct_trace_map *t, const struct ct_slice *s)
 {
-	struct ct_window_lane *l = lane_of(w, t, t->switches.task[s->task].tid, s->end_ns);
+	struct ct_window_lane *l = lane_of(w, t, w->switches.task[s->task].tid, s->end_ns);
 	uint64_t ready_ns = 0;
 	int error = 0;
 
@@ -231,14 +245,14 @@ static int take_slice(struct ct_window *w, struct ct_trace_map *t, const struct 
 	return error;
 }
 
-static int take_slices(struct ct_window *w, struct ct_trace_map *t, struct ct_span payload)
+static int take_slices(struct ct_window *w, const struct ct_trace_map *t, struct ct_span payload)
 {
 	struct ct_slice s;
-	int error = ct_switches_open(&t->switches, payload);
+	int error = ct_switches_open(&w->switches, payload);
 
 	if (error)
 		return error == -EBADMSG ? 0 : error;
-	while (!error && ct_switches_next(&t->switches, &s) > 0)
+	while (!error && ct_switches_next(&w->switches, &s) > 0)
 		error = take_slice(w, t, &s);
 	return error;
 }
@@ -265,7 +279,7 @@ uint64_t ct_trace_map_records(const struct ct_trace_map *t, uint64_t from_ns, ui
 static int take_chunk(struct ct_window *w, struct ct_trace_map *t, const struct ct_chunk_place *p, const struct ct_chunk *c)
 {
 	struct ct_span payload;
-	int error = ct_reader_payload(&t->reader, c, &payload);
+	int error = ct_reader_payload(&w->reader, c, &payload);
 
 	if (error) /* damage was counted when the model was loaded */
 		return error == -EBADMSG || error == -ENOTSUP ? 0 : error;
@@ -280,23 +294,27 @@ static int read_all(struct ct_window *w, struct ct_trace_map *t)
 	uint32_t i = 0;
 	int found = 0, error = 0;
 
-	ct_reader_rewind(&t->reader);
-	ct_reader_ahead(&t->reader, &want);
-	while (!error && i < t->chunk_count && (found = ct_reader_next(&t->reader, &c)) > 0) {
+	ct_reader_rewind(&w->reader);
+	ct_reader_ahead(&w->reader, &want);
+	while (!error && i < t->chunk_count && (found = ct_reader_next(&w->reader, &c)) > 0) {
 		while (i < t->chunk_count && t->chunk[i].offset < c.offset)
 			i++;
 		if (i < t->chunk_count && t->chunk[i].offset == c.offset)
 			error = take_chunk(w, t, &t->chunk[i++], &c);
 	}
 	/* Ends the other thread. */
-	ct_reader_rewind(&t->reader);
+	ct_reader_rewind(&w->reader);
 	return error ? error : found < 0 ? found : 0;
 }
 
 int ct_window_read(struct ct_window *w, struct ct_trace_map *t)
 {
-	int error = 0;
+	int error = ct_reader_dup(&w->reader, t->reader);
 
+	if (error) {
+		w->reader.fd = -1;
+		return error;
+	}
 	if (w->from_ns <= t->m->start_ns && w->to_ns >= t->m->end_ns)
 		return read_all(w, t);
 	for (uint32_t i = 0; i < t->chunk_count && !error; i++) {
@@ -305,8 +323,8 @@ int ct_window_read(struct ct_window *w, struct ct_trace_map *t)
 
 		if (!has_part(p, w->from_ns, w->to_ns))
 			continue;
-		ct_reader_seek(&t->reader, p->offset);
-		error = ct_reader_next(&t->reader, &c);
+		ct_reader_seek(&w->reader, p->offset);
+		error = ct_reader_next(&w->reader, &c);
 		if (error <= 0)
 			return error;
 		error = c.offset == p->offset ? take_chunk(w, t, p, &c) : 0;

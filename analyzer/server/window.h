@@ -7,6 +7,8 @@
 #ifndef CT_WINDOW_H
 #define CT_WINDOW_H
 
+#include <pthread.h>
+
 #include "model.h"
 #include "reader.h"
 
@@ -40,23 +42,25 @@ struct ct_chunk_place {
 	uint32_t count;          /* events or slices */
 };
 
-/* Where things are in a trace, and the waits' sites. */
+/* Where things are in a trace, and the waits' sites. Threads may read windows of it beside each
+ * other: nothing but the sites changes. */
 struct ct_trace_map {
 	const struct ct_model *m;
-	struct ct_reader reader;
+	const struct ct_reader *reader; /* to be dupped */
 	CT_ARRAY(struct ct_chunk_place, chunk);
+	pthread_mutex_t site_lock; /* of the next two */
 	CT_ARRAY(struct ct_site_info, site);
 	struct ct_table site_by_hash;
 	struct ct_table thread_by_tid; /* the first thread with a number: index + 1 */
 	uint32_t *next_by_tid;         /* the next one, or CT_NO */
 	uint8_t shade[CT_CAUSES];
-	struct ct_events_decoder events;
-	struct ct_switches_decoder switches;
 };
 
-/* The model must stay. 0, -ENOMEM, -errno. Close in either case. */
+/* The model and the reader, which is not moved, must stay. 0, -ENOMEM, -errno. Close in either case. */
 int ct_trace_map_open(struct ct_trace_map *t, const struct ct_model *m, const struct ct_reader *reader);
 void ct_trace_map_close(struct ct_trace_map *t);
+/* False: there is no such site. */
+bool ct_trace_map_site(struct ct_trace_map *t, uint64_t number, struct ct_site_info *ret);
 /* How many events and slices are read for a window. */
 uint64_t ct_trace_map_records(const struct ct_trace_map *t, uint64_t from_ns, uint64_t to_ns);
 
@@ -75,6 +79,10 @@ struct ct_window {
 	uint64_t bar_ns, strip_ns; /* the shortest that are kept; UINT64_MAX: none */
 	struct ct_window_lane **lane; /* one a thread of the model: NULL where it is not wanted; owned */
 	uint32_t lane_count;
+	/* Private. */
+	struct ct_reader reader;
+	struct ct_events_decoder events;
+	struct ct_switches_decoder switches;
 };
 
 /* An empty window; pieces at least 1. 0 or -ENOMEM; close in either case. */

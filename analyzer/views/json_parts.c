@@ -5,7 +5,8 @@
 
 #include "progress.h"
 
-static bool failed;
+/* Threads build answers beside each other. */
+static _Thread_local bool failed;
 
 void ct_json_begin(void)
 {
