@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+from bench_common import write
+
 # What the seed is made of: a server and its clients, a compressor, pipes, conditions, a lock that is fought
 # for, an interpreter with a queue.
 SEED = r"""
@@ -181,6 +183,7 @@ class Analyzer:
             a, b = Ran([self.b.analyze, "blocks", path], env=off), Ran([self.b.analyze, "blocks", path])
             ratios.append(b.wall / a.wall)
             walls.append(b.wall)
+        self.b.results["blocks, " + ("slices" if slices else "events")] = (events + slices) / statistics.median(walls) / 1e6
         what = f"{(events + slices) / statistics.median(walls) / 1e6:.1f} million events" + (" and slices" if slices else "")
         self.say(f"\nThe second thread, {'with' if slices else 'without'} context switches: `blocks` takes in {what} a "
                  "second of wall time.")
@@ -293,12 +296,3 @@ class Analyzer:
         self.others(scheduled)
         if target:
             write(target, "\n".join(self.lines))
-
-
-def write(path, text, name="analyzer"):
-    """Between the marks in a document."""
-    with open(path, encoding="utf-8") as f:
-        before, rest = f.read().split(f"<!-- bench {name}: begin -->", 1)
-    after = rest.split(f"<!-- bench {name}: end -->", 1)[1]
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(before + f"<!-- bench {name}: begin -->\n" + text + f"\n<!-- bench {name}: end -->" + after)

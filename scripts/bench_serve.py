@@ -17,6 +17,7 @@ import subprocess
 import time
 
 import bench_analyzer
+from bench_common import write
 
 ZOOMS = (1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0001, 0.00001)
 WIDTHS = (1000, 2000, 4000)
@@ -194,4 +195,4 @@ class Serve:
                 self.growing(trace, events, size)
             os.unlink(trace)
         if target:
-            bench_analyzer.write(target, "\n".join(self.lines), "serve")
+            write(target, "\n".join(self.lines), "serve")
