@@ -5,16 +5,13 @@ usage: run_privacy.py BUILD [NAME...]
 """
 import os
 import re
-import signal
-import socket
 import stat
-import struct
 import subprocess
 import time
 from pathlib import Path
 
 import read_trace
-from harness import ANALYZE, BUILD, ENVIRONMENT, PROGRAMS, RUN, Skip, Tests, check_trace, must, preloaded, run, traced, wait_complete
+from harness import ANALYZE, PRELOAD, PROGRAMS, RUN, Skip, Tests, check_trace, must, preloaded, run, traced, wait_complete
 
 MARK = b"s3cr3t-"
 
@@ -193,21 +190,31 @@ def memory(where):
 
 # --- who may be heard ---
 
-def name_of(collector):
-    """The abstract name of the socket where processes attach, as everybody can read it."""
-    inodes = set()
-    for fd in os.listdir(f"/proc/{collector}/fd"):
-        try:
-            target = os.readlink(f"/proc/{collector}/fd/{fd}")
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            inodes.add(target[8:-1])
-    for line in Path("/proc/net/unix").read_text().splitlines():
-        field = line.split()
-        if len(field) == 8 and field[6] in inodes and field[7].startswith("@ctrace-"):
-            return field[7][1:]
-    return None
+def stranger(where):
+    """Another user's process that has found the socket's name, which is no secret (/proc/net/unix), is not taken into the trace, and told."""
+    shared = shared_folder(where)
+    out = shared / "t.bin"
+    name = shared / "name"
+    argv = as_user(65534, [RUN, "-o", out, "--", "sh", "-c", f"echo $CTRACE_SOCKET >{name}; chmod 644 {name}; read x <{shared}/go"])
+    os.mkfifo(shared / "go")
+    (shared / "go").chmod(0o666)
+
+    def intrude(output):
+        until = time.monotonic() + 60
+        while not (name.exists() and name.read_text().strip()) and time.monotonic() < until:
+            time.sleep(0.02)
+        socket = name.read_text().strip()
+        ended = run(as_user(65533, ["env", f"LD_PRELOAD={PRELOAD}", f"CTRACE_SOCKET={socket}", "sleep", "0.2"]))
+        must((ended.status, ended.out) == (0, ""), f"the stranger does not run as ever: {ended}")
+        # Of root it is heard: a program of the user's may start one.
+        must(run(["env", f"LD_PRELOAD={PRELOAD}", f"CTRACE_SOCKET={socket}", "sleep", "0.2"]).status == 0, "root's program failed")
+        with open(shared / "go", "w") as go:
+            go.write("\n")
+
+    ended = run(argv, during=intrude)
+    must(ended.status == 0 and "not traced" in ended.err and "another user" in ended.err, f"{ended}")
+    names = [p["executable"].rsplit("/", 1)[-1] for p in read_trace.Trace(out).records["PROCESS_START"]]
+    must(names.count("sleep") == 1, f"traced: {names}")
 
 
 # --- end ---
@@ -221,4 +228,5 @@ tests.run("files-of-others", files_of_others)
 tests.run("links", links)
 tests.run("runtime-directory", runtime_directory)
 tests.run("memory", memory)
+tests.run("stranger", stranger)
 tests.finish()
