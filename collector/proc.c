@@ -54,6 +54,28 @@ int ct_proc_command(pid_t pid, char *ret, size_t size)
 	return n ? 0 : -ENODATA;
 }
 
+int ct_proc_program(pid_t pid, const char *executable, char *ret, size_t size)
+{
+	char path[64];
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	int error = read_file(path, ret, size, &n);
+
+	if (error)
+		return error;
+	const char *slash = strrchr(executable, '/');
+
+	/* A name with a blank in it is no title if the file has it, too. */
+	if (!strcmp(ret, executable) || (slash && !strcmp(ret, slash + 1)))
+		return *ret ? 0 : -ENODATA;
+	ret[strcspn(ret, " \t\n")] = 0;
+	n = strlen(ret);
+	if (n && ret[n - 1] == ':')
+		ret[--n] = 0;
+	return n ? 0 : -ENODATA;
+}
+
 int ct_proc_comm(pid_t pid, pid_t tid, char ret[16])
 {
 	char text[32];

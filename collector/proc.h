@@ -8,6 +8,10 @@
 
 /* The command line, arguments separated by spaces; cut off at size - 1. */
 int ct_proc_command(pid_t pid, char *ret, size_t size);
+/* The name that a process was run by, argv[0], without its arguments. Of a process that has written
+ * a title over them ("nginx: worker process"), in which arguments may stand, the first word.
+ * executable: its file, whose name may have blanks in it. -ENODATA, -errno. */
+int ct_proc_program(pid_t pid, const char *executable, char *ret, size_t size);
 /* The thread's name: at most 15 bytes and a NUL. */
 int ct_proc_comm(pid_t pid, pid_t tid, char ret[16]);
 /* Time on a CPU, and time ready to run without one. */

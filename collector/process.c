@@ -128,7 +128,8 @@ static void write_start(struct ct_trace *t, struct ct_process *p, const struct c
 		.features = header->features,
 	} };
 
-	if (!ct_proc_command(p->pid, command, sizeof(command)))
+	/* Arguments may hold passwords: of them a trace has none. */
+	if (!ct_proc_program(p->pid, p->executable, command, sizeof(command)))
 		r.process_start.command = ct_text_of(command);
 	ct_writer_record(&t->writer, &r);
 	remember(p, &r.process_start);

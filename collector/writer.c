@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -53,33 +54,44 @@ uint64_t ct_real_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* What stands under the name may have been put there by another, in a folder of many users: a link that leads
+ * to a file of ours, or a file or a FIFO that they can read. */
+static bool is_trap(const struct stat *there)
+{
+	if (there->st_uid == geteuid())
+		return false;
+	return S_ISLNK(there->st_mode) ? there->st_uid != 0 : S_ISREG(there->st_mode) || S_ISFIFO(there->st_mode);
+}
+
 /* A new file takes the place of one that is there: another collector may be about to write its
  * end. What cannot be removed, or is no plain file, is written over. Others may not read it: it
- * holds paths and command lines. */
+ * holds paths and addresses. */
 int ct_open_trace(const char *path)
 {
 	struct stat there;
+	bool is_there = !lstat(path, &there), is_link = is_there && S_ISLNK(there.st_mode);
 	int fd;
 
-	if (!lstat(path, &there) && S_ISREG(there.st_mode) && !access(path, W_OK) && !unlink(path)) {
+	if (is_there && S_ISREG(there.st_mode) && !access(path, W_OK) && !unlink(path)) {
 		/* In a folder of many users somebody may have been quicker. */
 		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		return fd < 0 ? -errno : fd;
 	}
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	if (is_there && is_trap(&there))
+		return -EACCES;
+	/* A link of our own stays ours in /tmp; one that was not there a moment ago is not. */
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (is_link ? 0 : O_NOFOLLOW), 0600);
 	if (fd < 0)
 		return -errno;
-	if (!fstat(fd, &there) && S_ISREG(there.st_mode)) {
-		if (there.st_uid == geteuid())
-			fchmod(fd, 0600);
-		if (ftruncate(fd, 0)) {
-			int error = -errno;
+	if (fstat(fd, &there) || !S_ISREG(there.st_mode))
+		return fd;
+	int error = !is_link && is_trap(&there) ? -EACCES : ftruncate(fd, 0) ? -errno : 0;
 
-			close(fd);
-			return error;
-		}
-	}
-	return fd;
+	if (!error && there.st_uid == geteuid())
+		fchmod(fd, 0600);
+	if (error)
+		close(fd);
+	return error ? error : fd;
 }
 
 void ct_file_header(struct ct_file_header *h, uint64_t start_ns, uint64_t start_real_ns)

@@ -257,13 +257,14 @@ def preload_same_output(where):
     those before may not have finished."""
     out = where / "t.bin"
     for i in range(20):
-        ended = run(["sh", "-c", f"sleep 0.05; echo {i}"], env=preloaded(out), cwd=where)
-        must((ended.status, ended.out, ended.err) == (0, f"{i}\n", ""), f"the program does not run as ever: {ended}")
+        ended = run(["sh", "-c", f"sleep 0.05; echo {i} $$"], env=preloaded(out), cwd=where)
+        last = int(ended.out.split()[-1])
+        must((ended.status, ended.out, ended.err) == (0, f"{i} {last}\n", ""), f"the program does not run as ever: {ended}")
     wait_complete(out)
     time.sleep(0.5)  # for those that would write over it
     must(run([ANALYZE, "check", out]).status == 0, f"check: {run([ANALYZE, 'check', out])}")
-    commands = [p["command"] for p in read_trace.Trace(out).records["PROCESS_START"]]
-    must(commands[0] == "sh -c sleep 0.05; echo 19", f"whose trace it is: {commands}")
+    written = read_trace.Trace(out)
+    must(written.records["PROCESS_START"][0]["pid"] == last, f"whose trace it is: {written.records['PROCESS_START']}, not that of {last}")
     nothing_left(where, "t.bin")
 
 

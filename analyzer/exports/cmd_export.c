@@ -1,5 +1,6 @@
 /* export: finds the format and opens the file. See export.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -59,6 +60,17 @@ static void drop(const char *path)
 		unlink(path);
 }
 
+/* A new file is for its owner, as the trace is; one that is there keeps the rights that somebody gave it. */
+static FILE *open_private(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+
+	if (fd >= 0 && !file)
+		close(fd);
+	return file;
+}
+
 int ct_export_run(struct ct_export *e, int (*write)(struct ct_export *e), bool own_file)
 {
 	struct ct_context *c = e->context;
@@ -72,7 +84,7 @@ int ct_export_run(struct ct_export *e, int (*write)(struct ct_export *e), bool o
 	if (!e->path)
 		e->file = c->out.file;
 	else if (!own_file)
-		e->file = fopen(e->path, "we");
+		e->file = open_private(e->path);
 	if (!e->file && !own_file) {
 		snprintf(c->usage, sizeof(c->usage), "%.80s: %s", e->path, strerror(errno));
 		return -EINVAL;

@@ -2,6 +2,7 @@
 #include "sqlite.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -501,6 +502,11 @@ int ct_export_sqlite(struct ct_export *e)
 		return -EINVAL;
 	}
 	unlink(e->path);
+	/* SQLite would make it for all. */
+	int fd = open(e->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
 	int error = sqlite3_open(e->path, &db) == SQLITE_OK ? 0 : -EINVAL;
 
 	if (error)
