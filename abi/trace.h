@@ -177,6 +177,19 @@ enum ct_loss {
 	CT_LOSS_KINDS
 };
 
+/* COST.what: what ctrace does for the program, or on its time */
+enum ct_cost {
+	CT_COST_CLOCK,       /* a time stamp is taken; contained in the others */
+	CT_COST_COUNTED,     /* a call that is only counted */
+	CT_COST_TIMED,       /* a call whose time is taken, written or not */
+	CT_COST_WRITTEN,     /* an event, beside that */
+	CT_COST_STACK,       /* an event's stack */
+	CT_COST_SWITCH,      /* a context switch that is recorded: the kernel's work */
+	CT_COST_THREAD,      /* a thread begins and ends */
+	CT_COST_PROCESS,     /* a program is begun */
+	CT_COST_KINDS
+};
+
 /* PROCESS_END.how and THREAD_END.how */
 enum ct_end {
 	CT_END_EXIT,   /* ended */

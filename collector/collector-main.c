@@ -15,6 +15,7 @@
 
 #include "collector.h"
 #include "control.h"
+#include "costs.h"
 #include "env.h"
 #include "names.h"
 #include "proc.h"
@@ -334,6 +335,7 @@ static void answer(struct ct_collector *c)
 
 static void finish(struct ct_collector *c)
 {
+	struct ct_costs costs;
 	struct ct_trace *t = &c->trace;
 	struct ct_writer *w = &t->writer;
 	struct ct_record end = { .type = CT_RECORD_END, .end = {
@@ -344,6 +346,8 @@ static void finish(struct ct_collector *c)
 		.slices = w->slices,
 	} };
 
+	ct_costs_measure(&costs);
+	ct_costs_write(&costs, w);
 	ct_writer_record(w, &end);
 	ct_writer_close(w);
 	answer(c);

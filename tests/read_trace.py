@@ -46,6 +46,7 @@ LAYOUT = {
     22: ("TASK_BEGIN", "U task, U thread, U time_ns, U name, U parent"),
     23: ("TASK_END", "U task, U thread, U time_ns"),
     24: ("LOG", "U thread, U time_ns, U task, U category, T message"),
+    25: ("COST", "U what, U ps"),
 }
 LAYOUT = {n: (name, [f.split() for f in fields.split(", ")]) for n, (name, fields) in LAYOUT.items()}
 

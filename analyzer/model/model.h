@@ -244,6 +244,9 @@ struct ct_model {
 	uint64_t lost[CT_LOSS_KINDS];
 	uint64_t events;               /* in all EVENTS chunks that were read */
 	uint64_t records, record_bytes, chunks;
+	uint64_t short_calls;          /* calls that were timed, but no events */
+	bool has_costs;                /* COST records were there: */
+	uint64_t cost_ps[CT_COST_KINDS];
 	uint64_t bad_events;           /* end before their start */
 	uint64_t clock_pairs, clock_error_ns; /* largest */
 	bool has_end;                  /* the END record was there */

@@ -177,6 +177,21 @@ static int take_counters(struct ct_model *m, const struct ct_record_counters *r)
 		return 0;
 	m->call[call - 1].calls += r->calls;
 	m->call[call - 1].short_ns += r->short_ns;
+	struct ct_span packed = r->short_ticks.packed;
+	uint64_t n;
+
+	for (size_t i = 0; i < r->short_ticks.n && !ct_get_varint(&packed, &n); i++)
+		m->short_calls += n;
+	return 0;
+}
+
+static int take_cost(struct ct_model *m, const struct ct_record_cost *r)
+{
+	/* Kinds of later versions may be missing in the sum. */
+	if (r->what < CT_COST_KINDS) {
+		m->cost_ps[r->what] = r->ps;
+		m->has_costs = true;
+	}
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "commands.h"
+#include "costs.h"
 #include "csv_tables.h"
 #include "modules.h"
 #include "report_sched.h"
@@ -228,6 +229,7 @@ int ct_cmd_stats(struct ct_context *c)
 		print_facts(c, &m);
 		print_recording(c, &m);
 		print_sched(c, &m);
+		ct_print_costs(&c->out, &m);
 		error = print_calls(c, &m);
 		if (!error)
 			error = ct_print_modules(c, &m);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "costs.h"
 #include "json_parts.h"
 #include "lock_details.h"
 #include "modules.h"
@@ -379,6 +380,7 @@ int ct_print_json(const struct ct_context *c, struct ct_report *r)
 	ct_json_set(o, "wakers", ct_json_wakers(r));
 	if (c->all_facts) {
 		ct_json_set(o, "file", ct_json_file(c, r->model));
+		ct_json_set(o, "cost", ct_json_costs(r->model));
 		ct_json_set(o, "calls", ct_json_calls(r->model));
 		ct_json_set(o, "modules", ct_json_modules(&r->symbols));
 	}
