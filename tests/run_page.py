@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from harness import ENVIRONMENT, PROGRAMS, Tests, must, report, run, short, traced
-from page_harness import browse, trace_of
+from page_harness import browse, need_browser, trace_of
 
 HERE = Path(__file__).resolve().parent
 NAMED = """
