@@ -72,6 +72,7 @@ struct ct_collector {
 	bool ended;               /* the program has ended, or nobody will tell when */
 	bool terminated;          /* SIGTERM */
 	bool announced;           /* told to be ready */
+	bool looked;              /* for children, when the program had ended and nothing was attached */
 	uint64_t idle_since_ns;   /* since when nothing is attached */
 	uint64_t ended_ns;
 	uint64_t clock_ns;        /* when the next CLOCK record is due */

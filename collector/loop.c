@@ -273,6 +273,12 @@ static bool finished(struct ct_collector *c, uint64_t now_ns)
 			answer_running(c);
 		return false;
 	}
+	/* Else a child may be about to attach. */
+	if (c->ended && c->control >= 0 && !c->looked) {
+		c->looked = true;
+		if (ct_sched_all_gone(&c->sched, &c->trace.writer))
+			return true;
+	}
 	uint64_t patience = patience_ns(c), since = c->idle_since_ns;
 
 	if (c->ended && c->control >= 0 && c->ended_ns > since)
@@ -316,6 +322,8 @@ void ct_collector_loop(struct ct_collector *c)
 		ct_sched_finish(&c->sched, &c->trace.writer, now_ns);
 	if (c->sched.wakes_stopped && c->wakes)
 		c->wakes = "stopped";
+	if (c->control >= 0)
+		ct_perf_leave(&c->sched.perf);
 	ct_sched_close(&c->sched);
 	while (c->process_count)
 		ct_collector_end(c, c->process[c->process_count - 1], CT_END_TRACE, now_ns);

@@ -268,6 +268,49 @@ int ct_perf_open(struct ct_perf *p, pid_t pid, bool waking, char ret_wrong[CT_PE
 	return 0;
 }
 
+static void mark(bool *kept, int fd)
+{
+	if (fd >= 0)
+		kept[fd] = true;
+}
+
+void ct_perf_leave(const struct ct_perf *p)
+{
+	int pair[2], last = -1;
+
+	for (size_t i = 0; i < p->ring_count; i++) {
+		last = p->ring[i].fd > last ? p->ring[i].fd : last;
+		last = p->ring[i].waking_fd > last ? p->ring[i].waking_fd : last;
+	}
+	bool *kept = p->waking ? calloc((size_t)last + 1, sizeof(*kept)) : NULL;
+
+	/* Where it cannot be it takes its time. */
+	if (!kept || pipe2(pair, O_CLOEXEC)) {
+		free(kept);
+		return;
+	}
+	for (size_t i = 0; i < p->ring_count; i++) {
+		mark(kept, p->ring[i].fd);
+		mark(kept, p->ring[i].waking_fd);
+	}
+	if (fork()) {
+		/* The other end stays open as long as we are there. */
+		close(pair[0]);
+		free(kept);
+		return;
+	}
+	char none;
+	int end = fcntl(pair[0], F_DUPFD, last + 1);
+
+	for (int fd = 0; fd < end; fd++)
+		if (fd > last || !kept[fd])
+			close(fd);
+	syscall(SYS_close_range, end + 1, ~0u, 0);
+	while (end >= 0 && read(end, &none, 1) < 0 && errno == EINTR)
+		;
+	_exit(0);
+}
+
 void ct_perf_close(struct ct_perf *p)
 {
 	close_rings(p);

@@ -69,6 +69,9 @@ struct ct_perf {
 /* Opens the events on a process with one thread. 0; -errno, ret_wrong says more. */
 int ct_perf_open(struct ct_perf *p, pid_t pid, bool waking, char ret_wrong[CT_PERF_WRONG]);
 void ct_perf_close(struct ct_perf *p);
+/* Leaves the descriptors to a child that has nothing else and ends after us, so that ct_perf_close
+ * takes no time: the kernel ends the records of wake-ups when each CPU has noticed, in some 30 ms. */
+void ct_perf_leave(const struct ct_perf *p);
 /* No more wake-ups from here on. */
 void ct_perf_stop_waking(struct ct_perf *p);
 

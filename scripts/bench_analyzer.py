@@ -295,4 +295,4 @@ class Analyzer:
         self.exports(scheduled)
         self.others(scheduled)
         if target:
-            write(target, "\n".join(self.lines))
+            write(target, "\n".join(self.lines), "analyzer")
