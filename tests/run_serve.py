@@ -17,7 +17,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import ANALYZE, ENVIRONMENT, PROGRAMS, Tests, must, report, run, short, traced
+from harness import ANALYZE, ENVIRONMENT, PROGRAMS, Failure, Skip, Tests, must, report, run, short, traced
 from page_harness import Served, in_browser, memory, need_browser, trace_of
 
 SHADES = ("running", "ready", "contention", "io", "idle", "runtime")
@@ -342,6 +342,44 @@ def growing(where):
         program.wait(20)
 
 
+def version_6(where):
+    """--host ::1, with and without brackets; ::, which is version 4 as well."""
+    out = trace_of(where, ["true"])
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as e:
+        raise Skip(f"needs the address ::1 ({e})") from None
+    for host, shown in (("::1", r"\[::1\]"), ("[::1]", r"\[::1\]"), ("::", r"[\d.]+")):
+        process = subprocess.Popen([str(ANALYZE), "serve", "--no-open", "--host", host, str(out)], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        try:
+            address = process.stdout.readline().strip()
+            found = re.fullmatch(rf"http://({shown}):(\d+)/([0-9a-f]{{32}})/", address)
+            must(found, f"--host {host}: it prints {address}")
+            port, token = int(found[2]), found[3]
+            for to, name, wanted in [("::1", f"[::1]:{port}", 200), ("::1", "[::1]", 200), ("::1", "[0:0:0:0:0:0:0:1]", 200), ("::1", f"localhost:{port}", 200), ("::1", "evil.example", 403),
+                                     ("::1", "[::2]", 403), ("::1", "::1", 403), ("::1", "[::1", 403), ("::1", "[]", 403), ("::1", "[::1]x", 403), ("::1", "[::ffff:7f00:1]", 403),
+                                     *([("127.0.0.1", f"127.0.0.1:{port}", 200), ("127.0.0.1", "0.0.0.1", 403)] if host == "::" else [])]:
+                c = http.client.HTTPConnection(to, port, timeout=20)
+                c.putrequest("GET", f"/{token}/api/trace", skip_host=True)
+                c.putheader("Host", name)
+                c.endheaders()
+                status = c.getresponse().status
+                c.close()
+                must(status == wanted, f"--host {host}: Host {name} by {to}: {status}, should be {wanted}")
+            if host != "::":
+                try:
+                    socket.create_connection(("127.0.0.1", port), 5).close()
+                    raise Failure(f"--host {host} listens to version 4")
+                except OSError:
+                    pass
+        finally:
+            process.terminate()
+            must(process.wait(20) == 0, "it does not end")
+    for host in ("::g", "[::1", "::1]", "[127.0.0.1]", "", "[]"):
+        ended = run([ANALYZE, "serve", "--no-open", "--host", host, out])
+        must(ended.status == 2 and ended.err.count("\n") == 1, f"--host {host}: {ended}")
+
+
 def look(where, address, *kind):
     return in_browser(where, address, "page.mjs", *kind)
 
@@ -461,6 +499,7 @@ tests.run("port and host", elsewhere)
 tests.run("for others", for_others)
 tests.run("several at once", several)
 tests.run("replaced", replaced)
+tests.run("version 6", version_6)
 tests.run("the same numbers", same_numbers)
 tests.run("a trace that grows", growing)
 tests.run("the page", page)
