@@ -314,6 +314,12 @@ def same_numbers(where):
         must(told["ended_by"] == "release" and told["waker"].startswith("rider-") and told["waker_lane"] != rider["lane"] and
              any(f["function"] == "let_go" for f in told["waker_stack"]), f"who ended it: {told}")
         must(any(f["function"] == "queue_up" for f in s.json(f"api/site?id={site}")["stack"]), "where it waited")
+        # What the one who let it go on had waited for before.
+        last = s.json(f"api/before?lane={told['waker_lane']}&time={start + told['release_ns']}")
+        must(last["lane"] == told["waker_lane"] and last["start"] + last["length"] <= start + told["release_ns"] + 2e6 and last["of"]["call"] in ("pthread_mutex_lock", "nanosleep", "clock_nanosleep", "usleep"),
+             f"the waker's last wait: {last}")
+        must(s.json(f"api/wait?lane={last['lane']}&start={last['start']}&end={last['start'] + last['length']}")["call"] == last["of"]["call"], "the same wait")
+        must(s.ask(f"/{s.token}/api/before?lane=99&time=0")[0] == 400, "a lane that is none")
         view = s.json("api/view/blocks?top=3&cause=mutex")
         must([c["cause"] for c in view["causes"]] == ["mutex"], f"a filter of a view: {view['causes']}")
 

@@ -12,11 +12,12 @@
 /* Who ends a wait does so in it; what is read lies around that. Of a long one only its end is
  * read: the rest of it is taken to have been spent in it alone. */
 #define AROUND_NS 1000000u
-#define NEAR_NS   200000000u  /* what the threads did just before and after */
-#define LONG_NS   2000000000u
+#define NEAR_NS   50000000u  /* what the threads did just before and after */
+#define LONG_NS   100000000u
+#define LONGER_NS 2000000000u /* where nobody is found in that */
 /* Chunks are of about a second; slices may stand in later ones than events of their time. A thread of which no slice is
  * so near had no CPU. */
-#define BEFORE_NS 5000000000u
+#define BEFORE_NS 2500000000u
 #define AFTER_NS  4000000000u
 
 struct search {
@@ -131,6 +132,36 @@ static void close_part(struct part *p)
 	if (p->source.context)
 		ct_source_close(&p->source);
 	ct_reader_close(&p->c.reader);
+	p->c.reader.fd = -1;
+}
+
+/* Looks for a wait, or for the last part of a long one. */
+static int look_for(struct ct_served *s, uint32_t lane, uint64_t start, uint64_t end, uint64_t long_ns, struct part *p,
+		    struct search *k)
+{
+	uint64_t from = start > AROUND_NS ? start - AROUND_NS : 0;
+
+	*k = (struct search){ .thread = lane, .end_ns = s->m.start_ns + end };
+	if (end - start > long_ns) {
+		from = end - long_ns / 2;
+		k->skipped_ns = from - start;
+	}
+	k->start_ns = s->m.start_ns + start + k->skipped_ns;
+	int error = open_part(p, s, from, end + AROUND_NS);
+
+	return error ? error : ct_source_waits(&p->source, take, k);
+}
+
+/* Looks for a wait; the part stays open. */
+static int open_search(struct ct_served *s, uint32_t lane, uint64_t start, uint64_t end, struct part *p, struct search *k)
+{
+	int error = look_for(s, lane, start, end, LONG_NS, p, k);
+
+	if (error || !k->skipped_ns || (k->any && (k->found.waker != CT_NO || k->found.ended == CT_ENDED_TIME)))
+		return error;
+	/* It was let go on long before it went on. */
+	close_part(p);
+	return look_for(s, lane, start, end, LONGER_NS, p, k);
 }
 
 static void answer_found(struct ct_served *s, struct part *p, const struct search *k, struct ct_answer *ret)
@@ -147,7 +178,7 @@ static void answer_found(struct ct_served *s, struct part *p, const struct searc
 void ct_api_wait(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret)
 {
 	const struct ct_model *m = &s->m;
-	uint64_t lane, start, end, from, whole = m->end_ns - m->start_ns;
+	uint64_t lane, start, end, whole = m->end_ns - m->start_ns;
 	struct search k;
 	struct part p;
 
@@ -156,17 +187,8 @@ void ct_api_wait(struct ct_served *s, const struct ct_request *r, struct ct_answ
 		ct_api_say(ret, 400, "lane, start or end make no sense");
 		return;
 	}
-	k = (struct search){ .thread = (uint32_t)lane, .end_ns = m->start_ns + end };
-	from = start > AROUND_NS ? start - AROUND_NS : 0;
-	if (end - start > LONG_NS) {
-		from = end - LONG_NS / 2;
-		k.skipped_ns = from - start;
-	}
-	k.start_ns = m->start_ns + start + k.skipped_ns;
-	int error = open_part(&p, s, from, end + AROUND_NS);
+	int error = open_search(s, (uint32_t)lane, start, end, &p, &k);
 
-	if (!error)
-		error = ct_source_waits(&p.source, take, &k);
 	if (error)
 		ct_api_say(ret, 500, strerror(-error));
 	else if (!k.any)
@@ -178,34 +200,72 @@ void ct_api_wait(struct ct_served *s, const struct ct_request *r, struct ct_answ
 
 /* --- what a thread waited for last --- */
 
-/* So far is looked back at once; then further. */
+/* So far is looked back at once; then further, over so many events and slices at most. */
 #define BACK_NS   50000000u
 #define BACK_MORE 8u
-#define BACK_MOST 3000000u /* events and slices */
+#define BACK_MOST 1200000u
+#define TRIES     4u
 
-/* The last wait of a thread that another one ended, or without one the last. */
-static int take_last(void *self, const struct ct_interval *i)
+/* The last waits of a thread that ended before a moment, the last one first. */
+struct lasts {
+	struct ct_bar bar[TRIES];
+	uint32_t count;
+};
+
+static void note(struct lasts *l, const struct ct_bar *bar, uint32_t count, uint64_t end_ns)
 {
-	struct search *k = self;
-
-	if (i->thread != k->thread || i->end_ns > k->end_ns || i->cut_begin || i->cut_end)
-		return 0;
-	if (k->any && k->found.waker != CT_NO && i->waker == CT_NO)
-		return 0;
-	k->found = *i;
-	k->any = true;
-	return 0;
+	for (uint32_t i = count; i-- && l->count < TRIES;)
+		if (bar[i].end_ns <= end_ns && !bar[i].open)
+			l->bar[l->count++] = bar[i];
 }
 
-static json_t *last_json(struct ct_served *s, struct ct_timeline_source *source, const struct ct_interval *i)
+static int look_in(struct ct_served *s, uint32_t lane, uint64_t from_ns, uint64_t end_ns, struct lasts *ret)
+{
+	struct ct_window w;
+	int error = ct_window_open(&w, &s->map, from_ns, end_ns + 1, 1);
+
+	w.bar_ns = 1;
+	if (!error)
+		error = ct_window_want(&w, &s->map, lane);
+	if (!error)
+		error = ct_window_read(&w, &s->map);
+	if (!error)
+		note(ret, w.lane[lane]->bar, w.lane[lane]->bar_count, end_ns);
+	ct_window_close(&w);
+	return error;
+}
+
+static int look_back(struct ct_served *s, uint32_t lane, uint64_t end_ns, struct lasts *ret)
+{
+	const struct ct_overview_lane *coarse = &s->overview.lane[lane];
+	uint64_t start_ns = s->m.start_ns;
+	int error = 0;
+
+	*ret = (struct lasts){ .count = 0 };
+	for (uint64_t back = BACK_NS; !error && !ret->count; back *= BACK_MORE) {
+		uint64_t from_ns = end_ns - start_ns > back ? end_ns - back : start_ns;
+
+		if (ct_trace_map_records(&s->map, from_ns, end_ns) > BACK_MOST)
+			break;
+		error = look_in(s, lane, from_ns, end_ns, ret);
+		if (from_ns == start_ns)
+			return error;
+	}
+	/* Those that are so long that they are known anyway. */
+	if (!ret->count)
+		note(ret, coarse->bar, coarse->bar_count, end_ns);
+	return error;
+}
+
+static json_t *last_json(struct ct_served *s, struct ct_timeline_source *source, const struct ct_interval *i, uint64_t skipped_ns)
 {
 	const struct ct_site_info *site = &source->wakes.site[i->site];
 	json_t *o = json_object(), *of = json_object();
 	uint32_t number = ct_trace_map_number(&s->map, site->process, site->site);
 
 	ct_json_number(o, "lane", i->thread);
-	ct_json_number(o, "start", i->start_ns - s->m.start_ns);
-	ct_json_number(o, "length", i->end_ns - i->start_ns);
+	ct_json_number(o, "start", i->start_ns - skipped_ns - s->m.start_ns);
+	ct_json_number(o, "length", i->end_ns - i->start_ns + skipped_ns);
 	if (number == CT_NO)
 		ct_json_fail();
 	ct_json_number(o, "site", number);
@@ -220,38 +280,51 @@ static json_t *last_json(struct ct_served *s, struct ct_timeline_source *source,
 	return o;
 }
 
+/* The first of them that another thread ended; else the first. Its part is open. */
+static int choose(struct ct_served *s, uint32_t lane, const struct lasts *l, struct part *p, struct search *k)
+{
+	uint64_t start_ns = s->m.start_ns;
+	bool any = false;
+	int error = 0;
+
+	/* Then the first once more. */
+	for (uint32_t i = 0; i <= l->count && l->count; i++) {
+		const struct ct_bar *b = &l->bar[i % l->count];
+
+		if (i == l->count && !any)
+			break;
+		error = open_search(s, lane, b->start_ns > start_ns ? b->start_ns - start_ns : 0, b->end_ns - start_ns, p, k);
+		if (error || (k->any && (k->found.waker != CT_NO || i == l->count)))
+			return error;
+		any |= k->any && !i;
+		close_part(p);
+	}
+	return error ? error : -ENOENT;
+}
+
 void ct_api_before(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret)
 {
 	const struct ct_model *m = &s->m;
 	uint64_t lane, end, whole = m->end_ns - m->start_ns;
-	bool done = false;
+	struct lasts lasts;
+	struct search k;
+	struct part p;
 
 	if (ct_api_number(r, "lane", UINT32_MAX, UINT64_MAX, &lane) || lane >= m->thread_count ||
 	    ct_api_number(r, "time", whole, whole, &end)) {
 		ct_api_say(ret, 400, "lane or time make no sense");
 		return;
 	}
-	for (uint64_t back = BACK_NS; !done; back *= BACK_MORE) {
-		struct search k = { .thread = (uint32_t)lane, .end_ns = m->start_ns + end + AROUND_NS };
-		uint64_t from = end > back ? end - back : 0;
-		struct part p;
-		int error = open_part(&p, s, from, end + AROUND_NS);
+	p.c.reader.fd = -1;
+	int error = look_back(s, (uint32_t)lane, m->start_ns + end + AROUND_NS, &lasts);
 
-		if (!error)
-			error = ct_source_waits(&p.source, take_last, &k);
-		/* Not further than what takes a moment. */
-		bool last = !from || ct_trace_map_records(&s->map, m->start_ns + (end > back * BACK_MORE ? end - back * BACK_MORE : 0),
-							  m->start_ns + end) > BACK_MOST;
-
-		done = error || last || (k.any && k.found.waker != CT_NO);
-		if (error)
-			ct_api_say(ret, 500, strerror(-error));
-		else if (done && !k.any)
-			ct_api_say(ret, 404, "no wait before it, or long before");
-		else if (done) {
-			ct_json_begin();
-			ct_api_json(ret, last_json(s, &p.source, &k.found));
-		}
-		close_part(&p);
+	if (!error)
+		error = choose(s, (uint32_t)lane, &lasts, &p, &k);
+	if (error) {
+		ct_api_say(ret, error == -ENOENT ? 404 : 500, error == -ENOENT ? "no wait before it, or long before" : strerror(-error));
+	} else {
+		ct_json_begin();
+		ct_api_json(ret, last_json(s, &p.source, &k.found, k.skipped_ns));
 	}
+	close_part(&p);
 }
