@@ -17,7 +17,8 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import ANALYZE, ENVIRONMENT, PROGRAMS, Tests, must, report, run, short, traced
+from harness import ANALYZE, BUILD, ENVIRONMENT, PROGRAMS, Failure, Skip, Tests, must, report, run, short, traced
+from hammer_serve import hammer
 from page_harness import Served, in_browser, memory, need_browser, trace_of
 
 SHADES = ("running", "ready", "contention", "io", "idle", "runtime")
@@ -313,6 +314,12 @@ def same_numbers(where):
         must(told["ended_by"] == "release" and told["waker"].startswith("rider-") and told["waker_lane"] != rider["lane"] and
              any(f["function"] == "let_go" for f in told["waker_stack"]), f"who ended it: {told}")
         must(any(f["function"] == "queue_up" for f in s.json(f"api/site?id={site}")["stack"]), "where it waited")
+        # What the one who let it go on had waited for before.
+        last = s.json(f"api/before?lane={told['waker_lane']}&time={start + told['release_ns']}")
+        must(last["lane"] == told["waker_lane"] and last["start"] + last["length"] <= start + told["release_ns"] + 2e6 and last["of"]["call"] in ("pthread_mutex_lock", "nanosleep", "clock_nanosleep", "usleep"),
+             f"the waker's last wait: {last}")
+        must(s.json(f"api/wait?lane={last['lane']}&start={last['start']}&end={last['start'] + last['length']}")["call"] == last["of"]["call"], "the same wait")
+        must(s.ask(f"/{s.token}/api/before?lane=99&time=0")[0] == 400, "a lane that is none")
         view = s.json("api/view/blocks?top=3&cause=mutex")
         must([c["cause"] for c in view["causes"]] == ["mutex"], f"a filter of a view: {view['causes']}")
 
@@ -340,6 +347,137 @@ def growing(where):
         program.terminate()
         subprocess.run(["pkill", "-f", "while :; do sleep 0.01; done"], check=False)
         program.wait(20)
+
+
+def finished_at(data):
+    """Where the index of a finished trace begins: its last bytes say so."""
+    return struct.unpack("<Q", data[-24:-16])[0]
+
+
+def sums_of(s, told, lanes):
+    """Of each lane: ns in each shade, as the picture has it."""
+    head, shares = s.picture(0, told["trace"]["duration_ns"], 500, lanes)
+    return {i: [sum(d[k::6]) / 255 * told["trace"]["duration_ns"] / head["pieces"] for k in range(6)] for i, d in shares.items()}
+
+
+def read_on(where):
+    """A trace that grows is read on: at each time it is what a whole reading of as much says, and at the end the very same."""
+    seed, full, out = trace_of(where, [PROGRAMS / "wakers", "convoy"]), where / "full.bin", where / "growing.bin"
+    ended = run([BUILD / "tests/bench/make-events", seed, "200000", full])
+    must(ended.status == 0, str(ended))
+    data = full.read_bytes()
+    end = finished_at(data)
+    out.write_bytes(data[:end // 10])
+    with Served(out) as s, out.open("ab", buffering=0) as f:
+        generations, old = [], 0
+        for i in range(1, 10):
+            told = s.json("api/trace")
+            if old:
+                must(s.ask(f"/{s.token}/api/lanes?lanes=0&generation={old}")[0] == 200, f"numbers of generation {old} are forgotten")
+            old = told["generation"]
+            f.write(data[end * i // 10:end * (i + 1) // 10])
+            until = time.monotonic() + 60
+            while (told := s.json("api/trace"))["trace"]["file_bytes"] < end * (i + 1) // 10:
+                must(time.monotonic() < until, f"step {i}: {told['trace']['file_bytes']} of {end * (i + 1) // 10} bytes are shown")
+                time.sleep(0.05)
+            generations.append(told["generation"])
+        must(generations == sorted(set(generations)), f"generations {generations}")
+        # A file that nobody writes to any more is read as a whole.
+        whole = where / "whole.bin"
+        whole.write_bytes(data[:end])
+        os.utime(whole, (0, 0))
+        with Served(whole) as w:
+            wanted = w.json("api/trace")
+            until = time.monotonic() + 60
+            while (told := s.json("api/trace"))["trace"]["events"] < wanted["trace"]["events"]:
+                must(time.monotonic() < until, f"{told['trace']['events']} events of {wanted['trace']['events']}")
+                time.sleep(0.2)
+            for key in ("duration_ns", "threads", "processes", "events", "damaged", "lost_events", "complete", "sched"):
+                must(told["trace"][key] == wanted["trace"][key], f"{key}: {told['trace'][key]}, as a whole {wanted['trace'][key]}")
+            must(len(told["lanes"]) == len(wanted["lanes"]), "lanes")
+            for a, b in zip(told["lanes"], wanted["lanes"]):
+                for key in ("lane", "process", "tid", "name", "routine", "from_ns", "to_ns", "events"):
+                    must(a[key] == b[key], f"lane {a['lane']}: {key} {a[key]}, as a whole {b[key]}")
+                near = max(0.02 * b["lifetime_ns"], 2e6)
+                for key in ("lifetime_ns", "running_ns", "runnable_ns", "blocked_ns"):
+                    must(abs(a[key] - b[key]) <= near, f"lane {a['lane']}: {key} {a[key]}, as a whole {b[key]}")
+            lanes = [n["lane"] for n in told["lanes"]]
+            x, y = sums_of(s, told, lanes), sums_of(w, wanted, lanes)
+            for n in told["lanes"]:
+                for k in range(6):
+                    must(abs(x[n["lane"]][k] - y[n["lane"]][k]) <= 0.01 * n["lifetime_ns"] + 1e6, f"{n['name']}, {SHADES[k]}: {x[n['lane']][k]:.0f}, as a whole {y[n['lane']][k]:.0f}")
+        f.write(data[end:])
+        until = time.monotonic() + 60
+        while not (told := s.json("api/trace"))["trace"]["complete"]:
+            must(time.monotonic() < until, "its end is not seen")
+            time.sleep(0.1)
+        with Served(full) as w:
+            wanted = w.json("api/trace")
+            must(told["lanes"] == wanted["lanes"] and told["trace"] == wanted["trace"] and told["scheduler"] == wanted["scheduler"], "not the same at the end")
+            must(sums_of(s, told, lanes) == sums_of(w, wanted, lanes), "not the same picture at the end")
+    # One that is begun anew in its place, and soon larger than it was.
+    other = trace_of(where, ["true"])
+    out.write_bytes(data[:end // 2])
+    with Served(out) as s:
+        must(len(s.json("api/trace")["lanes"]) == 5, "before")
+        run([BUILD / "tests/bench/make-events", other, "100", where / "small.bin"])
+        grown = other.read_bytes()
+        with out.open("r+b") as f:
+            f.truncate(0)
+            f.write(grown[:finished_at(grown)])
+            f.write(bytes(max(0, end // 2 + 1000 - f.tell())))
+        until = time.monotonic() + 60
+        while len(s.json("api/trace")["lanes"]) != 1:
+            must(time.monotonic() < until, "it is not seen to be another one")
+            time.sleep(0.1)
+
+
+def hammered(where):
+    """Many connections at once, for a moment: see hammer_serve.py."""
+    out = trace_of(where, [PROGRAMS / "wakers", "convoy"])
+    with Served(out) as s:
+        told = s.json("api/trace")
+        kinds = hammer(s.port, s.token, 4, 10, 7, told["trace"]["duration_ns"], len(told["lanes"]))
+        must(kinds[200] > 20 and not [k for k in kinds if isinstance(k, int) and k >= 500], str(kinds))
+        must(s.process.poll() is None and memory(s.process.pid) < 300, f"{s.process.poll()}, {memory(s.process.pid)} MB")
+
+
+def version_6(where):
+    """--host ::1, with and without brackets; ::, which is version 4 as well."""
+    out = trace_of(where, ["true"])
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as e:
+        raise Skip(f"needs the address ::1 ({e})") from None
+    for host, shown in (("::1", r"\[::1\]"), ("[::1]", r"\[::1\]"), ("::", r"[\d.]+")):
+        process = subprocess.Popen([str(ANALYZE), "serve", "--no-open", "--host", host, str(out)], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        try:
+            address = process.stdout.readline().strip()
+            found = re.fullmatch(rf"http://({shown}):(\d+)/([0-9a-f]{{32}})/", address)
+            must(found, f"--host {host}: it prints {address}")
+            port, token = int(found[2]), found[3]
+            for to, name, wanted in [("::1", f"[::1]:{port}", 200), ("::1", "[::1]", 200), ("::1", "[0:0:0:0:0:0:0:1]", 200), ("::1", f"localhost:{port}", 200), ("::1", "evil.example", 403),
+                                     ("::1", "[::2]", 403), ("::1", "::1", 403), ("::1", "[::1", 403), ("::1", "[]", 403), ("::1", "[::1]x", 403), ("::1", "[::ffff:7f00:1]", 403),
+                                     *([("127.0.0.1", f"127.0.0.1:{port}", 200), ("127.0.0.1", "0.0.0.1", 403)] if host == "::" else [])]:
+                c = http.client.HTTPConnection(to, port, timeout=20)
+                c.putrequest("GET", f"/{token}/api/trace", skip_host=True)
+                c.putheader("Host", name)
+                c.endheaders()
+                status = c.getresponse().status
+                c.close()
+                must(status == wanted, f"--host {host}: Host {name} by {to}: {status}, should be {wanted}")
+            if host != "::":
+                try:
+                    socket.create_connection(("127.0.0.1", port), 5).close()
+                    raise Failure(f"--host {host} listens to version 4")
+                except OSError:
+                    pass
+        finally:
+            process.terminate()
+            must(process.wait(20) == 0, "it does not end")
+    for host in ("::g", "[::1", "::1]", "[127.0.0.1]", "", "[]"):
+        ended = run([ANALYZE, "serve", "--no-open", "--host", host, out])
+        must(ended.status == 2 and ended.err.count("\n") == 1, f"--host {host}: {ended}")
 
 
 def look(where, address, *kind):
@@ -461,7 +599,10 @@ tests.run("port and host", elsewhere)
 tests.run("for others", for_others)
 tests.run("several at once", several)
 tests.run("replaced", replaced)
+tests.run("version 6", version_6)
+tests.run("hammered", hammered)
 tests.run("the same numbers", same_numbers)
+tests.run("read on", read_on)
 tests.run("a trace that grows", growing)
 tests.run("the page", page)
 tests.run("hostile names", hostile)

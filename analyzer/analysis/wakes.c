@@ -436,6 +436,11 @@ static int open_wakes(struct ct_wakes *w)
 		w->from_ns = m->from_ns > KEEP_NS ? m->from_ns - KEEP_NS : 0;
 		w->to_ns = m->to_ns < UINT64_MAX - KEEP_NS ? m->to_ns + KEEP_NS : UINT64_MAX;
 	}
+	/* Who wants little wants no more than that. */
+	if (m->window && m->options->near_ns) {
+		w->from_ns = m->from_ns > m->options->near_ns ? m->from_ns - m->options->near_ns : 0;
+		w->to_ns = m->to_ns < UINT64_MAX - m->options->near_ns ? m->to_ns + m->options->near_ns : UINT64_MAX;
+	}
 	w->wakes = m->slices && !strcmp(ct_model_meta(m, "wakes"), "sched_waking");
 	ct_wakes_prepare(w);
 	return 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model_join.h"
+#include "model_parts.h"
 #include "objects.h"
 
 #define BEGINS 8u
@@ -15,10 +16,10 @@ struct ct_source_begins {
 	uint32_t next;
 };
 
-int ct_source_open(struct ct_timeline_source *s, struct ct_context *c)
+static int open_rest(struct ct_timeline_source *s)
 {
-	*s = (struct ct_timeline_source){ .context = c, .slices.reader.fd = -1 };
-	int error = ct_command_usage(c, &s->m, ct_model_load_records(&s->m, &c->reader, c->options));
+	struct ct_context *c = s->context;
+	int error = 0;
 
 	if (!error && s->m.slices) {
 		s->m.wakes = !strcmp(ct_model_meta(&s->m, "wakes"), "sched_waking");
@@ -33,6 +34,22 @@ int ct_source_open(struct ct_timeline_source *s, struct ct_context *c)
 		error = s->begins ? 0 : -ENOMEM;
 	}
 	return error;
+}
+
+int ct_source_open(struct ct_timeline_source *s, struct ct_context *c)
+{
+	*s = (struct ct_timeline_source){ .context = c, .slices.reader.fd = -1 };
+	int error = ct_command_usage(c, &s->m, ct_model_load_records(&s->m, &c->reader, c->options));
+
+	return error ? error : open_rest(s);
+}
+
+int ct_source_open_part(struct ct_timeline_source *s, struct ct_context *c, const struct ct_model *m)
+{
+	*s = (struct ct_timeline_source){ .context = c, .slices.reader.fd = -1 };
+	int error = ct_command_usage(c, &s->m, ct_model_part(&s->m, m, c->options));
+
+	return error ? error : open_rest(s);
 }
 
 void ct_source_close(struct ct_timeline_source *s)

@@ -65,6 +65,8 @@ struct ct_timeline_source {
 /* Reads the records. 0, -EINVAL: context->usage says why, -ENOMEM, -errno. Close in
  * any case. */
 int ct_source_open(struct ct_timeline_source *s, struct ct_context *c);
+/* The same, but of a model whose trace's it is and which stays as long; the options select a window, and nothing else. */
+int ct_source_open_part(struct ct_timeline_source *s, struct ct_context *c, const struct ct_model *m);
 void ct_source_close(struct ct_timeline_source *s);
 
 /* Reads all waits, once. The taker returns 0, -errno, or 1 for no more. */

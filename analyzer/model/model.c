@@ -40,6 +40,8 @@ static void free_names(struct ct_model *m)
 	}
 	for (uint32_t i = 0; i < m->thread_count; i++)
 		free(m->thread[i].name);
+	if (m->borrows)
+		return;
 	for (uint32_t i = 0; i < m->file_count; i++)
 		free(m->file[i].path);
 	for (uint32_t i = 0; i < m->code_count; i++)

@@ -259,6 +259,7 @@ struct ct_model {
 	bool clip;                     /* what is outside of from_ns and to_ns is cut off: by the window, or since
 					* a snapshot begins after its threads */
 	struct ct_filter *filter;      /* of --object and --site; NULL: all sites (filter.h) */
+	bool borrows;                  /* a snapshot (model_grow.h): texts of files, code, descriptors and names are another's */
 	char complaint[160];           /* what ct_model_load's -EINVAL is about */
 	bool has_sched;                /* running and ready times are known */
 	enum ct_sched_data sched;

@@ -35,42 +35,36 @@ static void hash_entry(uint64_t *hash, const struct ct_index_entry *e)
 		*hash = ct_mix(*hash ^ words[i]) + i;
 }
 
-struct index_check {
-	uint64_t hash, end; /* of the chunks so far; where the INDEX chunk ends, 0: none was there */
-	uint64_t offset;
-	uint32_t count;
-};
-
-static int check_index(struct index_check *k, struct ct_reader *r, const struct ct_chunk *c)
+static int check_index(struct ct_record_pass *k, struct ct_reader *r, const struct ct_chunk *c)
 {
 	struct ct_span payload;
 	struct ct_index_entry e;
 	uint64_t hash = 0;
 	int error = ct_reader_payload(r, c, &payload);
 
-	k->offset = c->offset;
-	k->end = r->offset;
+	k->index_offset = c->offset;
+	k->index_end = r->offset;
 	if (error)
 		return error == -EBADMSG || error == -ENOTSUP ? 0 : error;
-	bool right = c->header.count == k->count && (size_t)(payload.end - payload.p) == k->count * sizeof(e);
+	bool right = c->header.count == k->index_count && (size_t)(payload.end - payload.p) == k->index_count * sizeof(e);
 
 	for (; right && payload.p < payload.end; payload.p += sizeof(e)) {
 		memcpy(&e, payload.p, sizeof(e));
 		hash_entry(&hash, &e);
 	}
-	if (!right || hash != k->hash)
+	if (!right || hash != k->index_hash)
 		ct_reader_damage(r, c->offset, "the index is not what the chunks say");
 	return 0;
 }
 
-static void note_chunk(struct index_check *k, const struct ct_chunk *c)
+static void note_chunk(struct ct_record_pass *k, const struct ct_chunk *c)
 {
 	const struct ct_chunk_header *h = &c->header;
 
-	hash_entry(&k->hash, &(struct ct_index_entry){ .offset = c->offset, .kind = h->kind, .process = h->process,
-						       .count = h->count, .raw_bytes = h->raw_bytes,
-						       .first_ns = h->first_ns, .last_ns = h->last_ns });
-	k->count++;
+	hash_entry(&k->index_hash, &(struct ct_index_entry){ .offset = c->offset, .kind = h->kind, .process = h->process,
+							     .count = h->count, .raw_bytes = h->raw_bytes,
+							     .first_ns = h->first_ns, .last_ns = h->last_ns });
+	k->index_count++;
 }
 
 /* What records take of memory is bounded by what the file holds, which a compressed one of
@@ -132,49 +126,66 @@ static int note_window(struct ct_model *m, struct ct_reader *r)
 	return error ? error : found;
 }
 
-static int load_records(struct ct_model *m, struct ct_reader *r, bool window)
+int ct_model_first_pass(struct ct_record_pass *p, struct ct_model *m, struct ct_reader *r, const struct ct_chunk *c, bool gaps)
 {
-	struct ct_want want = { .kinds = CT_WANT(CT_CHUNK_RECORDS) | (window ? 0 : CT_WANT(CT_CHUNK_SWITCHES)) };
-	struct ct_switches_decoder slices = { 0 };
-	struct ct_chunk c;
-	struct index_check index = { 0 };
-	uint64_t last_ns = 0, last_event_ns = 0;
-	int found, error = 0;
+	int error = 0;
 
-	ct_reader_ahead(r, &want);
-	while (!error && (found = ct_reader_next(r, &c)) > 0) {
-		m->chunks++;
-		if (c.header.kind == CT_CHUNK_EVENTS && c.header.last_ns > last_event_ns)
-			last_event_ns = c.header.last_ns;
-		if (c.header.last_ns > last_ns)
-			last_ns = c.header.last_ns;
-		if (c.header.kind == CT_CHUNK_INDEX)
-			error = check_index(&index, r, &c);
-		else
-			note_chunk(&index, &c);
-		if (c.header.kind == CT_CHUNK_RECORDS)
-			error = take_records(m, r, &c);
-		if (c.header.kind == CT_CHUNK_SWITCHES) {
-			ct_slices_count(m, &c.header);
-			if (!window)
-				error = note_gaps(m, r, &c, &slices);
-		}
+	m->chunks++;
+	if (c->header.kind == CT_CHUNK_EVENTS && c->header.last_ns > p->last_event_ns)
+		p->last_event_ns = c->header.last_ns;
+	if (c->header.last_ns > p->last_ns)
+		p->last_ns = c->header.last_ns;
+	if (c->header.kind == CT_CHUNK_INDEX)
+		error = check_index(p, r, c);
+	else
+		note_chunk(p, c);
+	if (c->header.kind == CT_CHUNK_RECORDS)
+		error = take_records(m, r, c);
+	if (c->header.kind == CT_CHUNK_SWITCHES) {
+		ct_slices_count(m, &c->header);
+		if (gaps)
+			error = note_gaps(m, r, c, &p->slices);
 	}
-	ct_switches_close(&slices);
-	if (error)
-		return error;
-	if (r->has_trailer && (index.offset != r->index_offset || index.end != r->limit))
-		ct_reader_damage(r, r->limit, "the file's end does not point to its index");
+	return error;
+}
+
+void ct_model_first_end(const struct ct_record_pass *p, struct ct_model *m, const struct ct_reader *r)
+{
+	uint64_t last_ns = p->last_event_ns;
+
 	/* The collector goes on for a while after the last process: what counts is
 	 * the processes' time, unless some were alive, or the end is missing. */
 	if (!m->has_end)
-		last_event_ns = last_ns;
+		last_ns = p->last_ns;
 	else if (!all_ended(m))
-		last_event_ns = m->end.end_ns;
-	if (last_event_ns > m->end_ns)
-		m->end_ns = last_event_ns;
+		last_ns = m->end.end_ns;
+	if (last_ns > m->end_ns)
+		m->end_ns = last_ns;
 	if (r->header.start_ns > m->end_ns)
 		m->end_ns = r->header.start_ns;
+}
+
+void ct_record_pass_free(struct ct_record_pass *p)
+{
+	ct_switches_close(&p->slices);
+}
+
+static int load_records(struct ct_model *m, struct ct_reader *r, bool window)
+{
+	struct ct_want want = { .kinds = CT_WANT(CT_CHUNK_RECORDS) | (window ? 0 : CT_WANT(CT_CHUNK_SWITCHES)) };
+	struct ct_record_pass pass = { 0 };
+	struct ct_chunk c;
+	int found, error = 0;
+
+	ct_reader_ahead(r, &want);
+	while (!error && (found = ct_reader_next(r, &c)) > 0)
+		error = ct_model_first_pass(&pass, m, r, &c, !window);
+	ct_record_pass_free(&pass);
+	if (error)
+		return error;
+	if (r->has_trailer && (pass.index_offset != r->index_offset || pass.index_end != r->limit))
+		ct_reader_damage(r, r->limit, "the file's end does not point to its index");
+	ct_model_first_end(&pass, m, r);
 	return found;
 }
 
@@ -197,8 +208,8 @@ static uint32_t *selected_processes(const struct ct_model *m, uint32_t *ret_coun
 	return id;
 }
 
-static int load_chunk(struct ct_model *m, struct ct_reader *r, struct ct_event_pass *pass, const struct ct_chunk *c,
-		      uint32_t process)
+int ct_model_second_pass(struct ct_model *m, struct ct_reader *r, struct ct_event_pass *pass, const struct ct_chunk *c,
+			 uint32_t process)
 {
 	struct ct_span payload;
 	int error = ct_reader_payload(r, c, &payload);
@@ -243,7 +254,7 @@ static int load_events(struct ct_model *m, struct ct_reader *r, struct ct_slice_
 		if (m->states)
 			error = ct_slices_until(slices, m, r, c.header.last_ns);
 		if (!error && ct_is_wanted(&want, &c.header))
-			error = load_chunk(m, r, &pass, &c, process);
+			error = ct_model_second_pass(m, r, &pass, &c, process);
 		else
 			m->events += c.header.count;
 	}

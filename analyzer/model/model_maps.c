@@ -134,11 +134,9 @@ int ct_model_take_descriptor(struct ct_model *m, const struct ct_record_descript
 
 /* --- look-ups --- */
 
-static const struct ct_module_info *module_base;
-
-static int by_address(const void *a, const void *b)
+static int by_address(const void *a, const void *b, void *modules)
 {
-	const struct ct_module_info *x = &module_base[*(const uint32_t *)a], *y = &module_base[*(const uint32_t *)b];
+	const struct ct_module_info *base = modules, *x = &base[*(const uint32_t *)a], *y = &base[*(const uint32_t *)b];
 
 	if (x->process != y->process)
 		return x->process < y->process ? -1 : 1;
@@ -155,8 +153,9 @@ int ct_model_order_modules(struct ct_model *m)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < m->module_count; i++)
 		m->module_order[i] = i;
-	module_base = m->module;
-	qsort(m->module_order, m->module_count, sizeof(*m->module_order), by_address);
+	/* Threads do this beside each other. */
+	if (m->module_count)
+		qsort_r(m->module_order, m->module_count, sizeof(*m->module_order), by_address, m->module);
 	return 0;
 }
 

@@ -65,7 +65,7 @@ void ct_model_finish_names(struct ct_model *m)
 
 void ct_model_free_names(struct ct_model *m)
 {
-	for (uint32_t i = 0; i < m->name_count; i++)
+	for (uint32_t i = 0; i < m->name_count && !m->borrows; i++)
 		free(m->name[i].text);
 	free(m->name);
 	ct_table_free(&m->name_by_hash);

@@ -7,8 +7,7 @@
 
 #include "blocks.h"
 
-/* A chunk is complete up to about a second before its end. */
-#define AHEAD_NS 1500000000ull
+#define AHEAD_NS CT_SLICES_AHEAD_NS
 /* A batch of events is written when it is a second old; later where there are
  * many processes, up to 15 s. */
 #define BEHIND_NS     2000000000ull
@@ -58,31 +57,40 @@ static int by_tid(const void *x, const void *y, void *model)
 	return (a->id > b->id) - (a->id < b->id);
 }
 
-static void begin_life(struct ct_model *m, uint32_t thread, uint64_t start_ns)
+static uint64_t end_of_life(const struct ct_model *m, uint32_t thread)
 {
 	const struct ct_thread_info *t = &m->thread[thread];
 	const struct ct_process_info *p = &m->process[t->process];
-	uint64_t end_ns = t->ended ? t->end_ns : p->ended ? p->end_ns : m->end_ns;
+
+	return t->ended ? t->end_ns : p->ended ? p->end_ns : m->end_ns;
+}
+
+static void begin_life(struct ct_model *m, uint32_t thread, uint64_t start_ns)
+{
+	uint64_t end_ns = end_of_life(m, thread);
 
 	ct_timeline_begin(&m->states[thread].line, start_ns > m->from_ns ? start_ns : m->from_ns,
 			  end_ns < m->to_ns ? end_ns : m->to_ns, m->slices_from_ns);
 }
 
-static int make_lives(struct ct_slice_pass *p, struct ct_model *m)
+/* Whether the slices are to say what a thread did. */
+static bool has_life(const struct ct_model *m, uint32_t thread)
+{
+	return m->thread[thread].selected && m->thread[thread].started;
+}
+
+static int order_lives(struct ct_slice_pass *p, struct ct_model *m)
 {
 	uint32_t n = 0;
 
-	m->states = calloc(m->thread_count + 1u, sizeof(*m->states));
+	free(p->order);
 	p->order = calloc(m->thread_count + 1u, sizeof(*p->order));
-	if (!m->states || !p->order)
+	if (!p->order)
 		return -ENOMEM;
-	m->states_count = m->thread_count;
-	for (uint32_t i = 0; i < m->thread_count; i++) {
-		if (!m->thread[i].selected || !m->thread[i].started)
-			continue;
-		p->order[n++] = i;
-		begin_life(m, i, m->thread[i].start_ns);
-	}
+	ct_table_free(&p->by_tid);
+	for (uint32_t i = 0; i < m->thread_count; i++)
+		if (has_life(m, i))
+			p->order[n++] = i;
 	qsort_r(p->order, n, sizeof(*p->order), by_tid, m);
 	/* The end of the last one's namesakes. */
 	p->order[n] = CT_NO;
@@ -90,6 +98,40 @@ static int make_lives(struct ct_slice_pass *p, struct ct_model *m)
 		if (ct_table_put(&p->by_tid, m->thread[p->order[n]].tid, n + 1))
 			return -ENOMEM;
 	return 0;
+}
+
+static int make_lives(struct ct_slice_pass *p, struct ct_model *m)
+{
+	m->states = calloc(m->thread_count + 1u, sizeof(*m->states));
+	if (!m->states)
+		return -ENOMEM;
+	m->states_count = m->thread_count;
+	for (uint32_t i = 0; i < m->thread_count; i++)
+		if (has_life(m, i))
+			begin_life(m, i, m->thread[i].start_ns);
+	return order_lives(p, m);
+}
+
+int ct_slices_more(struct ct_slice_pass *p, struct ct_model *m, uint64_t file_bytes)
+{
+	struct ct_states *grown = realloc(m->states, (m->thread_count + 1u) * sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	m->states = grown;
+	memset(grown + m->states_count, 0, (m->thread_count + 1u - m->states_count) * sizeof(*grown));
+	m->states_count = m->thread_count;
+	for (uint32_t i = 0; i < m->thread_count; i++) {
+		if (!has_life(m, i))
+			continue;
+		if (!grown[i].line.to_ns)
+			begin_life(m, i, m->thread[i].start_ns);
+		else if (grown[i].line.state != CT_STATE_DEAD)
+			grown[i].line.to_ns = end_of_life(m, i);
+	}
+	ct_reader_grow(&p->reader, file_bytes);
+	p->at_end = false;
+	return order_lives(p, m);
 }
 
 int ct_slices_open(struct ct_slice_pass *p, struct ct_model *m, const struct ct_reader *r)
@@ -418,9 +460,9 @@ int ct_slices_until(struct ct_slice_pass *p, struct ct_model *m, struct ct_reade
 	return 0;
 }
 
-int ct_slices_finish(struct ct_slice_pass *p, struct ct_model *m, struct ct_reader *r)
+int ct_slices_end(struct ct_model *m)
 {
-	int error = ct_slices_until(p, m, r, UINT64_MAX);
+	int error = 0;
 
 	/* Of a trace that was cut the last second is missing. */
 	uint64_t known_ns = m->has_end ? UINT64_MAX : m->slices_to_ns - (m->slices_to_ns > 1000000000 ? 1000000000 : 0);
@@ -435,4 +477,11 @@ int ct_slices_finish(struct ct_slice_pass *p, struct ct_model *m, struct ct_read
 			error = ct_timeline_until(t, UINT64_MAX, &m->gaps, m->wakes, m->exact_ns);
 	}
 	return error;
+}
+
+int ct_slices_finish(struct ct_slice_pass *p, struct ct_model *m, struct ct_reader *r)
+{
+	int error = ct_slices_until(p, m, r, UINT64_MAX);
+
+	return error ? error : ct_slices_end(m);
 }

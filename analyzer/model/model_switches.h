@@ -36,6 +36,13 @@ int ct_slices_until(struct ct_slice_pass *p, struct ct_model *m, struct ct_reade
 int ct_slices_finish(struct ct_slice_pass *p, struct ct_model *m, struct ct_reader *r);
 void ct_slices_close(struct ct_slice_pass *p);
 
+/* The trace has grown (model_grow.h): lives for threads that are new, and the others' go on. 0 or -ENOMEM. */
+int ct_slices_more(struct ct_slice_pass *p, struct ct_model *m, uint64_t file_bytes);
+/* Ends all lives, of what has been read. 0 or -ENOMEM. */
+int ct_slices_end(struct ct_model *m);
+/* A chunk is complete up to about so long before its end. */
+#define CT_SLICES_AHEAD_NS 1500000000ull
+
 /* In the first pass: what a chunk's header says, and what its gaps are. 0, -EBADMSG, -ENOMEM. */
 void ct_slices_count(struct ct_model *m, const struct ct_chunk_header *h);
 int ct_slices_gaps(struct ct_model *m, struct ct_switches_decoder *d, struct ct_span payload);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "growth.h"
 #include "json_parts.h"
 
 #define ARGUMENTS_MOST 64
@@ -248,9 +249,11 @@ static bool is_ours(const struct ct_served *s, const struct ct_request *r, struc
 		ct_api_say(ret, 400, "generation makes no sense");
 		return false;
 	}
-	if (generation != s->generation)
+	bool ours = generation >= s->since && generation <= s->generation;
+
+	if (!ours)
 		ct_api_say(ret, 409, "the trace has been read again since: ask for api/trace");
-	return generation == s->generation;
+	return ours;
 }
 
 void ct_api_answer(void *self, const struct ct_request *r, struct ct_answer *ret)
@@ -271,6 +274,8 @@ void ct_api_answer(void *self, const struct ct_request *r, struct ct_answer *ret
 		ct_api_site(s, r, ret);
 	else if (!strcmp(r->path, "api/wait"))
 		ct_api_wait(s, r, ret);
+	else if (!strcmp(r->path, "api/before"))
+		ct_api_before(s, r, ret);
 	else if (!strncmp(r->path, "api/view/", 9))
 		answer_view(s, r, r->path + 9, ret);
 	else if (!ct_page_file(r->path, ret))
@@ -281,6 +286,7 @@ int ct_served_open(struct ct_served *s, struct ct_context *c)
 {
 	s->context = c;
 	pthread_mutex_init(&s->lock, NULL);
+	ct_shared_windows_open(&s->windows);
 	/* Growing is no damage. */
 	c->unfinished = true;
 	s->path = realpath(c->options->file, NULL);
@@ -293,21 +299,27 @@ int ct_served_open(struct ct_served *s, struct ct_context *c)
 		error = ct_trace_map_open(&s->map, &s->m, &c->reader);
 	if (!error)
 		error = ct_overview_make(&s->overview, &s->map);
-	if (!error)
-		error = ct_symbols_open(&s->symbols, &s->m);
-	if (!error)
-		error = ct_callstacks_open(&s->callstacks, &s->m);
-	return error;
+	s->names = error ? NULL : ct_names_open(&s->m);
+	s->since = s->generation;
+	return error || s->names ? error : -ENOMEM;
 }
 
 void ct_served_close(struct ct_served *s)
 {
-	ct_callstacks_close(&s->callstacks);
-	if (s->symbols.model)
-		ct_symbols_close(&s->symbols);
+	if (!s->context)
+		return;
+	ct_shared_windows_close(&s->windows);
+	pthread_mutex_destroy(&s->lock);
+	ct_names_let_go(s->names);
 	if (s->overview.lane)
 		ct_overview_close(&s->overview);
 	ct_trace_map_close(&s->map);
 	ct_model_free(&s->m);
+	/* The model has its texts. */
+	ct_growth_let_go(s->growth);
 	free(s->path);
+	s->context = NULL;
+	s->names = NULL;
+	s->growth = NULL;
+	s->path = NULL;
 }

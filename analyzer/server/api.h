@@ -11,22 +11,42 @@
 #include "commands.h"
 #include "http.h"
 #include "overview.h"
+#include "shared_windows.h"
+
+struct ct_growth;
+
+/* Symbols, which are looked up once for all readings of a trace that grows. names.c */
+struct ct_names {
+	atomic_uint users;
+	pthread_mutex_t lock;
+	struct ct_symbols symbols;
+	struct ct_callstacks callstacks;
+};
+
+/* Of a model and those that go on from it. NULL without memory. */
+struct ct_names *ct_names_open(const struct ct_model *m);
+void ct_names_let_go(struct ct_names *n);
+/* Locks them for a reading's model. 0 or -ENOMEM; ct_names_done in either case. */
+int ct_names_use(struct ct_names *n, const struct ct_model *m);
+void ct_names_done(struct ct_names *n);
 
 /* A trace as it was when it was read. Requests are answered by several threads at once: what they
  * change has a lock. */
 struct ct_served {
 	struct ct_context *context;
 	char *path;               /* of the trace, absolute; owned; NULL: it came without one */
-	uint32_t generation;      /* of lanes' and sites' numbers; 0 where it is read once */
+	uint32_t generation;      /* 0 where it is read once */
+	uint32_t since;           /* lanes' and sites' numbers are those of all generations from this one on */
 	struct stat file;
-	pthread_mutex_t lock;     /* of stale, symbols, callstacks */
+	pthread_mutex_t lock;     /* of stale */
 	char stale[160];          /* why what is shown is not what is in the file now; "" */
 	atomic_bool drawing;      /* the model is there; for another thread, while it is opened */
 	struct ct_model m;        /* of the whole trace */
 	struct ct_trace_map map;
 	struct ct_overview overview;
-	struct ct_symbols symbols;
-	struct ct_callstacks callstacks;
+	struct ct_shared_windows windows;
+	struct ct_names *names;
+	struct ct_growth *growth; /* what it is a snapshot of; NULL: it was read as a whole */
 };
 
 /* Loads the trace that the context has opened. 0, -EINVAL, -ENOMEM, -errno. Close in either case. */
@@ -49,13 +69,15 @@ void ct_served_stale(struct ct_served *s, const char *why);
  *     api/load?from=&to=&pieces=   all threads together
  *     api/site?id=          the object, the call and the stack of a wait's site
  *     api/wait?lane=&start=&end=   who ended it, and when
+ *     api/before?lane=&time=   the last wait of a thread before a time that another thread ended, or the last one:
+ *                       {"lane", "start", "length", "site", "of": {"cause", "call", "object"}}
  *     api/view/NAME?...     the JSON of a command, with its options as keys
  *     anything else         a file of the page
  *
  * Views and files are answered at once; the rest takes a while, and any thread may do it.
  *
- * Numbers of lanes and sites are of a generation, which api/trace tells; a request that has
- * generation= gets 409 where it is not this one.
+ * Numbers of lanes and sites are of a generation, which api/trace tells, and of those that went on
+ * from it; a request that has generation= gets 409 where it is none of them.
  */
 ct_answerer ct_api_answer;
 
@@ -66,6 +88,7 @@ void ct_api_lanes(struct ct_served *s, const struct ct_request *r, struct ct_ans
 void ct_api_load(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
 void ct_api_site(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
 void ct_api_wait(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
+void ct_api_before(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
 /* A file of the page, or false. */
 bool ct_page_file(const char *path, struct ct_answer *ret);
 

@@ -198,7 +198,7 @@ static int put_views(struct page *p)
 
 static int put_sites(struct page *p)
 {
-	uint32_t count = p->served->map.site_count, i = 0;
+	uint32_t count = ct_trace_map_sites(&p->served->map), i = 0;
 	size_t left = SITES_BYTES, bytes = 0;
 	int error = 0;
 

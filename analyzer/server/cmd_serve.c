@@ -72,7 +72,7 @@ static int serve(struct ct_context *c, struct ct_follow *f, int stop)
 		.tick = ct_follow_tick, .wake_fd = ct_follow_wake_fd(f), .self = f,
 	};
 	struct ct_http *http;
-	char address[128], host[48], door[PATH_MAX];
+	char address[128], host[64], door[PATH_MAX];
 	bool opened = false;
 	int error = ct_http_start(&http, &options);
 

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "growth.h"
 #include "json_parts.h"
 #include "progress.h"
 
@@ -17,6 +18,11 @@
  * what it costs stays a part of one CPU, however large the trace becomes. */
 #define PAUSE_TIMES 2
 #define PAUSE_MS    1000u
+
+/* Nobody has to be shown what is new so long after the last request. */
+#define LOOKS_MS    10000u
+/* One without an end that nobody has written to for so long grows no more: it was cut. */
+#define LIVE_S      60
 
 struct reading {
 	struct ct_context context;
@@ -36,7 +42,8 @@ struct ct_follow {
 	struct ct_progress_watch watch;
 	int wake_fd;                 /* eventfd: the thread is done */
 	uint32_t generation;
-	uint64_t not_before_ms;
+	uint64_t not_before_ms, asked_ms;
+	struct ct_growth *growth;    /* the thread's, while it runs; NULL: the trace does not grow */
 };
 
 static uint64_t now_ms(void)
@@ -61,6 +68,63 @@ static void let_go(void *reading)
 
 /* --- the thread --- */
 
+static void forget(struct ct_follow *f, struct reading *r)
+{
+	ct_served_close(&r->served);
+	if (r->context.reader.fd >= 0)
+		ct_reader_close(&r->context.reader);
+	ct_growth_let_go(f->growth);
+	f->growth = NULL;
+}
+
+static bool is_live(const struct reading *r)
+{
+	struct stat st;
+
+	return !r->context.reader.has_trailer && !ct_options_select(r->context.options) && !fstat(r->context.reader.fd, &st) &&
+	       time(NULL) - st.st_mtime < LIVE_S;
+}
+
+/* 0; -EAGAIN: it cannot be read on; -errno. */
+static int read_on(struct ct_follow *f, struct reading *r)
+{
+	uint64_t bytes;
+	enum ct_growth_state state = ct_growth_look(f->growth, &bytes);
+
+	if (state == CT_GROWTH_ANOTHER || (state == CT_GROWTH_FINISHED && ct_growth_is_done(f->growth, bytes)))
+		return -EAGAIN;
+	return ct_growth_read(f->growth, bytes, &r->served, &r->context);
+}
+
+static int open_anew(struct reading *r)
+{
+	/* The first time it is open already. */
+	return r->context.reader.fd < 0 ? ct_command_open(&r->context, r->context.options->file) : 0;
+}
+
+static int read_somehow(struct ct_follow *f, struct reading *r)
+{
+	int error = f->growth ? read_on(f, r) : -EAGAIN;
+
+	if (f->growth && error == -EAGAIN)
+		forget(f, r);
+	if (error == -EAGAIN)
+		error = open_anew(r);
+	else
+		return error;
+	if (!error && is_live(r)) {
+		error = ct_growth_begin(&f->growth, &r->context.reader, r->context.options, r->served.generation);
+		ct_reader_close(&r->context.reader);
+		error = error ? error : read_on(f, r);
+		if (error != -EAGAIN)
+			return error;
+		/* It was finished just now. */
+		forget(f, r);
+		error = open_anew(r);
+	}
+	return error ? error : ct_served_open(&r->served, &r->context);
+}
+
 static void *read_trace(void *self)
 {
 	struct ct_follow *f = self;
@@ -68,11 +132,7 @@ static void *read_trace(void *self)
 	uint64_t one = 1;
 
 	ct_progress_watch(&f->watch);
-	/* The first time it is open already. */
-	if (r->context.reader.fd < 0)
-		r->error = ct_command_open(&r->context, r->context.options->file);
-	if (!r->error)
-		r->error = ct_served_open(&r->served, &r->context);
+	r->error = read_somehow(f, r);
 	if (write(f->wake_fd, &one, sizeof(one)) != sizeof(one))
 		abort(); /* an eventfd takes one */
 	return NULL;
@@ -110,7 +170,10 @@ static void take_over(struct ct_follow *f)
 	char text[160];
 
 	f->next = NULL;
-	f->not_before_ms = ms + (ms - r->began_ms) * PAUSE_TIMES + PAUSE_MS;
+	f->not_before_ms = ms + PAUSE_MS;
+	/* What is read on is as much as has come meanwhile. */
+	if (!f->growth)
+		f->not_before_ms += (ms - r->began_ms) * PAUSE_TIMES;
 	if (!r->error) {
 		let_go(f->now);
 		f->now = r;
@@ -122,6 +185,8 @@ static void take_over(struct ct_follow *f)
 		 *r->context.usage ? r->context.usage : strerror(-r->error));
 	ct_served_stale(&f->now->served, text);
 	let_go(r);
+	ct_growth_let_go(f->growth);
+	f->growth = NULL;
 }
 
 static void say_progress(struct ct_follow *f, bool clear)
@@ -138,6 +203,24 @@ static void say_progress(struct ct_follow *f, bool clear)
 	fflush(stderr);
 }
 
+/* Reads it again if there is reason to. */
+static void look(struct ct_follow *f)
+{
+	if (!f->now || f->next || now_ms() < f->not_before_ms)
+		return;
+	enum ct_fate fate = ct_served_fate(&f->now->served);
+
+	if (fate == CT_FATE_SAME && !(f->growth && ct_growth_is_due(f->growth))) {
+		ct_served_stale(&f->now->served, "");
+		return;
+	}
+	if (fate == CT_FATE_REPLACED) {
+		ct_growth_let_go(f->growth);
+		f->growth = NULL;
+	}
+	start(f); /* if it cannot, then the next time */
+}
+
 int ct_follow_tick(void *self)
 {
 	struct ct_follow *f = self;
@@ -146,6 +229,8 @@ int ct_follow_tick(void *self)
 
 	if (read(f->wake_fd, &count, sizeof(count)) != sizeof(count)) {
 		say_progress(f, false);
+		if (f->growth && now_ms() - f->asked_ms < LOOKS_MS)
+			look(f);
 		return 0;
 	}
 	pthread_join(f->thread, NULL);
@@ -159,17 +244,6 @@ int ct_follow_tick(void *self)
 	take_over(f);
 	ct_http_ready(f->http);
 	return 0;
-}
-
-/* Reads it again if there is reason to. */
-static void look(struct ct_follow *f)
-{
-	if (f->next || now_ms() < f->not_before_ms)
-		return;
-	if (ct_served_fate(&f->now->served) == CT_FATE_SAME)
-		ct_served_stale(&f->now->served, "");
-	else
-		start(f); /* if it cannot, then the next time */
 }
 
 static void answer_progress(struct ct_follow *f, struct ct_answer *ret)
@@ -204,6 +278,8 @@ void ct_follow_answer(void *self, const struct ct_request *r, struct ct_answer *
 		*ret = (struct ct_answer){ .later = true };
 	} else {
 		bool is_view = !strncmp(r->path, "api/view/", 9);
+
+		f->asked_ms = now_ms();
 
 		if (is_view || !strcmp(r->path, "api/trace"))
 			look(f);
@@ -260,6 +336,7 @@ void ct_follow_stop(struct ct_follow *f)
 	}
 	let_go(f->next);
 	let_go(f->now);
+	ct_growth_let_go(f->growth);
 	close(f->wake_fd);
 	free(f);
 }

@@ -1,7 +1,8 @@
 /*
  * The trace that serve shows. A thread reads it while the server is up already, and again
- * when it has grown or the file is another one: until that is done, what was read before is
- * shown. One reading is in use, and at most one is being made; each has a generation.
+ * when the file is another one: until that is done, what was read before is shown. One that
+ * grows is read on while somebody looks (growth.h), and once as a whole when it has been
+ * finished. One reading is in use, and at most one is being made; each has a generation.
  *
  *     GET api/progress      {"ready", "doing", "percent"}: how far the first reading is
  *         api/trace         as in api.h; waits for the first reading, as all of api/ does

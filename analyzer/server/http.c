@@ -1,7 +1,6 @@
 /* See http.h. */
 #include "http_parts.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <poll.h>
@@ -215,24 +214,26 @@ static int make_token(char token[CT_HTTP_TOKEN])
 
 int ct_http_start(struct ct_http **ret, const struct ct_http_options *o)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(o->port) };
-	struct ct_http *h;
+	struct ct_http *h = calloc(1, sizeof(*h));
+	unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
 
-	if (inet_pton(AF_INET, o->host, &address.sin_addr) != 1)
-		return -EINVAL;
-	h = calloc(1, sizeof(*h));
 	if (!h)
 		return -ENOMEM;
 	h->options = *o;
-	ct_hosts_open(&h->hosts, o->host);
-	int error = make_token(h->token);
+	int error = ct_hosts_open(&h->hosts, o->host, o->port);
+
+	/* All addresses of version 6 are those of 4, too. */
+	if (h->hosts.listen.any.sa_family == AF_INET6)
+		flags |= ct_hosts_all(&h->hosts) ? MHD_USE_DUAL_STACK : MHD_USE_IPv6;
+	if (!error)
+		error = make_token(h->token);
 
 	if (!error)
 		error = ct_jobs_start(&h->jobs);
 	errno = 0;
 	if (!error)
-		h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, h,
-					     MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED,
+		h->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, h,
+					     MHD_OPTION_SOCK_ADDR, &h->hosts.listen.any, MHD_OPTION_NOTIFY_COMPLETED,
 					     done, NULL, MHD_OPTION_NOTIFY_CONNECTION, ct_guest_notify, h, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
 					     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
 	if (!h->daemon) {

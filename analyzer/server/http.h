@@ -53,7 +53,7 @@ struct ct_answer {
 typedef void ct_answerer(void *self, const struct ct_request *request, struct ct_answer *ret);
 
 struct ct_http_options {
-	const char *host;        /* numeric address */
+	const char *host;        /* numeric address, of version 4 or 6 */
 	uint16_t port;           /* 0: any that is free */
 	ct_answerer *answer;
 	/* Called twice a second, and when wake_fd is readable, which it has to empty. 0; or it ends

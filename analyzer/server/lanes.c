@@ -35,6 +35,9 @@ struct picture {
 	uint32_t pieces;
 	uint32_t lane[LANES_MOST], lane_count;
 	bool fine;
+	struct ct_shared_window *shared; /* of a fine one, where there are not too many threads */
+	struct ct_window own;    /* or this */
+	const struct ct_window *w; /* one of both */
 	uint64_t least_ns;
 	uint32_t bars;
 	json_t *sites;
@@ -76,10 +79,9 @@ static int parse(struct picture *p, const struct ct_request *r)
 
 static json_t *site_json(struct ct_served *s, const struct ct_site_info *info)
 {
-	pthread_mutex_lock(&s->lock);
-	char *object = ct_object_label(&s->symbols, &s->m, info);
+	char *object = ct_names_use(s->names, &s->m) ? NULL : ct_object_label(&s->names->symbols, &s->m, info);
 
-	pthread_mutex_unlock(&s->lock);
+	ct_names_done(s->names);
 	json_t *o = json_object();
 
 	ct_json_number(o, "cause", info->site.cause);
@@ -114,12 +116,11 @@ void ct_api_site(struct ct_served *s, const struct ct_request *r, struct ct_answ
 	ct_json_begin();
 	json_t *o = site_json(s, &info);
 
-	pthread_mutex_lock(&s->lock);
-	if (ct_callstack_of(&s->callstacks, stack, &callstack))
+	if (ct_names_use(s->names, &s->m) || ct_callstack_of(&s->names->callstacks, stack, &callstack))
 		ct_json_fail();
 	else
-		ct_json_set(o, "stack", ct_json_stack(&s->callstacks, &s->symbols, callstack));
-	pthread_mutex_unlock(&s->lock);
+		ct_json_set(o, "stack", ct_json_stack(&s->names->callstacks, &s->names->symbols, callstack));
+	ct_names_done(s->names);
 	ct_api_json(ret, o);
 }
 
@@ -167,14 +168,37 @@ static json_t *lane_json(struct picture *p, uint32_t lane, const struct ct_windo
 
 /* --- all --- */
 
-static int read_window(struct picture *p, struct ct_window *w)
+/* What is read from the file again. all: every thread, and no waits and turns. */
+static int read_window(struct picture *p, bool all)
 {
-	int error = ct_window_open(w, &p->s->map, p->from_ns, p->to_ns, p->pieces);
+	struct ct_trace_map *map = &p->s->map;
+	uint32_t count = all ? p->s->m.thread_count : p->lane_count;
 
-	w->bar_ns = w->strip_ns = p->least_ns;
-	for (uint32_t i = 0; i < p->lane_count && !error && p->fine; i++)
-		error = ct_window_want(w, &p->s->map, p->lane[i]);
-	return error || !p->fine ? error : ct_window_read(w, &p->s->map);
+	if (p->fine && ct_shared_windows_can(map, p->pieces)) {
+		int error = ct_shared_windows_get(&p->s->windows, map, p->from_ns, p->to_ns, p->pieces, all, &p->shared);
+
+		if (error)
+			p->shared = NULL;
+		else
+			p->w = &p->shared->w;
+		return error;
+	}
+	int error = ct_window_open(&p->own, map, p->from_ns, p->to_ns, p->pieces);
+
+	p->w = &p->own;
+	if (!all)
+		p->own.bar_ns = p->own.strip_ns = p->least_ns;
+	for (uint32_t i = 0; i < count && !error && p->fine; i++)
+		error = ct_window_want(&p->own, map, all ? i : p->lane[i]);
+	return error || !p->fine ? error : ct_window_read(&p->own, map);
+}
+
+static void close_window(struct picture *p)
+{
+	if (p->shared)
+		ct_shared_windows_put(&p->s->windows, p->shared);
+	else if (p->w)
+		ct_window_close(&p->own);
 }
 
 static void put_shares(struct picture *p, struct ct_buf *to, uint32_t lane, const struct ct_window_lane *fine)
@@ -213,20 +237,19 @@ static void put_json(struct ct_buf *to, json_t *o)
 void ct_api_lanes(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret)
 {
 	struct picture p = { .s = s };
-	struct ct_window w;
 
 	if (parse(&p, r)) {
 		ct_api_say(ret, 400, "from, to, pieces or lanes make no sense");
 		return;
 	}
-	int error = read_window(&p, &w);
+	int error = read_window(&p, false);
 
 	ct_json_begin();
 	json_t *o = json_object(), *lanes = json_array();
 
 	p.sites = json_object();
 	for (uint32_t i = 0; i < p.lane_count && !error; i++)
-		ct_json_append(lanes, lane_json(&p, p.lane[i], w.lane[p.lane[i]]));
+		ct_json_append(lanes, lane_json(&p, p.lane[i], p.w->lane[p.lane[i]]));
 	ct_json_number(o, "generation", s->generation);
 	ct_json_number(o, "pieces", p.pieces);
 	ct_json_set(o, "fine", json_boolean(p.fine));
@@ -235,8 +258,8 @@ void ct_api_lanes(struct ct_served *s, const struct ct_request *r, struct ct_ans
 	*ret = (struct ct_answer){ .status = 200, .type = "application/octet-stream" };
 	put_json(&ret->body, o);
 	for (uint32_t i = 0; i < p.lane_count && !error; i++)
-		put_shares(&p, &ret->body, p.lane[i], w.lane[p.lane[i]]);
-	ct_window_close(&w);
+		put_shares(&p, &ret->body, p.lane[i], p.w->lane[p.lane[i]]);
+	close_window(&p);
 	if (error || ret->body.failed) {
 		ct_buf_free(&ret->body);
 		ct_api_say(ret, 500, error ? strerror(-error) : "out of memory");
@@ -245,24 +268,50 @@ void ct_api_lanes(struct ct_served *s, const struct ct_request *r, struct ct_ans
 
 /* --- all threads together --- */
 
+/* A piece of a window in other pieces: what lies in it of each. */
+static void resample(const struct ct_window *w, const struct ct_window_lane *l, uint32_t piece, uint32_t pieces, float ret[CT_SHADES])
+{
+	double at = (double)piece * w->pieces / pieces, stop = (double)(piece + 1) * w->pieces / pieces;
+
+	memset(ret, 0, CT_SHADES * sizeof(*ret));
+	for (uint32_t i = (uint32_t)at; (double)i < stop && i < w->pieces; i++) {
+		double part = ((double)(i + 1) < stop ? (double)(i + 1) : stop) - ((double)i > at ? (double)i : at);
+
+		for (int k = 0; k < CT_SHADES && part > 0 && i >= l->first && i - l->first < l->count; k++)
+			ret[k] += (float)part * l->sum[i - l->first][k];
+	}
+}
+
+static void add_fine(const struct picture *p, const struct ct_window_lane *l, uint32_t *sums)
+{
+	double piece_ns = (double)(p->to_ns - p->from_ns) / p->pieces;
+	uint8_t shares[CT_SHADES];
+	float sum[CT_SHADES];
+
+	for (uint32_t i = 0; i < p->pieces; i++) {
+		if (p->w->pieces != p->pieces)
+			resample(p->w, l, i, p->pieces, sum);
+		else if (i < l->first || i - l->first >= l->count)
+			continue;
+		ct_window_shares(p->w->pieces != p->pieces ? sum : l->sum[i - l->first], piece_ns, shares);
+		for (int k = 0; k < CT_SHADES; k++)
+			sums[i * CT_SHADES + (uint32_t)k] += shares[k];
+	}
+}
+
 /* How many threads were in each shade, on average, in each piece: of the whole trace's. */
-static int add_up(struct picture *p, const struct ct_window *w, uint32_t *sums)
+static int add_up(struct picture *p, uint32_t *sums)
 {
 	uint8_t(*shares)[CT_SHADES] = calloc(p->pieces, sizeof(*shares));
-	double piece_ns = (double)(p->to_ns - p->from_ns) / p->pieces;
 
 	if (!shares)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < p->s->m.thread_count; i++) {
-		const struct ct_window_lane *fine = w->lane[i];
-
-		if (fine) {
-			memset(shares, 0, p->pieces * sizeof(*shares));
-			for (uint32_t k = 0; k < fine->count; k++)
-				ct_window_shares(fine->sum[k], piece_ns, shares[fine->first + k]);
-		} else {
-			ct_overview_shares(&p->s->overview, i, p->from_ns, p->to_ns, p->pieces, shares);
+		if (p->w->lane[i]) {
+			add_fine(p, p->w->lane[i], sums);
+			continue;
 		}
+		ct_overview_shares(&p->s->overview, i, p->from_ns, p->to_ns, p->pieces, shares);
 		for (uint32_t k = 0; k < p->pieces * CT_SHADES; k++)
 			sums[k] += ((uint8_t *)shares)[k];
 	}
@@ -273,7 +322,6 @@ static int add_up(struct picture *p, const struct ct_window *w, uint32_t *sums)
 void ct_api_load(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret)
 {
 	struct picture p = { .s = s };
-	struct ct_window w;
 
 	if (parse(&p, r)) {
 		ct_api_say(ret, 400, "from, to or pieces make no sense");
@@ -282,15 +330,11 @@ void ct_api_load(struct ct_served *s, const struct ct_request *r, struct ct_answ
 	while (p.fine && p.pieces > 1 && (uint64_t)p.pieces * s->m.thread_count * CT_SHADES * sizeof(float) > SUMS_MOST)
 		p.pieces /= 2;
 	uint32_t *sums = calloc((size_t)p.pieces * CT_SHADES, sizeof(*sums));
-	int error = ct_window_open(&w, &s->map, p.from_ns, p.to_ns, p.pieces);
+	int error = read_window(&p, true);
 
-	for (uint32_t i = 0; i < s->m.thread_count && !error && p.fine; i++)
-		error = ct_window_want(&w, &s->map, i);
-	if (!error && p.fine)
-		error = ct_window_read(&w, &s->map);
 	if (!error)
-		error = sums ? add_up(&p, &w, sums) : -ENOMEM;
-	ct_window_close(&w);
+		error = sums ? add_up(&p, sums) : -ENOMEM;
+	close_window(&p);
 	*ret = (struct ct_answer){ .status = 200, .type = "application/octet-stream" };
 	if (!error)
 		ct_put_bytes(&ret->body, sums, (size_t)p.pieces * CT_SHADES * sizeof(*sums));

@@ -31,10 +31,9 @@ static uint32_t bucket_count(const struct ct_trace_map *map, uint64_t from_ns, u
 	return n;
 }
 
-/* Sums of twice as long buckets, in their place; the new first of them. */
-static uint32_t halve(float (*sum)[CT_SHADES], uint32_t first, uint32_t *count)
+uint32_t ct_overview_halve(float (*sum)[CT_SHADES], uint32_t first, uint32_t *count)
 {
-	uint32_t half = first / 2, n = (first + *count - 1) / 2 - half + 1;
+	uint32_t half = first / 2, n = *count ? (first + *count - 1) / 2 - half + 1 : 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		float both[CT_SHADES] = { 0 };
@@ -61,7 +60,7 @@ static int make_levels(struct ct_overview *o, struct ct_overview_lane *l, struct
 			return -ENOMEM;
 		for (uint32_t i = 0; i < count; i++)
 			ct_window_shares(from->sum[i], bucket_ns, shares[i]);
-		first = halve(from->sum, first, &count);
+		first = ct_overview_halve(from->sum, first, &count);
 	}
 	return 0;
 }

@@ -36,6 +36,9 @@ struct ct_overview {
 int ct_overview_make(struct ct_overview *o, struct ct_trace_map *map);
 void ct_overview_close(struct ct_overview *o);
 
+/* Sums of twice as long buckets, in their place; their first. */
+uint32_t ct_overview_halve(float (*sum)[CT_SHADES], uint32_t first, uint32_t *count);
+
 /* Whether a window in so many pieces is too fine for it, and small enough to be read. */
 bool ct_overview_is_fine(const struct ct_overview *o, uint64_t from_ns, uint64_t to_ns, uint32_t pieces);
 /* The shares of a lane's pieces: [pieces][CT_SHADES]. */

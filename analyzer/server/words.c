@@ -31,8 +31,9 @@ void ct_api_words(struct ct_answer *ret)
 		ct_json_set(word, "next", texts_json(e->next));
 		ct_json_set(words, e->name, word);
 	}
-	for (const struct ct_column_text *c = ct_column_texts; c->name; c++)
-		ct_json_text(columns, c->name, c->text);
+	for (const struct ct_column_words *c = ct_columns; c->name; c++)
+		if (c->text)
+			ct_json_text(columns, c->name, c->text);
 	ct_json_set(o, "words", words);
 	ct_json_set(o, "columns", columns);
 	ct_api_json(ret, o);

@@ -11,7 +11,23 @@ int ct_callstacks_open(struct ct_callstacks *c, const struct ct_model *m)
 {
 	*c = (struct ct_callstacks){ .model = m };
 	c->of_stack = calloc(m->stack_count + 1u, sizeof(*c->of_stack));
+	c->stack_count = m->stack_count;
 	return c->of_stack ? 0 : -ENOMEM;
+}
+
+int ct_callstacks_follow(struct ct_callstacks *c, const struct ct_model *m)
+{
+	c->model = m;
+	if (m->stack_count <= c->stack_count)
+		return 0;
+	uint32_t *grown = realloc(c->of_stack, (m->stack_count + 1u) * sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	c->of_stack = grown;
+	memset(grown + c->stack_count, 0, (m->stack_count + 1u - c->stack_count) * sizeof(*grown));
+	c->stack_count = m->stack_count;
+	return 0;
 }
 
 void ct_callstacks_close(struct ct_callstacks *c)

@@ -22,11 +22,14 @@ struct ct_callstacks {
 	CT_ARRAY(struct ct_callstack, callstack);
 	struct ct_table by_hash;
 	uint32_t *of_stack; /* index + 1 by stack of the model; 0: not asked for yet */
+	uint32_t stack_count; /* of them */
 };
 
 /* 0 or -ENOMEM. */
 int ct_callstacks_open(struct ct_callstacks *c, const struct ct_model *m);
 void ct_callstacks_close(struct ct_callstacks *c);
+/* Another model in the place of the first, as for ct_symbols_follow: of stacks and modules, too. 0 or -ENOMEM. */
+int ct_callstacks_follow(struct ct_callstacks *c, const struct ct_model *m);
 /* The call stack of a model's stack (CT_NO: none was taken). 0 or -ENOMEM; *ret
  * is CT_NO where there is no stack. */
 int ct_callstack_of(struct ct_callstacks *c, uint32_t stack, uint32_t *ret);

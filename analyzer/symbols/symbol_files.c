@@ -72,7 +72,7 @@ void ct_symbol_nameless(struct ct_symbols *s, uint32_t index)
 /* --- debuginfod --- */
 
 /* Of the whole process, as is the environment variable that the client goes by. */
-static uint64_t in_vain_ns;
+static _Atomic uint64_t in_vain_ns;
 
 static bool servers_given(void)
 {

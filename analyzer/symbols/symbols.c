@@ -16,12 +16,28 @@ int ct_symbols_open(struct ct_symbols *s, const struct ct_model *m)
 {
 	*s = (struct ct_symbols){ .model = m };
 	s->file = calloc(m->file_count + 1u, sizeof(*s->file));
+	s->file_count = m->file_count;
 	return s->file ? ct_symbol_folders(s) : -ENOMEM;
+}
+
+int ct_symbols_follow(struct ct_symbols *s, const struct ct_model *m)
+{
+	s->model = m;
+	if (m->file_count <= s->file_count)
+		return 0;
+	struct ct_symbol_file *grown = realloc(s->file, (m->file_count + 1u) * sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	s->file = grown;
+	memset(grown + s->file_count, 0, (m->file_count + 1u - s->file_count) * sizeof(*grown));
+	s->file_count = m->file_count;
+	return 0;
 }
 
 void ct_symbols_close(struct ct_symbols *s)
 {
-	for (uint32_t i = 0; s->file && i < s->model->file_count; i++)
+	for (uint32_t i = 0; s->file && i < s->file_count; i++)
 		ct_symbol_file_close(&s->file[i]);
 	free(s->file);
 	for (uint32_t i = 0; i < s->frames_count; i++)

@@ -41,6 +41,7 @@ struct ct_symbol_file;
 struct ct_symbols {
 	const struct ct_model *model;
 	struct ct_symbol_file *file;    /* one a file of the model */
+	uint32_t file_count;
 	char *folders;                  /* where to look for files, separated by NUL, to an empty one */
 	char *debug_path;               /* the same for libdwfl */
 	CT_ARRAY(struct ct_frames, frames);
@@ -57,6 +58,9 @@ struct ct_symbols {
  * and of CTRACE_SYMBOLS: by path under them, or by build-id. 0 or -ENOMEM. */
 int ct_symbols_open(struct ct_symbols *s, const struct ct_model *m);
 void ct_symbols_close(struct ct_symbols *s);
+/* Another model in the place of the first: one that has the same files and code in the same places, and maybe more, or
+ * fewer, of them; the texts of all of them stay as long as s. 0 or -ENOMEM. */
+int ct_symbols_follow(struct ct_symbols *s, const struct ct_model *m);
 /* The frames of a return address in a file of the model (CT_NO: in none), or
  * NULL without memory. Valid until the next call. */
 const struct ct_frames *ct_symbols_frames(struct ct_symbols *s, uint32_t file, uint64_t address);

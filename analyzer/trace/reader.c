@@ -167,7 +167,7 @@ void ct_reader_close(struct ct_reader *r)
 void ct_reader_rewind(struct ct_reader *r)
 {
 	ct_ahead_stop(r);
-	r->offset = r->header.header_bytes;
+	r->offset = r->after = r->header.header_bytes;
 	r->entry_at = 0;
 }
 
@@ -177,7 +177,14 @@ void ct_reader_seek(struct ct_reader *r, uint64_t offset)
 	/* From there on by the chunks themselves. */
 	free(r->entry);
 	r->entry = NULL;
-	r->offset = offset;
+	r->offset = r->after = offset;
+}
+
+void ct_reader_grow(struct ct_reader *r, uint64_t file_bytes)
+{
+	ct_ahead_stop(r);
+	r->file_bytes = r->limit = file_bytes;
+	r->offset = r->after;
 }
 
 /* A valid chunk header at offset whose bytes are all there: 1, otherwise 0, or -errno. */
@@ -323,6 +330,15 @@ int ct_reader_use_index(struct ct_reader *r)
 	return 0;
 }
 
+void ct_reader_choose(struct ct_reader *r, struct ct_index_entry *entry, uint32_t count)
+{
+	ct_ahead_stop(r);
+	free(r->entry);
+	r->entry = entry;
+	r->entry_count = count;
+	r->entry_at = 0;
+}
+
 /* --- one after the other --- */
 
 int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret)
@@ -358,7 +374,7 @@ int ct_reader_next(struct ct_reader *r, struct ct_chunk *ret)
 		r->offset = r->limit;
 		return found;
 	}
-	r->offset = c.offset + sizeof(c.header) + c.header.stored_bytes;
+	r->offset = r->after = c.offset + sizeof(c.header) + c.header.stored_bytes;
 	if (r->walked < r->offset)
 		r->walked = r->offset;
 	*ret = c;

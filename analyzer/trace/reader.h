@@ -25,6 +25,7 @@ struct ct_reader {
 	bool alone;               /* nothing is read ahead: for a few of many chunks it is not worth it */
 	/* Private. */
 	uint64_t offset;          /* where the next chunk is looked for */
+	uint64_t after;           /* where the last one that was found ends */
 	uint64_t limit;           /* where the chunks end */
 	uint64_t walked;          /* bytes before it have been walked: gaps in them are counted */
 	struct ct_buf stored, raw;
@@ -64,10 +65,16 @@ void ct_reader_rewind(struct ct_reader *r);
 /* Goes on at a chunk that was found before. */
 void ct_reader_seek(struct ct_reader *r, uint64_t offset);
 
+/* The file has grown to so many bytes: goes on behind the last chunk that was found. What stood there
+ * and was no whole chunk may be one now. */
+void ct_reader_grow(struct ct_reader *r, uint64_t file_bytes);
+
 /* Lets the passes to come go by the file's index, if it has one, instead of by the
  * chunks themselves: what is not wanted of the file is not touched, and damage there is
  * not seen. Chunks have of their header what the index has. 0, -ENOMEM, -errno. */
 int ct_reader_use_index(struct ct_reader *r);
+/* The same by an index that is given: in the order of the file, of chunks that were found in it. Takes it over. */
+void ct_reader_choose(struct ct_reader *r, struct ct_index_entry *entry, uint32_t count);
 /* The chunk at an offset: 1, 0 if none is there, -errno. */
 int ct_reader_at(struct ct_reader *r, uint64_t offset, struct ct_chunk *ret);
 

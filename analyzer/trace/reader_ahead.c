@@ -200,10 +200,12 @@ int ct_ahead_next(struct ct_reader *r, struct ct_chunk *ret)
 	count_damage(r, &p->gap);
 	r->offset = p->offset;
 	r->walked = p->walked;
-	if (found > 0)
+	if (found > 0) {
 		*ret = p->chunk;
-	else
+		r->after = r->offset;
+	} else {
 		ct_ahead_stop(r);
+	}
 	return found;
 }
 

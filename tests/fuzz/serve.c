@@ -23,6 +23,8 @@ static const struct made requests[] = {
 	{ "api/site", { "id" }, { "1" } },
 	{ "api/wait", { "lane", "start", "end" }, { "0", "1000", "2000000" } },
 	{ "api/wait", { "lane" }, { "1" } },
+	{ "api/before", { "lane" }, { "0" } },
+	{ "api/before", { "lane", "time" }, { "1", "5000000" } },
 };
 
 static const char *made_value(const struct ct_request *r, const char *key)

@@ -27,6 +27,9 @@ export interface Wait {
   owner_tid?: number; owner_lane?: number; waker?: string; waker_lane?: number; waker_stack?: Frame[];
 }
 
+/* The last wait of a lane before a time. */
+export interface Before { lane: number; start: number; length: number; site: number; of: Site }
+
 /* Times are ns since the trace began. bars: start, length, site, open; strips: start, length, cpu (-1: ready). */
 export interface LanePicture { bars: Float64Array; strips: Float64Array; shares: Uint8Array }
 export interface Picture {
@@ -59,7 +62,7 @@ function heldAnswer(path: string): any {
 let generation: number | undefined;
 let outdated: () => void = () => {};
 export function isOf(g: number | undefined, whenOutdated: () => void) { generation = g; outdated = whenOutdated; }
-const OF_A_READING = /^api\/(lanes|load|site|wait)\?/;
+const OF_A_READING = /^api\/(lanes|load|site|wait|before)\?/;
 
 async function ask(path: string, signal?: AbortSignal): Promise<Response> {
   const of = generation, answer = await fetch(of !== undefined && OF_A_READING.test(path) ? `${path}&generation=${of}` : path, { signal });

@@ -1,7 +1,7 @@
 /* The page: head, filters, the timeline with its keys, and the other pages. */
 import { render } from "preact";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { isOf, isReport, json, leftOut, view, type Lane, type Site, type Trace, type Wait } from "./api";
+import { isOf, isReport, json, leftOut, view, type Before, type Lane, type Site, type Trace, type Wait } from "./api";
 import { COLORS } from "./colors";
 import { Details } from "./details";
 import { byCause, rowsOf, sorts, type ByCause } from "./lanes";
@@ -190,17 +190,23 @@ function TimelinePage({ trace, where, set, path }: { trace: Trace; where: Where;
     return () => window.removeEventListener("keydown", key);
   }, [selected, where, help, set, select, jump, shown, pins]);
 
-  /* To the waker's lane: the wait that it was in last before it woke us, if it is in sight. */
+  /* To the waker's lane: the wait that it was in last before it woke us, wherever that is. A report knows those in sight. */
   const follow = (lane: number, ns: number) => {
     jump(lane, ns);
     const t = line.current!, row = t.rowOf(lane);
-    setTimeout(() => {
+    const inSight = () => {
       const y = RULER + (row + 0.5) * LANE_HEIGHT - t.scroll;
       for (let x = t.x(ns); x > NAMES_WIDTH; x -= 2) {
         const hit = t.hit(x, y);
         if (hit?.bar && hit.bar.start + hit.bar.length <= ns + 1e6) { select({ lane, bar: hit.bar, site: t.sites.get(hit.bar.site) ?? null }); return; }
       }
-    }, 250);
+    };
+    if (isReport) { setTimeout(inSight, 250); return; }
+    json<Before>(`api/before?lane=${lane}&time=${Math.floor(Math.min(ns, t.duration))}`).then((w) => {
+      if (w.start + w.length < t.from || w.start > t.to || w.length < (t.to - t.from) / 400) t.move(w.start - w.length * 3, w.start + w.length * 4);
+      t.reveal(lane);
+      select({ lane, bar: { start: w.start, length: w.length, site: w.site, open: false }, site: w.of });
+    }, () => { /* it did not wait before */ });
   };
 
   const drag = useRef<{ x: number; y: number; from: number; to: number; scroll: number; mark: boolean; moved: boolean } | null>(null);
