@@ -62,6 +62,7 @@ struct ct_collector {
 	struct ct_sched sched;
 	struct ct_watchdog watchdog;
 	struct ct_flight flight;  /* if its options say so */
+	struct ct_perf left_open; /* at the end */
 	char sched_refused[CT_PERF_WRONG + 32];  /* why there are no context switches */
 	bool sched_off;           /* they are not wanted */
 	const char *wakes;        /* META's: whose wake-ups are recorded; NULL: there are no context switches */
@@ -70,7 +71,8 @@ struct ct_collector {
 	int epoll, listener, signals, spare;
 	int control;              /* -1: nobody listens any more */
 	bool ended;               /* the program has ended, or nobody will tell when */
-	bool terminated;          /* SIGTERM */
+	bool terminated;          /* SIGTERM, and nothing more is waited for */
+	uint64_t terminated_ns;   /* when it came; 0: it did not */
 	bool announced;           /* told to be ready */
 	uint64_t idle_since_ns;   /* since when nothing is attached */
 	uint64_t ended_ns;

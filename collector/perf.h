@@ -69,6 +69,8 @@ struct ct_perf {
 /* Opens the events on a process with one thread. 0; -errno, ret_wrong says more. */
 int ct_perf_open(struct ct_perf *p, pid_t pid, bool waking, char ret_wrong[CT_PERF_WRONG]);
 void ct_perf_close(struct ct_perf *p);
+/* Whether the process and all that descend from it have ended: nobody is left that could attach. */
+bool ct_perf_all_ended(const struct ct_perf *p);
 /* No more wake-ups from here on. */
 void ct_perf_stop_waking(struct ct_perf *p);
 

@@ -151,6 +151,7 @@ int ct_process_start(struct ct_trace *t, struct ct_region *region, const struct 
 	}
 	p->id = ++t->last_process;
 	p->pid = pid;
+	p->own_pid = (pid_t)header->pid;
 	p->parent_pid = (pid_t)header->parent_pid;
 	memcpy(p->executable, header->executable, sizeof(p->executable));
 	p->pidfd = pidfd;

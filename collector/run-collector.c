@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 /* Words of the collector's command line, at most. */
 #define WORDS_MAX (32 + 2 * CT_TRIGGERS_MAX)
 #define READY_MS  10000
+#define SOON_MS   3
 #define ANSWER_MS 60000 /* draining and writing what is left */
 
 /* Takes one message. -ETIMEDOUT, -ECONNRESET: the collector has ended. */
@@ -102,6 +104,18 @@ static void reap(struct ct_collector_process *c)
 	c->control = -1;
 }
 
+/* It has said and written everything. What the kernel takes to close its events, of root up to 40 ms, the
+ * program's end does not wait for: whoever adopts orphans reaps it. */
+static void reap_soon(struct ct_collector_process *c)
+{
+	struct pollfd ended = { (int)syscall(SYS_pidfd_open, c->pid, 0), POLLIN, 0 };
+
+	if (!c->pid || ended.fd < 0 || poll(&ended, 1, SOON_MS))
+		reap(c);
+	if (ended.fd >= 0)
+		close(ended.fd);
+}
+
 int ct_collector_start(const struct ct_collector_arguments *a, struct ct_collector_process *ret, char ret_wrong[256])
 {
 	int pair[2];
@@ -173,7 +187,7 @@ int ct_collector_stop(struct ct_collector_process *c, pid_t program, int status,
 		if (m.kind == CT_CONTROL_SNAPSHOT)
 			ct_watchdog_take(w, &m);
 	if (!error && m.kind == CT_CONTROL_SUMMARY)
-		reap(c);
+		reap_soon(c);
 	if (error == -ECONNRESET)
 		reap(c);
 	if (!error)
