@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "collector.h"
@@ -308,9 +309,15 @@ static int go_to_background(struct ct_collector *c, int *ret_ready)
 		return fail(c, "fork", -errno);
 	if (pid) {
 		char ready;
+		int killed;
 
 		close(ends[1]);
-		_exit(read(ends[0], &ready, 1) == 1 ? 0 : 1);
+		if (read(ends[0], &ready, 1) == 1)
+			_exit(0);
+		/* What went wrong it has said itself, if it could. */
+		if (waitpid(pid, &killed, 0) == pid && WIFSIGNALED(killed))
+			fprintf(stderr, "ctrace-collector: killed by signal %d\n", WTERMSIG(killed));
+		_exit(1);
 	}
 	close(ends[0]);
 	/* Not setsid(): see run-collector.c. */

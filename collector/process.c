@@ -65,6 +65,7 @@ static void process_free(struct ct_process *p)
 	ct_map_free(&p->stacks);
 	ct_map_free(&p->codes);
 	ct_map_free(&p->bare_fds);
+	ct_map_free(&p->tids);
 	free(p);
 }
 

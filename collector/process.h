@@ -106,6 +106,7 @@ struct ct_process {
 	pid_t pid, parent_pid; /* in our pid namespace, as in the trace */
 	pid_t own_pid;         /* as the process has it; another number in another namespace */
 	pid_t newest_tid;      /* the largest tid that was looked up */
+	struct ct_map tids;    /* in another namespace: own tid -> tid, of ended threads, too */
 	int pidfd;             /* owned; -1: probed with kill() */
 	struct ct_region *region; /* mapped; owned */
 	uint64_t region_bytes;

@@ -41,9 +41,18 @@ static int find_tid(struct ct_process *p, struct ct_thread *th)
 		th->tid = p->pid;
 	else
 		error = ct_proc_task(p->pid, th->own_tid, p->newest_tid, &th->tid);
-	if (!error && th->tid > p->newest_tid)
+	if (error || p->pid == p->own_pid)
+		return error;
+	if (th->tid > p->newest_tid)
 		p->newest_tid = th->tid;
-	return error;
+	struct ct_map_entry *known = ct_map_find(&p->tids, (uint32_t)th->own_tid);
+
+	/* Without memory the slots are looked through. */
+	if (known)
+		known->id = (uint32_t)th->tid;
+	else
+		ct_map_put(&p->tids, (uint32_t)th->own_tid, (uint32_t)th->tid);
+	return 0;
 }
 
 uint32_t ct_thread_tid(struct ct_trace *t, struct ct_process *p, uint32_t own_tid)
@@ -52,6 +61,10 @@ uint32_t ct_thread_tid(struct ct_trace *t, struct ct_process *p, uint32_t own_ti
 
 	if (p->pid == p->own_pid || !own_tid)
 		return own_tid;
+	uint32_t known = ct_map_get(&p->tids, own_tid);
+
+	if (known)
+		return known;
 	for (uint32_t i = 0; i < used && i < p->slot_count; i++) {
 		if (ct_load(&p->region->slots[i].tid) != own_tid)
 			continue;

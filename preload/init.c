@@ -189,7 +189,7 @@ static void attach_to(const char *socket)
 	 * been told by whoever noticed that it is gone. But one that the user runs, and
 	 * which is not there, would be missed in vain: say so, for the children, too. */
 	if (what && *socket == '/' && !strcmp(what, CT_NO_ANSWER)) {
-		ct_say("not tracing: no collector at", socket);
+		ct_say("not tracing: nobody listens at CTRACE_SOCKET", socket);
 		setenv(CT_ENV_SOCKET, CT_NO_COLLECTOR, 1);
 	} else if (what && strcmp(what, CT_NO_ANSWER)) {
 		ct_say("not tracing", what);
