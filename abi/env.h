@@ -3,7 +3,7 @@
 #define CT_ENV_H
 
 #define CT_ENV_PRELOAD   "LD_PRELOAD"
-#define CT_ENV_SOCKET    "CTRACE_SOCKET"    /* abstract socket name of a running collector */
+#define CT_ENV_SOCKET    "CTRACE_SOCKET"    /* of a running collector: see socket.h */
 #define CT_ENV_OUT       "CTRACE_OUT"       /* trace file; default trace.%p.bin: see collector/names.h */
 #define CT_ENV_MIN       "CTRACE_MIN"       /* shortest written interval: 10us, 1ms, 500 (ns) */
 #define CT_ENV_STACKS    "CTRACE_STACKS"    /* auto, fp, unwind, off */

@@ -18,6 +18,8 @@
 
 #include "atomics.h"
 #include "collector.h"
+#include "proc.h"
+#include "socket.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
@@ -25,22 +27,37 @@
 #define BACKLOG 4096
 #define ACCEPT_AT_ONCE 64 /* then the rings have their turn */
 
+/* Takes away a socket at which nobody listens any more. */
+static void sweep(const struct sockaddr_un *address, socklen_t bytes)
+{
+	struct stat st;
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && !lstat(address->sun_path, &st) && S_ISSOCK(st.st_mode) &&
+	    connect(fd, (const struct sockaddr *)address, bytes) && errno == ECONNREFUSED)
+		unlink(address->sun_path);
+	if (fd >= 0)
+		close(fd);
+}
+
 int ct_attach_listen(const char *name, int *ret_fd)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t n = strlen(name);
+	struct sockaddr_un address;
+	socklen_t bytes;
+	int error = ct_socket_address(name, &address, &bytes);
 
-	if (!n || n >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path + 1, name, n);
+	if (error)
+		return error;
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -errno;
-	if (bind(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + n)) ||
+	if (*name == '/')
+		sweep(&address, bytes);
+	/* Who may attach is checked of each; users in a container may be others than we are to the file. */
+	if (bind(fd, (struct sockaddr *)&address, bytes) || (*name == '/' && chmod(name, geteuid() ? 0600 : 0666)) ||
 	    listen(fd, BACKLOG)) {
-		int error = -errno;
-
+		error = -errno;
 		close(fd);
 		return error;
 	}
@@ -233,6 +250,16 @@ static const struct ct_recording *inherited(struct ct_collector *c, pid_t pid, p
 	return ret;
 }
 
+/* Whether a process has that pid: with us, or in its own namespace, as that of a container, below ours. */
+static bool is_named(pid_t pid, uint32_t own_pid)
+{
+	pid_t own;
+
+	if (pid <= 0 || own_pid == (uint32_t)pid)
+		return pid > 0;
+	return !ct_proc_own_number(pid, pid, &own) && own_pid == (uint32_t)own;
+}
+
 static void attach(struct ct_collector *c, int fd, const struct ct_hello *hello, int memfd)
 {
 	struct ucred peer;
@@ -244,8 +271,8 @@ static void attach(struct ct_collector *c, int fd, const struct ct_hello *hello,
 		wrong = "it belongs to another user";
 	else if (hello->magic != CT_REGION_MAGIC || hello->version != CT_REGION_VERSION)
 		wrong = "its libctrace.so is of another version";
-	else if (peer.pid <= 0 || hello->pid != (uint32_t)peer.pid)
-		wrong = "it is in another pid namespace";
+	else if (!is_named(peer.pid, hello->pid))
+		wrong = "it is in a pid namespace that is not below ours";
 	else
 		wrong = map_region(memfd, hello, &region, &header);
 	if (wrong) {
@@ -255,6 +282,12 @@ static void attach(struct ct_collector *c, int fd, const struct ct_hello *hello,
 	struct ct_process *p;
 	int pidfd = peer_pidfd(fd, peer.pid);
 	struct ct_recording kept;
+	pid_t parent = 0;
+
+	if (hello->pid != (uint32_t)peer.pid) {
+		ct_proc_parent(peer.pid, &parent);
+		header.parent_pid = (uint32_t)parent;
+	}
 	const struct ct_recording *wanted = inherited(c, peer.pid, (pid_t)header.parent_pid, &kept);
 
 	end_earlier_image(c, peer.pid, pidfd, header.start_ns);

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "collector.h"
@@ -24,7 +25,14 @@ static const char usage[] =
 	"usage: ctrace-collector --socket NAME -o FILE [--daemon | --control-fd N] [--program PID] [--sched MODE]\n"
 	"                        [--watchdog NS] [--flight BOUNDS [--trigger T]... [--max-snapshots N]\n"
 	"                        [--snapshot-pause D] [--snapshot-at-end] [--program-name NAME]]\n"
-	"Started by ctrace-run and libctrace.so; collects what traced processes record.\n";
+	"Started by ctrace-run and libctrace.so; collects what traced processes record. By hand, with the path of\n"
+	"a socket, for programs in containers that have CTRACE_SOCKET=NAME; it ends with ^C or SIGTERM.\n";
+
+/* Neither ctrace-run nor a library started us: who did sees what we say. */
+static bool by_hand(const struct ct_collector *c)
+{
+	return !c->options.daemon && c->options.control < 0;
+}
 
 static void tell(struct ct_collector *c, struct ct_control *m)
 {
@@ -197,14 +205,29 @@ static int check_folder(const char *path)
 	return access(folder, W_OK | X_OK) ? -errno : 0;
 }
 
-static void expand_out(struct ct_collector *c)
+/* ctrace-run has expanded what it hands us, but for the names of snapshots. */
+static int check_out(struct ct_collector *c)
+{
+	char wrong[CT_NAME_WRONG];
+
+	if ((c->control >= 0 && !c->flight.options.on) || !ct_check_name(c->options.out, c->flight.options.on, wrong))
+		return 0;
+	return fail(c, wrong, 0);
+}
+
+/* Of a collector that is run by hand, and has no program yet, the names are its own. */
+static int expand_out(struct ct_collector *c)
 {
 	static char out[PATH_MAX];
 	char name[16] = "";
+	pid_t program = c->options.program ? c->options.program : getpid();
 
-	ct_proc_comm(c->options.program, c->options.program, name);
-	if (!ct_expand_name(out, sizeof(out), c->options.out, c->options.program, name))
+	ct_proc_comm(program, program, name);
+	int error = ct_expand_name(out, sizeof(out), c->options.out, program, name);
+
+	if (!error)
 		c->options.out = out;
+	return error;
 }
 
 static int open_output(struct ct_collector *c)
@@ -214,10 +237,10 @@ static int open_output(struct ct_collector *c)
 
 		return error ? error : ct_flight_open(&c->flight, c);
 	}
-	/* A daemon's name is as the environment has it. */
-	if (c->options.daemon)
-		expand_out(c);
-	return ct_writer_open(&c->trace.writer, c->options.out);
+	/* ctrace-run has expanded it already. */
+	int error = c->control < 0 ? expand_out(c) : 0;
+
+	return error ? error : ct_writer_open(&c->trace.writer, c->options.out);
 }
 
 /* Everything that may fail before the traced program is let go. */
@@ -236,6 +259,8 @@ static int prepare(struct ct_collector *c)
 		sigaddset(&heard, SIGUSR1);
 		sigaddset(&heard, SIGUSR2);
 	}
+	if (by_hand(c))
+		sigaddset(&heard, SIGINT);
 	sigprocmask(SIG_BLOCK, &heard, NULL);
 	c->signals = signalfd(-1, &heard, SFD_CLOEXEC | SFD_NONBLOCK);
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -254,6 +279,8 @@ static int prepare(struct ct_collector *c)
 	if (ct_collector_sched(c))
 		return fail(c, c->sched_refused, 0);
 	/* Last, so that no file is left behind by another failure. */
+	if (check_out(c))
+		return 1;
 	error = open_output(c);
 	if (error)
 		return fail(c, c->options.out, error);
@@ -282,9 +309,15 @@ static int go_to_background(struct ct_collector *c, int *ret_ready)
 		return fail(c, "fork", -errno);
 	if (pid) {
 		char ready;
+		int killed;
 
 		close(ends[1]);
-		_exit(read(ends[0], &ready, 1) == 1 ? 0 : 1);
+		if (read(ends[0], &ready, 1) == 1)
+			_exit(0);
+		/* What went wrong it has said itself, if it could. */
+		if (waitpid(pid, &killed, 0) == pid && WIFSIGNALED(killed))
+			fprintf(stderr, "ctrace-collector: killed by signal %d\n", WTERMSIG(killed));
+		_exit(1);
 	}
 	close(ends[0]);
 	/* Not setsid(): see run-collector.c. */
@@ -299,13 +332,26 @@ static void announce(struct ct_collector *c, int ready)
 	struct ct_control m = { .kind = CT_CONTROL_READY };
 
 	tell(c, &m);
-	ct_daemon_detach();
+	if (!by_hand(c))
+		ct_daemon_detach();
 	if (ready < 0)
 		return;
 	ssize_t ignored = write(ready, "r", 1);
 
 	(void)ignored;
 	close(ready);
+}
+
+static void say_what_was_traced(const struct ct_collector *c)
+{
+	const struct ct_trace *t = &c->trace;
+
+	fprintf(stderr, "ctrace: %s: %u process%s, %u thread%s, %llu events, %llu lost\n", c->options.out, t->last_process,
+		t->last_process == 1 ? "" : "es", t->last_thread, t->last_thread == 1 ? "" : "s",
+		(unsigned long long)t->writer.events, (unsigned long long)(t->lost + t->writer.events_dropped));
+	if (c->refused)
+		fprintf(stderr, "ctrace: %s: %u process%s not traced: %s\n", c->options.out, c->refused,
+			c->refused == 1 ? "" : "es", c->refused_text);
 }
 
 static void answer(struct ct_collector *c)
@@ -327,9 +373,13 @@ static void answer(struct ct_collector *c)
 	};
 
 	snprintf(m.text, sizeof(m.text), "%s", c->refused_text);
-	if (c->control >= 0)
+	if (c->control >= 0) {
 		tell(c, &m);
-	else if (w->error)
+		return;
+	}
+	if (by_hand(c))
+		say_what_was_traced(c);
+	if (w->error)
 		fprintf(stderr, "ctrace: %s: %s; the trace ends early\n", c->options.out, strerror(-w->error));
 }
 
@@ -379,6 +429,8 @@ int main(int argc, char **argv)
 	else
 		ct_meta_write(c, &c->trace.writer);
 	ct_collector_loop(c);
+	if (*c->options.socket_name == '/')
+		unlink(c->options.socket_name);
 	ct_commands_close(c);
 	if (c->flight.options.on) {
 		ct_flight_finish(&c->flight);

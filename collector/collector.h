@@ -70,9 +70,9 @@ struct ct_collector {
 	int epoll, listener, signals, spare;
 	int control;              /* -1: nobody listens any more */
 	bool ended;               /* the program has ended, or nobody will tell when */
-	bool terminated;          /* SIGTERM */
+	bool terminated;          /* SIGTERM, and nothing more is waited for */
+	uint64_t terminated_ns;   /* when it came; 0: it did not */
 	bool announced;           /* told to be ready */
-	bool looked;              /* for children, when the program had ended and nothing was attached */
 	uint64_t idle_since_ns;   /* since when nothing is attached */
 	uint64_t ended_ns;
 	uint64_t clock_ns;        /* when the next CLOCK record is due */

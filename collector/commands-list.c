@@ -109,7 +109,7 @@ static void put_wait(FILE *to, struct ct_trace *t, struct ct_process *p, struct 
 	put(to, "start_ns", start_ns);
 	put(to, "age_ns", age_ns(start_ns, now_ns));
 	put(to, "object", w.object);
-	put(to, "owner_tid", w.owner);
+	put(to, "owner_tid", ct_thread_tid(t, p, w.owner));
 	putc('}', to);
 }
 

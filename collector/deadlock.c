@@ -43,7 +43,7 @@ static void add_edge(struct graph *g, uint32_t from, uint32_t to)
 static uint32_t slot_of_tid(const struct ct_process *p, uint32_t tid)
 {
 	for (uint32_t i = 0; i < p->slot_count; i++)
-		if (p->threads[i] && (uint32_t)p->threads[i]->tid == tid)
+		if (p->threads[i] && (uint32_t)p->threads[i]->own_tid == tid)
 			return i;
 	return UINT32_MAX;
 }

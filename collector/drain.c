@@ -71,7 +71,7 @@ static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, 
 		.object_kind = e->object_kind,
 		.call = e->call,
 		.stack = stack,
-		.owner = e->owner,
+		.owner = ct_thread_tid(t, p, e->owner),
 		.object = e->object,
 		.aux = e->aux,
 	};

@@ -32,7 +32,7 @@ static void begin_thread(struct ct_trace *t, struct ct_process *p, const struct 
 	struct ct_record r = { .type = CT_RECORD_THREAD_START, .thread_start = {
 		.thread = th->id,
 		.process = p->id,
-		.tid = (uint64_t)(uint32_t)th->tid,
+		.tid = (uint64_t)(uint32_t)(th->tid ? th->tid : th->own_tid),
 		.start_ns = begin_of(t, p, th, begin_ns),
 		.pthread = ct_load(&s->pthread),
 		.routine = ct_load(&s->routine),

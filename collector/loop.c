@@ -20,6 +20,7 @@
 #define FILL_LOW       16u  /* less often */
 #define LINGER_NS      200000000ull /* for a child that is about to attach */
 #define LINGER_CONTROL_NS 20000000ull
+#define TERMINATE_NS 5000000000ull /* for what ends when we are told to */
 #define STILL_NS       50000000ull  /* for processes that end with the program */
 #define FIRST_NS       10000000000ull
 #define CLOCK_NS       1000000000ull
@@ -123,14 +124,22 @@ static void hear_control(struct ct_collector *c)
 		program_ended(c, false);
 }
 
+/* Whoever stops a service tells all of its processes at once: the program's last moments, and its end, are to
+ * be in the trace. Told twice, we end at once. */
+static void terminate(struct ct_collector *c)
+{
+	c->terminated = c->terminated_ns || !c->process_count || (!c->options.daemon && c->options.control < 0);
+	c->terminated_ns = ct_now_ns();
+}
+
 static void hear_signal(struct ct_collector *c)
 {
 	struct signalfd_siginfo info;
 
 	if (read(c->signals, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGTERM)
-		c->terminated = true;
+	if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+		terminate(c);
 	else if (c->trace.flight)
 		ct_flight_ask(c->trace.flight, &(struct ct_reason){ .why = "signal to the collector" });
 }
@@ -266,19 +275,17 @@ static uint64_t patience_ns(const struct ct_collector *c)
 
 static bool finished(struct ct_collector *c, uint64_t now_ns)
 {
-	if (c->terminated)
+	if (c->terminated || (c->terminated_ns && (!c->process_count || now_ns - c->terminated_ns > TERMINATE_NS)))
 		return true;
 	if (c->process_count) {
 		if (c->ended && c->control >= 0 && now_ns - c->ended_ns >= STILL_NS)
 			answer_running(c);
 		return false;
 	}
-	/* Else a child may be about to attach. */
-	if (c->ended && c->control >= 0 && !c->looked) {
-		c->looked = true;
-		if (ct_sched_all_gone(&c->sched, &c->trace.writer))
-			return true;
-	}
+	/* Nothing to wait for: a program that starts another with each command would feel it. */
+	if ((c->ended || (c->options.daemon && c->trace.last_process)) && ct_sched_is_open(&c->sched) &&
+	    ct_perf_all_ended(&c->sched.perf))
+		return true;
 	uint64_t patience = patience_ns(c), since = c->idle_since_ns;
 
 	if (c->ended && c->control >= 0 && c->ended_ns > since)

@@ -55,6 +55,21 @@ static int expand(char *to, size_t size, const char *pattern, pid_t pid, const c
 	return 0;
 }
 
+int ct_check_name(const char *pattern, bool flight, char ret_wrong[CT_NAME_WRONG])
+{
+	for (const char *at = strchr(pattern, '%'); at; at = strchr(at + 2, '%')) {
+		if (at[1] && strchr(flight ? "pnth%c" : "pnth%", at[1]))
+			continue;
+		if (at[1] == 'c')
+			snprintf(ret_wrong, CT_NAME_WRONG, "%.100s: %%c is the number of a snapshot, of which there are with --flight",
+				 pattern);
+		else
+			snprintf(ret_wrong, CT_NAME_WRONG, "%.100s: %%%.1s is none of %%p, %%n, %%t, %%h and %%%%", pattern, at + 1);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int ct_expand_name(char *to, size_t size, const char *pattern, pid_t pid, const char *program)
 {
 	return expand(to, size, pattern, pid, program, NULL);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -309,6 +310,14 @@ void ct_perf_leave(const struct ct_perf *p)
 	while (end >= 0 && read(end, &none, 1) < 0 && errno == EINTR)
 		;
 	_exit(0);
+}
+
+bool ct_perf_all_ended(const struct ct_perf *p)
+{
+	/* An event hangs up when its task has ended and no other has inherited it. */
+	struct pollfd first = { p->ring_count ? p->ring[0].fd : -1, POLLIN, 0 };
+
+	return poll(&first, 1, 0) == 1 && first.revents & POLLHUP;
 }
 
 void ct_perf_close(struct ct_perf *p)

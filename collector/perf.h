@@ -72,6 +72,8 @@ void ct_perf_close(struct ct_perf *p);
 /* Leaves the descriptors to a child that has nothing else and ends after us, so that ct_perf_close
  * takes no time: the kernel ends the records of wake-ups when each CPU has noticed, in some 30 ms. */
 void ct_perf_leave(const struct ct_perf *p);
+/* Whether the process and all that descend from it have ended: nobody is left that could attach. */
+bool ct_perf_all_ended(const struct ct_perf *p);
 /* No more wake-ups from here on. */
 void ct_perf_stop_waking(struct ct_perf *p);
 

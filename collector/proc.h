@@ -20,6 +20,13 @@ int ct_proc_schedstat(pid_t pid, pid_t tid, uint64_t *ret_cpu_ns, uint64_t *ret_
  * -ENODATA when the kernel does not tell. */
 int ct_proc_exit_status(pid_t pid, int pidfd, int *ret_status);
 
+/* In namespaces.c. The number of a task in its own pid namespace, which may lie below ours. */
+int ct_proc_own_number(pid_t pid, pid_t tid, pid_t *ret);
+/* The number here of the thread that has this number there. It is looked for first among those that
+ * are younger than newest. -ESRCH: there is none; another error: it is not known. */
+int ct_proc_task(pid_t pid, pid_t own, pid_t newest, pid_t *ret);
+int ct_proc_parent(pid_t pid, pid_t *ret);
+
 /* The process that had its preloaded library start us: the parent of our parent,
  * if that is the library's helper. -ESRCH: somebody else did. */
 int ct_proc_starter(pid_t *ret_pid);

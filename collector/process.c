@@ -65,6 +65,7 @@ static void process_free(struct ct_process *p)
 	ct_map_free(&p->stacks);
 	ct_map_free(&p->codes);
 	ct_map_free(&p->bare_fds);
+	ct_map_free(&p->tids);
 	free(p);
 }
 
@@ -151,6 +152,7 @@ int ct_process_start(struct ct_trace *t, struct ct_region *region, const struct 
 	}
 	p->id = ++t->last_process;
 	p->pid = pid;
+	p->own_pid = (pid_t)header->pid;
 	p->parent_pid = (pid_t)header->parent_pid;
 	memcpy(p->executable, header->executable, sizeof(p->executable));
 	p->pidfd = pidfd;

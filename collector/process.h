@@ -38,7 +38,8 @@ struct ct_counted {
 struct ct_thread {
 	uint32_t id;          /* in the trace */
 	uint32_t slot;
-	pid_t tid;
+	pid_t tid;            /* in our pid namespace, as in the trace; 0: not known */
+	pid_t own_tid;        /* as the process has it: in its memory, in its locks */
 	uint64_t consumed;    /* events taken from the ring; running on from life to life of the slot */
 	uint64_t start_ns, last_end_ns;
 	uint64_t piece_start_ns, piece_end_ns; /* the last time that was declared to be not recorded; 0: none */
@@ -102,7 +103,10 @@ struct ct_descriptor_seen {
 
 struct ct_process {
 	uint32_t id;           /* in the trace */
-	pid_t pid, parent_pid;
+	pid_t pid, parent_pid; /* in our pid namespace, as in the trace */
+	pid_t own_pid;         /* as the process has it; another number in another namespace */
+	pid_t newest_tid;      /* the largest tid that was looked up */
+	struct ct_map tids;    /* in another namespace: own tid -> tid, of ended threads, too */
 	int pidfd;             /* owned; -1: probed with kill() */
 	struct ct_region *region; /* mapped; owned */
 	uint64_t region_bytes;
@@ -204,6 +208,8 @@ void ct_process_record_after(struct ct_trace *t, struct ct_process *p, const str
 unsigned int ct_thread_pass(struct ct_trace *t, struct ct_process *p, uint32_t slot, uint64_t now_ns);
 /* Finds the new thread in a slot, if there is one. */
 void ct_thread_look(struct ct_trace *t, struct ct_process *p, uint32_t slot);
+/* What is called so in the process's own pid namespace, as the trace has it. */
+uint32_t ct_thread_tid(struct ct_trace *t, struct ct_process *p, uint32_t own_tid);
 /* Reads what the kernel knows of its CPU time. */
 void ct_thread_poll(struct ct_process *p, struct ct_thread *th);
 /* What is written at its end. */

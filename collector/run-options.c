@@ -7,13 +7,15 @@
 
 #include "defaults.h"
 #include "env.h"
+#include "names.h"
 #include "run.h"
 
 #define COLUMN 27
 
 const struct ct_tool_option ct_run_option_table[] = {
 	{ 'o', true, "output", "FILE", "trace file (trace.%p.bin): %p is the pid, %n the program's\n"
-	  "name, %t the time, %h the host, %% a percent sign", NULL },
+	  "name, %t the time, %h the host, %% a percent sign,\n"
+	  "%c with --flight the number of the snapshot", NULL },
 	{ 'm', false, "min", "DURATION", "shortest wait written one by one: 500ns, 10us, 1ms (10us)", NULL },
 	{ 's', false, "sched", "MODE", "context switches: auto, on, off, switches (without who woke\n"
 	  "whom, which root gets at 1 us a wake-up) (auto)", "auto on off switches" },
@@ -97,15 +99,27 @@ static bool one_of(const char *s, const char *words)
 	return false;
 }
 
+/* %c is known to be wrong only when all options are. */
+static int take_name(const char *value, struct ct_run_options *o, char wrong[256])
+{
+	char why[CT_NAME_WRONG];
+
+	if (!*value)
+		snprintf(wrong, 256, "-o: a file name is missing");
+	else if (ct_check_name(value, true, why))
+		snprintf(wrong, 256, "-o %s", why);
+	else {
+		o->out = value;
+		return 0;
+	}
+	return -1;
+}
+
 static int take(int option, const char *value, struct ct_run_options *o, char wrong[256])
 {
 	switch (option) {
 	case 'o':
-		o->out = value;
-		if (*value)
-			return 0;
-		snprintf(wrong, 256, "-o: a file name is missing");
-		return -1;
+		return take_name(value, o, wrong);
 	case 'm':
 		o->min_given = true;
 		if (!parse_duration(value, &o->min_ns))
@@ -253,6 +267,12 @@ int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_w
 	/* What variables and the file say besides may be meant for other runs. */
 	if (!o.flight.on && (defaults.given['t'] || defaults.given['M'] || defaults.given['P'] || defaults.given['e'])) {
 		snprintf(ret_wrong, 256, "--trigger, --max-snapshots, --snapshot-pause and --snapshot-at-end are of --flight");
+		return -1;
+	}
+	char why[CT_NAME_WRONG];
+
+	if (o.out && ct_check_name(o.out, o.flight.on, why)) {
+		snprintf(ret_wrong, 256, "-o %s", why);
 		return -1;
 	}
 	if (o.flight.on && defaults.given['w']) {

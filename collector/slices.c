@@ -448,18 +448,6 @@ void ct_sched_catch_up(struct ct_sched *s, struct ct_writer *w)
 	ct_sched_flush(s, w);
 }
 
-bool ct_sched_all_gone(struct ct_sched *s, struct ct_writer *w)
-{
-	if (!ct_sched_is_open(s))
-		return false;
-	ct_sched_catch_up(s, w);
-	bool gone = s->task_count && !s->lost;
-
-	for (uint32_t i = 0; i < s->task_count; i++)
-		gone &= s->task[i].gone;
-	return gone;
-}
-
 void ct_sched_finish(struct ct_sched *s, struct ct_writer *w, uint64_t now_ns)
 {
 	begin_pass(s);

@@ -83,8 +83,6 @@ unsigned int ct_sched_pass(struct ct_sched *s, struct ct_writer *w, uint64_t now
 /* Reads everything, ends what is open, writes the rest. */
 void ct_sched_finish(struct ct_sched *s, struct ct_writer *w, uint64_t now_ns);
 void ct_sched_close(struct ct_sched *s);
-/* Reads all up to now. True: no task of the program is left, be it a child that has not attached yet. */
-bool ct_sched_all_gone(struct ct_sched *s, struct ct_writer *w);
 
 /* --- slices-part.c: a part of the records as a trace of its own --- */
 

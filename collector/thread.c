@@ -30,6 +30,54 @@ static bool take_token(struct ct_trace *t)
 	return true;
 }
 
+/* Learns the thread's number in our namespace. As ct_proc_task(). */
+static int find_tid(struct ct_process *p, struct ct_thread *th)
+{
+	int error = 0;
+
+	if (p->pid == p->own_pid)
+		th->tid = th->own_tid;
+	else if (th->own_tid == p->own_pid)
+		th->tid = p->pid;
+	else
+		error = ct_proc_task(p->pid, th->own_tid, p->newest_tid, &th->tid);
+	if (error || p->pid == p->own_pid)
+		return error;
+	if (th->tid > p->newest_tid)
+		p->newest_tid = th->tid;
+	struct ct_map_entry *known = ct_map_find(&p->tids, (uint32_t)th->own_tid);
+
+	/* Without memory the slots are looked through. */
+	if (known)
+		known->id = (uint32_t)th->tid;
+	else
+		ct_map_put(&p->tids, (uint32_t)th->own_tid, (uint32_t)th->tid);
+	return 0;
+}
+
+uint32_t ct_thread_tid(struct ct_trace *t, struct ct_process *p, uint32_t own_tid)
+{
+	uint32_t used = ct_load_acquire(&p->region->slots_used);
+
+	if (p->pid == p->own_pid || !own_tid)
+		return own_tid;
+	uint32_t known = ct_map_get(&p->tids, own_tid);
+
+	if (known)
+		return known;
+	for (uint32_t i = 0; i < used && i < p->slot_count; i++) {
+		if (ct_load(&p->region->slots[i].tid) != own_tid)
+			continue;
+		/* It may be the first time that we hear of it. */
+		ct_thread_look(t, p, i);
+		const struct ct_thread *th = p->threads[i];
+
+		if (th && (uint32_t)th->own_tid == own_tid && th->tid)
+			return (uint32_t)th->tid;
+	}
+	return own_tid;
+}
+
 /* A tid that comes again while we think its thread alive: that one has ended. */
 static void finish_namesakes(struct ct_trace *t, struct ct_process *p, uint32_t slot, pid_t tid)
 {
@@ -39,7 +87,7 @@ static void finish_namesakes(struct ct_trace *t, struct ct_process *p, uint32_t 
 		if (!p->threads[i])
 			continue;
 		left--;
-		if (i != slot && p->threads[i]->tid == tid)
+		if (i != slot && p->threads[i]->own_tid == tid)
 			ct_thread_finish(t, p, i, -1, 0);
 	}
 }
@@ -53,8 +101,9 @@ static struct ct_thread *adopt(struct ct_trace *t, struct ct_process *p, uint32_
 	if (!th)
 		return NULL;
 	th->slot = slot;
-	th->tid = (pid_t)ct_load(&s->tid);
-	finish_namesakes(t, p, slot, th->tid);
+	th->own_tid = (pid_t)ct_load(&s->tid);
+	finish_namesakes(t, p, slot, th->own_tid);
+	find_tid(p, th);
 	th->consumed = p->consumed[slot];
 	th->poll_period_ms = POLL_MIN_MS;
 
@@ -74,7 +123,7 @@ static struct ct_thread *adopt(struct ct_trace *t, struct ct_process *p, uint32_
 	struct ct_record r = { .type = CT_RECORD_THREAD_START, .thread_start = {
 		.thread = th->id,
 		.process = p->id,
-		.tid = (uint64_t)(uint32_t)th->tid,
+		.tid = (uint64_t)(uint32_t)(th->tid ? th->tid : th->own_tid),
 		.start_ns = th->start_ns,
 		.pthread = ct_load(&s->pthread),
 		.routine = ct_load(&s->routine),
@@ -142,8 +191,13 @@ static void poll_proc(struct ct_trace *t, struct ct_process *p, struct ct_thread
 	th->poll_ns = now_ns + th->poll_period_ms * 1000000ull;
 }
 
-static bool is_dead(const struct ct_process *p, const struct ct_thread *th)
+static bool is_dead(struct ct_process *p, struct ct_thread *th)
 {
+	int error = th->tid ? 0 : find_tid(p, th);
+
+	/* Where it cannot be known, it lives. */
+	if (error)
+		return error == -ESRCH;
 	return th->tid <= 0 || (syscall(SYS_tgkill, p->pid, th->tid, 0) && errno == ESRCH);
 }
 

@@ -52,7 +52,7 @@ static void write_waiting(struct ct_trace *t, struct ct_process *p, const struct
 		.object = w->object_kind == CT_OBJECT_FD ? ct_intern_descriptor(t, p, w->object) : w->object,
 		.aux = w->aux,
 		.stack = w->stack ? ct_intern_stack(t, p, w->stack) : ct_intern_ip(t, p, w->ip),
-		.owner = w->owner,
+		.owner = ct_thread_tid(t, p, w->owner),
 	} };
 
 	ct_writer_record(&t->writer, &r);
@@ -119,7 +119,7 @@ static void add_holder(struct snapshot *s, uint64_t address, uint32_t tid, uint6
 static uint64_t taken_at(const struct ct_process *p, uint64_t address, uint32_t tid)
 {
 	for (uint32_t i = 0; tid && i < p->slot_count; i++) {
-		if (!p->threads[i] || (uint32_t)p->threads[i]->tid != tid)
+		if (!p->threads[i] || (uint32_t)p->threads[i]->own_tid != tid)
 			continue;
 		const struct ct_slot *s = &p->region->slots[i];
 		uint64_t depth = ct_taken_depth(s);
@@ -192,7 +192,7 @@ static void ask_readers(struct ct_process *p, struct snapshot *s)
 
 			for (uint32_t l = 0; address && l < s->lock_count; l++)
 				if (s->lock[l].rwlock && s->lock[l].address == address)
-					add_holder(s, address, (uint32_t)p->threads[i]->tid,
+					add_holder(s, address, (uint32_t)p->threads[i]->own_tid,
 						   ct_load(&p->region->slots[i].read_ips[k]), true);
 		}
 	}
@@ -212,7 +212,7 @@ static void write_holders(struct ct_trace *t, struct ct_process *p, const struct
 			.process = p->id,
 			.seen_ns = now_ns,
 			.object = h->address,
-			.tid = h->tid,
+			.tid = ct_thread_tid(t, p, h->tid),
 			.shared = h->shared,
 			.stack = ct_intern_ip(t, p, h->ip),
 		} };

@@ -1,5 +1,6 @@
 /* The region of this process, and how the collector gets to know it. */
 #include "descriptors.h"
+#include "socket.h"
 #include "state.h"
 
 #include <errno.h>
@@ -72,8 +73,8 @@ static void fill_header(struct ct_region *r, uint32_t slots, const struct ct_set
 /* Hands the memfd to the collector. */
 static long send_hello(int memfd, const struct ct_region *r)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t n = strlen(ct_state.socket);
+	struct sockaddr_un address;
+	socklen_t bytes;
 	struct ct_hello hello = { CT_REGION_MAGIC, CT_REGION_VERSION, r->pid, r->region_bytes };
 	struct iovec data = { &hello, sizeof(hello) };
 	union {
@@ -84,7 +85,8 @@ static long send_hello(int memfd, const struct ct_region *r)
 		.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
 	};
 
-	memcpy(address.sun_path + 1, ct_state.socket, n);
+	if (ct_socket_address(ct_state.socket, &address, &bytes))
+		return -ENAMETOOLONG;
 	control.header.cmsg_level = SOL_SOCKET;
 	control.header.cmsg_type = SCM_RIGHTS;
 	control.header.cmsg_len = CMSG_LEN(sizeof(int));
@@ -94,7 +96,7 @@ static long send_hello(int memfd, const struct ct_region *r)
 
 	if (failed(fd))
 		return fd;
-	long r2 = ct_sys(SYS_connect, fd, &address, offsetof(struct sockaddr_un, sun_path) + 1 + n);
+	long r2 = ct_sys(SYS_connect, fd, &address, bytes);
 
 	if (!failed(r2))
 		r2 = ct_sys(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);

@@ -186,9 +186,14 @@ static void attach_to(const char *socket)
 	const char *what = ct_attach();
 
 	/* Without a collector there is nobody to miss this process: the user has
-	 * been told by whoever noticed that it is gone. */
-	if (what && strcmp(what, CT_NO_ANSWER))
+	 * been told by whoever noticed that it is gone. But one that the user runs, and
+	 * which is not there, would be missed in vain: say so, for the children, too. */
+	if (what && *socket == '/' && !strcmp(what, CT_NO_ANSWER)) {
+		ct_say("not tracing: nobody listens at CTRACE_SOCKET", socket);
+		setenv(CT_ENV_SOCKET, CT_NO_COLLECTOR, 1);
+	} else if (what && strcmp(what, CT_NO_ANSWER)) {
 		ct_say("not tracing", what);
+	}
 }
 
 __attribute__((constructor)) static void init(void)

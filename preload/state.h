@@ -12,6 +12,7 @@
 #include "arch.h"
 #include "atomics.h"
 #include "region.h"
+#include "socket.h"
 #include "ticks.h"
 
 /* Ours alone: reached without the global offset table. */
@@ -38,7 +39,7 @@ struct ct_state {
 	uint32_t arenas;           /* the allocator is glibc's: blocks say of which arena they are */
 	uint32_t stopped;          /* no more slots: the child of a fork in which nothing can be done */
 	ptrdiff_t tid_offset;      /* of the tid that glibc keeps, from the thread pointer; 0: not found */
-	char socket[64];
+	char socket[CT_SOCKET_NAME];
 	/* Where the groups of slots are mapped; NULL: not yet. */
 	struct ct_slot *group[CT_SLOTS_MAX / CT_SLOT_GROUP];
 };

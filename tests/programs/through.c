@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -83,17 +84,28 @@ static int small_files(void)
 }
 
 /* System calls that a container may refuse. */
-static int refuse(int number)
+static int answer(int number, uint32_t with)
 {
 	struct sock_filter f[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, with),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = { sizeof(f) / sizeof(*f), f };
 
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static int refuse(int number)
+{
+	return answer(number, SECCOMP_RET_ERRNO | EPERM);
+}
+
+/* As a unit of systemd with SystemCallFilter=@system-service. */
+static int deadly_perf(void)
+{
+	return answer(SYS_perf_event_open, SECCOMP_RET_KILL_PROCESS);
 }
 
 static int no_memfd(void)
@@ -145,7 +157,7 @@ int main(int argc, char **argv)
 		{ "nothing-locked", nothing_locked },	{ "small-files", small_files },
 		{ "no-memfd", no_memfd },		{ "no-sockets", no_sockets },
 		{ "no-madvise", no_madvise },		{ "no-proc", no_proc },
-		{ "process-1", process_1 },
+		{ "process-1", process_1 },		{ "deadly-perf", deadly_perf },
 	};
 
 	for (size_t i = 0; argc > 2 && i < sizeof(conditions) / sizeof(conditions[0]); i++)
