@@ -65,6 +65,7 @@ static uint64_t take_log(struct ct_trace *t, struct ct_process *p, struct ct_thr
 	if (!read_text(&p->region->slots[th->slot], n, text, e->aux)) {
 		th->damaged++;
 		t->lost++;
+		p->lost++;
 		return 0;
 	}
 	struct ct_record r = { .type = CT_RECORD_LOG, .log = {
