@@ -24,6 +24,29 @@ static void copy_words(void *to, const void *from, size_t bytes)
 	}
 }
 
+/* How many events may wait in a slot. */
+static uint64_t room_of(const struct ct_slot *s)
+{
+	return CT_RING_SLACK + (ct_load(&s->large) ? CT_LARGE_EVENTS : CT_RING_EVENTS);
+}
+
+static const struct ct_event *ready(const struct ct_event *ring, uint64_t events, uint64_t n)
+{
+	const struct ct_event *e = &ring[n % events];
+
+	return ct_load_acquire(&e->seq) == n + 1 ? e : NULL;
+}
+
+const struct ct_event *ct_drain_entry(const struct ct_region *r, const struct ct_slot *s, uint64_t n)
+{
+	uint64_t large = ct_load(&s->large);
+	const struct ct_event *e = NULL;
+
+	if (large && large <= CT_LARGE_RINGS)
+		e = ready(r->large[large - 1], CT_LARGE_EVENTS, n);
+	return e ? e : ready(s->ring, CT_RING_EVENTS, n);
+}
+
 enum verdict {
 	TAKE,
 	LATER,   /* ended after the clock was last read */
@@ -91,10 +114,10 @@ static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, 
 }
 
 /* Whether an event was reserved after n and is complete. */
-static bool later_one_ready(const struct ct_slot *s, uint64_t n, uint64_t reserved)
+static bool later_one_ready(const struct ct_region *r, const struct ct_slot *s, uint64_t n, uint64_t reserved)
 {
-	for (uint64_t i = n + 1; i < reserved && i - n < CT_RING_EVENTS; i++)
-		if (ct_load_acquire(&s->ring[i % CT_RING_EVENTS].seq) == i + 1)
+	for (uint64_t i = n + 1; i < reserved; i++)
+		if (ct_drain_entry(r, s, i))
 			return true;
 	return false;
 }
@@ -102,9 +125,9 @@ static bool later_one_ready(const struct ct_slot *s, uint64_t n, uint64_t reserv
 /* Event n is not there. Whether to go on after it. */
 static bool skip_hole(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, const struct ct_slot *s, uint64_t n, bool final)
 {
-	uint64_t reserved = ct_load(&s->reserved_events);
+	uint64_t reserved = ct_load(&s->reserved_events) & ~CT_ON_LARGE;
 
-	if (n >= reserved || reserved - n > CT_RING_EVENTS + CT_RING_SLACK) {
+	if (n >= reserved || reserved - n > room_of(s)) {
 		th->hole_since_ns = 0;
 		return false;
 	}
@@ -114,7 +137,7 @@ static bool skip_hole(struct ct_trace *t, struct ct_process *p, struct ct_thread
 			th->hole_since_ns = ct_now_ns();
 			return false;
 		}
-		if (ct_now_ns() - th->hole_since_ns < HOLE_NS || !later_one_ready(s, n, reserved))
+		if (ct_now_ns() - th->hole_since_ns < HOLE_NS || !later_one_ready(p->region, s, n, reserved))
 			return false;
 	}
 	th->hole_since_ns = 0;
@@ -127,12 +150,12 @@ static bool skip_hole(struct ct_trace *t, struct ct_process *p, struct ct_thread
 uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, bool final)
 {
 	struct ct_slot *s = &p->region->slots[th->slot];
-	uint64_t first = th->consumed, n = first, limit = first + CT_RING_EVENTS + CT_RING_SLACK;
+	uint64_t first = th->consumed, n = first, limit = first + room_of(s);
 
 	for (; n < limit; n++) {
-		const struct ct_event *shared = &s->ring[n % CT_RING_EVENTS];
+		const struct ct_event *shared = ct_drain_entry(p->region, s, n);
 
-		if (ct_load_acquire(&shared->seq) != n + 1) {
+		if (!shared) {
 			if (!skip_hole(t, p, th, s, n, final))
 				break;
 			continue;

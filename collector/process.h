@@ -177,7 +177,7 @@ struct ct_trace {
  * PROCESS_START. -ENOMEM; then both stay the caller's. */
 int ct_process_start(struct ct_trace *t, struct ct_region *region, const struct ct_header *header,
 		     pid_t pid, int pidfd, struct ct_process **ret);
-/* One pass. Returns the largest part of a ring that was in use, in 1/256. */
+/* One pass. Returns how much of an ordinary ring was in use where most was, in 1/256: more than that of a large one. */
 unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t now_ns);
 /* Whether this process has had its part of the pass. */
 bool ct_process_is_late(const struct ct_process *p);
@@ -215,6 +215,8 @@ void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, i
 
 /* --- drain.c --- */
 
+/* Event n of a slot, in its ring or in its large one; NULL: it is not there. */
+const struct ct_event *ct_drain_entry(const struct ct_region *r, const struct ct_slot *s, uint64_t n);
 /* Takes events that are ready; with final all there will ever be. Returns the
  * number that was waiting. */
 uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, bool final);
