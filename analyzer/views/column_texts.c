@@ -138,7 +138,7 @@ const struct ct_column_text ct_column_texts[] = {
 	{ "unexplained_ns", "Off the CPU in no call that ctrace wraps: page faults, calls made inside of glibc." },
 	{ "unknown", "Waits of unknown length: they are in the count, not in the times." },
 	{ "unknown_ns", "Time of which the trace does not say what the thread did." },
-	{ "unrecorded_ns", "Part of unknown_ns: recording was switched off." },
+	{ "unrecorded_ns", "Part of unknown_ns: recording, or a part of it, was switched off." },
 	{ "version", "Of ctrace." },
 	{ "wait_ns", "Time that threads waited for it, added up." },
 	{ "waited_ns", "Time for which at least one thread waited for it." },
