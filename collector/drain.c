@@ -55,9 +55,10 @@ enum verdict {
 
 static enum verdict judge(struct ct_trace *t, struct ct_process *p, const struct ct_event *e)
 {
+	bool timeless = e->flags & (CT_EV_NO_START | CT_EV_ABANDONED);
 	bool sound = ct_is_line(e) ? ct_line_is_sound(e) : e->kind != CT_EVENT_NONE && e->kind < CT_EVENT_KINDS;
 
-	if (!sound || e->cause >= CT_CAUSE_COUNT || e->object_kind >= CT_OBJECT_KINDS || e->call >= CT_CALL_COUNT || e->end < e->start ||
+	if (!sound || (timeless && e->end != e->start) || e->cause >= CT_CAUSE_COUNT || e->object_kind >= CT_OBJECT_KINDS || e->call >= CT_CALL_COUNT || e->end < e->start ||
 	    e->start < p->earliest_ticks)
 		return DAMAGED;
 	if (e->end <= ct_process_latest(t, p))
@@ -76,6 +77,28 @@ static bool is_wait(const struct ct_process *p, const struct ct_site *s)
 	if (s->kind != CT_EVENT_INTERVAL || s->flags & (CT_EV_OPEN | CT_EV_NO_START | CT_EV_ABANDONED))
 		return false;
 	return s->flags & CT_EV_OFF_CPU || !(p->declared.features & CT_FEATURE_OFF_CPU);
+}
+
+/* They come in the order of their ends. But an event of a handler that came between an interval's end and its
+ * record lies behind that interval, and stands before it. */
+bool ct_drain_put(struct ct_process *p, struct ct_thread *th, const struct ct_site *site, uint64_t start_ns, uint64_t end_ns,
+		  int64_t result)
+{
+	if (end_ns > th->newest_end_ns) {
+		th->newest_start_ns = start_ns;
+		th->newest_end_ns = end_ns;
+	} else if (end_ns < th->newest_end_ns && end_ns > th->newest_start_ns && !(site->flags & (CT_EV_NO_START | CT_EV_ABANDONED))) {
+		return false;
+	}
+	ct_events_add(&p->encoder, th->id, site, start_ns, end_ns, result);
+	return true;
+}
+
+static void count_damage(struct ct_trace *t, struct ct_process *p, struct ct_thread *th)
+{
+	th->damaged++;
+	t->lost++;
+	p->lost++;
 }
 
 static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, const struct ct_event *e,
@@ -105,8 +128,11 @@ static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, 
 		ct_marks_region(t, p, &site, e);
 	if (site.object_kind == CT_OBJECT_FD)
 		ct_ends_event(t, p, e, end_ns - start_ns);
+	if (!ct_drain_put(p, th, &site, start_ns, end_ns, e->result)) {
+		count_damage(t, p, th);
+		return;
+	}
 	p->events++;
-	ct_events_add(&p->encoder, th->id, &site, start_ns, end_ns, e->result);
 	if (end_ns > th->last_end_ns)
 		th->last_end_ns = end_ns;
 	if (t->flight && end_ns - start_ns > t->flight->least_wait_ns && is_wait(p, &site))
@@ -176,9 +202,7 @@ uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th
 			add(t, p, th, &e, ct_intern_stack(t, p, e.stack), ct_process_ns(t, p, e.start),
 			    ct_process_ns(t, p, e.end));
 		} else {
-			th->damaged++;
-			t->lost++;
-			p->lost++;
+			count_damage(t, p, th);
 		}
 		if ((n - first) % PUBLISH == PUBLISH - 1) {
 			ct_store_release(&s->consumed, n + 1);

@@ -41,6 +41,7 @@ struct ct_thread {
 	pid_t tid;
 	uint64_t consumed;    /* events taken from the ring; running on from life to life of the slot */
 	uint64_t start_ns, last_end_ns;
+	uint64_t newest_start_ns, newest_end_ns; /* of the event that ended last */
 	uint64_t piece_start_ns, piece_end_ns; /* the last time that was declared to be not recorded; 0: none */
 	uint64_t hole;        /* event number that is missing */
 	uint64_t hole_since_ns; /* 0: none */
@@ -89,6 +90,7 @@ struct ct_name_seen {
 struct ct_module_seen {
 	uint32_t id, epoch_last;
 	uint32_t generation;     /* in which it was declared last */
+	bool bad;                /* it makes no sense, and that was counted */
 };
 
 struct ct_descriptor_seen {
@@ -223,6 +225,9 @@ uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th
 /* Writes the wait in progress as an event: flags say why it is open. */
 void ct_drain_wait(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, uint8_t flags,
 		   uint64_t end_ns);
+/* Gives an event to the encoder; false: it cannot follow the one before it. */
+bool ct_drain_put(struct ct_process *p, struct ct_thread *th, const struct ct_site *site, uint64_t start_ns, uint64_t end_ns,
+		  int64_t result);
 /* A copy of the wait in progress that began when it was recorded; false: there is none. */
 bool ct_drain_recorded(const struct ct_process *p, const struct ct_thread *th, struct ct_wait *ret);
 /* Writes the waits of these families that are recorded only since they were switched on:
