@@ -19,6 +19,8 @@
 #define ct_load(p)              __atomic_load_n((p), __ATOMIC_RELAXED)
 #define ct_store(p, v)          __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #define ct_fetch_add(p, v)      __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
+/* Gives back what was taken by ct_cas: earlier writes are visible to whoever takes it. */
+#define ct_release_bits(p, v)   __atomic_fetch_and((p), ~(v), __ATOMIC_RELEASE)
 /* Full order on success; *expected is updated on failure. */
 #define ct_cas(p, expected, v) \
 	__atomic_compare_exchange_n((p), (expected), (v), 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
@@ -38,6 +40,11 @@ static inline void ct_add_local(uint64_t *p, uint64_t v)
 static inline void ct_inc_local(uint64_t *p)
 {
 	__asm__ volatile("incq %0" : "+m"(*p) : : "cc");
+}
+
+static inline void ct_or_local(uint64_t *p, uint64_t v)
+{
+	__asm__ volatile("orq %1, %0" : "+m"(*p) : "r"(v) : "memory", "cc");
 }
 
 static inline void ct_inc_local32(uint32_t *p)
@@ -60,6 +67,11 @@ static inline void ct_add_local(uint64_t *p, uint64_t v)
 static inline void ct_inc_local(uint64_t *p)
 {
 	__atomic_fetch_add(p, 1, __ATOMIC_RELAXED);
+}
+
+static inline void ct_or_local(uint64_t *p, uint64_t v)
+{
+	__atomic_fetch_or(p, v, __ATOMIC_RELAXED);
 }
 
 static inline void ct_inc_local32(uint32_t *p)

@@ -12,6 +12,7 @@
  *   | names[]         | of regions, tasks and categories (include/ctrace.h)
  *   | stack_index[]   | lock-free hash table over ...
  *   | stack_arena[]   | ... the interned stacks
+ *   | large[]         | rings for the threads that write the most
  *   | live            | what the collector may change at any time
  *   +-----------------+
  *   | slots[]         | one a thread: wait in progress, counters, event ring
@@ -44,6 +45,8 @@
 #define CT_SLOTS_MIN       16u    /* below that (address space limit) the process is not traced */
 #define CT_RING_EVENTS     4096u  /* a power of two */
 #define CT_RING_SLACK      64u    /* room for signal handlers that write between check and reservation */
+#define CT_LARGE_RINGS     16u    /* bounds what rings take beyond one of CT_RING_EVENTS a thread: 32 MiB */
+#define CT_LARGE_EVENTS    32768u /* a power of two */
 #define CT_HOT_FILTER      4096u
 #define CT_HOT_LOCKS       512u
 #define CT_HOT_PROBES      8u
@@ -193,7 +196,7 @@ struct ct_slot {
 
 	struct ct_wait wait;    /* line 1 */
 
-	/* line 2. Owner: next event number; handlers add to it, so it is
+	/* line 2. Owner: next event number, and CT_ON_LARGE; handlers add to it, so it is
 	 * changed by one instruction. */
 	uint64_t reserved_events;
 	uint64_t dropped;       /* owner: events that found the ring full */
@@ -201,7 +204,7 @@ struct ct_slot {
 	uint64_t memo_seq;      /* private to the owner */
 	uint64_t index;         /* private to the app: which slot this is */
 	uint64_t taken_more;    /* owner: see ct_taken_depth */
-	uint64_t fill[1];
+	uint64_t large;         /* owner: 1 + place of its ring in large[], 0: it has none */
 
 	/* line 3. Collector: events before this number are consumed. */
 	uint64_t consumed;
@@ -226,6 +229,14 @@ _Static_assert(offsetof(struct ct_slot, wait) == 64, "layout of ct_slot");
 _Static_assert(offsetof(struct ct_slot, reserved_events) == 128, "layout of ct_slot");
 _Static_assert(offsetof(struct ct_slot, consumed) == 192, "the collector writes a line of its own");
 _Static_assert(offsetof(struct ct_slot, calls) == 256, "layout of ct_slot");
+
+/*
+ * A thread whose ring is half full takes a large one for good, as long as there are some: what
+ * is reserved from then on stands there. The numbers run on, so that an event is found where
+ * its seq is. The flag comes with the number, by one instruction: a handler cannot come in
+ * between. The collector takes the ring back, emptied, when the thread has ended.
+ */
+#define CT_ON_LARGE (1ull << 63)
 
 /* How many locks the owner holds alone, as far as is known: those that it locked and did
  * not unlock by the two calls that are counted anyway, and the others. */
@@ -365,6 +376,7 @@ struct ct_region {
 	/* collector: all slots below it are taken; a hint where to look for one */
 	_Alignas(64) uint32_t slot_hint;
 	uint32_t look;           /* collector: find out what descriptors are that are read from */
+	uint32_t large_taken;    /* bit i: large[i] belongs to a slot; app sets it, collector clears it */
 
 	_Alignas(64) uint32_t slot_state[CT_SLOTS_MAX];
 	_Alignas(64) struct ct_hot_filter hot_filter[CT_HOT_FILTER];
@@ -374,11 +386,14 @@ struct ct_region {
 	_Alignas(64) struct ct_name names[CT_NAMES];
 	uint64_t stack_index[CT_STACKS]; /* hash << 32 | word of the stack; 0: empty */
 	uint64_t stack_arena[CT_STACK_WORDS];
+	/* The app makes it accessible when the first is taken. */
+	_Alignas(4096) struct ct_event large[CT_LARGE_RINGS][CT_LARGE_EVENTS];
 	_Alignas(CT_LIVE_PAGE) struct ct_settings live;
 	_Alignas(4096) struct ct_slot slots[];
 };
 _Static_assert(offsetof(struct ct_region, stack_words) == 384, "layout of ct_region");
 _Static_assert(offsetof(struct ct_region, slot_state) == 512, "layout of ct_region");
+_Static_assert(CT_LARGE_RINGS <= 32, "large_taken has a bit for each");
 _Static_assert(offsetof(struct ct_region, live) % CT_LIVE_PAGE == 0, "it is mapped by itself");
 _Static_assert(offsetof(struct ct_region, slots) - offsetof(struct ct_region, live) == CT_LIVE_PAGE, "a page of its own");
 

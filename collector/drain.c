@@ -24,6 +24,29 @@ static void copy_words(void *to, const void *from, size_t bytes)
 	}
 }
 
+/* How many events may wait in a slot. */
+static uint64_t room_of(const struct ct_slot *s)
+{
+	return CT_RING_SLACK + (ct_load(&s->large) ? CT_LARGE_EVENTS : CT_RING_EVENTS);
+}
+
+static const struct ct_event *ready(const struct ct_event *ring, uint64_t events, uint64_t n)
+{
+	const struct ct_event *e = &ring[n % events];
+
+	return ct_load_acquire(&e->seq) == n + 1 ? e : NULL;
+}
+
+const struct ct_event *ct_drain_entry(const struct ct_region *r, const struct ct_slot *s, uint64_t n)
+{
+	uint64_t large = ct_load(&s->large);
+	const struct ct_event *e = NULL;
+
+	if (large && large <= CT_LARGE_RINGS)
+		e = ready(r->large[large - 1], CT_LARGE_EVENTS, n);
+	return e ? e : ready(s->ring, CT_RING_EVENTS, n);
+}
+
 enum verdict {
 	TAKE,
 	LATER,   /* ended after the clock was last read */
@@ -32,9 +55,10 @@ enum verdict {
 
 static enum verdict judge(struct ct_trace *t, struct ct_process *p, const struct ct_event *e)
 {
+	bool timeless = e->flags & (CT_EV_NO_START | CT_EV_ABANDONED);
 	bool sound = ct_is_line(e) ? ct_line_is_sound(e) : e->kind != CT_EVENT_NONE && e->kind < CT_EVENT_KINDS;
 
-	if (!sound || e->cause >= CT_CAUSE_COUNT || e->object_kind >= CT_OBJECT_KINDS || e->call >= CT_CALL_COUNT || e->end < e->start ||
+	if (!sound || (timeless && e->end != e->start) || e->cause >= CT_CAUSE_COUNT || e->object_kind >= CT_OBJECT_KINDS || e->call >= CT_CALL_COUNT || e->end < e->start ||
 	    e->start < p->earliest_ticks)
 		return DAMAGED;
 	if (e->end <= ct_process_latest(t, p))
@@ -53,6 +77,28 @@ static bool is_wait(const struct ct_process *p, const struct ct_site *s)
 	if (s->kind != CT_EVENT_INTERVAL || s->flags & (CT_EV_OPEN | CT_EV_NO_START | CT_EV_ABANDONED))
 		return false;
 	return s->flags & CT_EV_OFF_CPU || !(p->declared.features & CT_FEATURE_OFF_CPU);
+}
+
+/* They come in the order of their ends. But an event of a handler that came between an interval's end and its
+ * record lies behind that interval, and stands before it. */
+bool ct_drain_put(struct ct_process *p, struct ct_thread *th, const struct ct_site *site, uint64_t start_ns, uint64_t end_ns,
+		  int64_t result)
+{
+	if (end_ns > th->newest_end_ns) {
+		th->newest_start_ns = start_ns;
+		th->newest_end_ns = end_ns;
+	} else if (end_ns < th->newest_end_ns && end_ns > th->newest_start_ns && !(site->flags & (CT_EV_NO_START | CT_EV_ABANDONED))) {
+		return false;
+	}
+	ct_events_add(&p->encoder, th->id, site, start_ns, end_ns, result);
+	return true;
+}
+
+static void count_damage(struct ct_trace *t, struct ct_process *p, struct ct_thread *th)
+{
+	th->damaged++;
+	t->lost++;
+	p->lost++;
 }
 
 static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, const struct ct_event *e,
@@ -82,8 +128,11 @@ static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, 
 		ct_marks_region(t, p, &site, e);
 	if (site.object_kind == CT_OBJECT_FD)
 		ct_ends_event(t, p, e, end_ns - start_ns);
+	if (!ct_drain_put(p, th, &site, start_ns, end_ns, e->result)) {
+		count_damage(t, p, th);
+		return;
+	}
 	p->events++;
-	ct_events_add(&p->encoder, th->id, &site, start_ns, end_ns, e->result);
 	if (end_ns > th->last_end_ns)
 		th->last_end_ns = end_ns;
 	if (t->flight && end_ns - start_ns > t->flight->least_wait_ns && is_wait(p, &site))
@@ -91,10 +140,10 @@ static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, 
 }
 
 /* Whether an event was reserved after n and is complete. */
-static bool later_one_ready(const struct ct_slot *s, uint64_t n, uint64_t reserved)
+static bool later_one_ready(const struct ct_region *r, const struct ct_slot *s, uint64_t n, uint64_t reserved)
 {
-	for (uint64_t i = n + 1; i < reserved && i - n < CT_RING_EVENTS; i++)
-		if (ct_load_acquire(&s->ring[i % CT_RING_EVENTS].seq) == i + 1)
+	for (uint64_t i = n + 1; i < reserved; i++)
+		if (ct_drain_entry(r, s, i))
 			return true;
 	return false;
 }
@@ -102,9 +151,9 @@ static bool later_one_ready(const struct ct_slot *s, uint64_t n, uint64_t reserv
 /* Event n is not there. Whether to go on after it. */
 static bool skip_hole(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, const struct ct_slot *s, uint64_t n, bool final)
 {
-	uint64_t reserved = ct_load(&s->reserved_events);
+	uint64_t reserved = ct_load(&s->reserved_events) & ~CT_ON_LARGE;
 
-	if (n >= reserved || reserved - n > CT_RING_EVENTS + CT_RING_SLACK) {
+	if (n >= reserved || reserved - n > room_of(s)) {
 		th->hole_since_ns = 0;
 		return false;
 	}
@@ -114,7 +163,7 @@ static bool skip_hole(struct ct_trace *t, struct ct_process *p, struct ct_thread
 			th->hole_since_ns = ct_now_ns();
 			return false;
 		}
-		if (ct_now_ns() - th->hole_since_ns < HOLE_NS || !later_one_ready(s, n, reserved))
+		if (ct_now_ns() - th->hole_since_ns < HOLE_NS || !later_one_ready(p->region, s, n, reserved))
 			return false;
 	}
 	th->hole_since_ns = 0;
@@ -127,12 +176,12 @@ static bool skip_hole(struct ct_trace *t, struct ct_process *p, struct ct_thread
 uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, bool final)
 {
 	struct ct_slot *s = &p->region->slots[th->slot];
-	uint64_t first = th->consumed, n = first, limit = first + CT_RING_EVENTS + CT_RING_SLACK;
+	uint64_t first = th->consumed, n = first, limit = first + room_of(s);
 
 	for (; n < limit; n++) {
-		const struct ct_event *shared = &s->ring[n % CT_RING_EVENTS];
+		const struct ct_event *shared = ct_drain_entry(p->region, s, n);
 
-		if (ct_load_acquire(&shared->seq) != n + 1) {
+		if (!shared) {
 			if (!skip_hole(t, p, th, s, n, final))
 				break;
 			continue;
@@ -153,9 +202,7 @@ uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th
 			add(t, p, th, &e, ct_intern_stack(t, p, e.stack), ct_process_ns(t, p, e.start),
 			    ct_process_ns(t, p, e.end));
 		} else {
-			th->damaged++;
-			t->lost++;
-			p->lost++;
+			count_damage(t, p, th);
 		}
 		if ((n - first) % PUBLISH == PUBLISH - 1) {
 			ct_store_release(&s->consumed, n + 1);

@@ -32,6 +32,11 @@ static void write_module(struct ct_trace *t, struct ct_process *p, uint32_t id, 
 	ct_writer_record(&t->writer, &r);
 }
 
+static bool module_is_sound(const struct ct_module *m)
+{
+	return m->start < m->end && m->epoch_first <= m->epoch_last;
+}
+
 void ct_intern_modules(struct ct_trace *t, struct ct_process *p, uint32_t epoch)
 {
 	uint64_t used = ct_load_acquire(&p->region->modules_used);
@@ -63,6 +68,11 @@ void ct_intern_modules(struct ct_trace *t, struct ct_process *p, uint32_t epoch)
 
 		memcpy(&m, shared, sizeof(m));
 		m.epoch_last = last;
+		if (!module_is_sound(&m)) {
+			p->damaged += !seen->bad;
+			seen->bad = true;
+			continue;
+		}
 		if (!seen->id)
 			seen->id = ++t->last_module;
 		seen->epoch_last = last;

@@ -39,17 +39,18 @@ static void write_task(struct ct_trace *t, struct ct_process *p, const struct ct
 }
 
 /* Copies the text behind entry n; false: it is not what it should be. */
-static bool read_text(const struct ct_slot *s, uint64_t n, char *text, uint64_t bytes)
+static bool read_text(const struct ct_region *r, const struct ct_slot *s, uint64_t n, char *text, uint64_t bytes)
 {
 	typedef uint64_t __attribute__((may_alias)) word;
 	uint64_t words[CT_LINE_BYTES / sizeof(uint64_t)];
 
 	for (uint64_t from = 0; from < bytes; from += CT_LINE_BYTES) {
-		const struct ct_event *e = &s->ring[++n % CT_RING_EVENTS];
+		const struct ct_event *e = ct_drain_entry(r, s, ++n);
+
+		if (!e || ct_load(&e->kind) != CT_LINE_TEXT)
+			return false;
 		const word *shared = (const word *)&e->start;
 
-		if (ct_load_acquire(&e->seq) != n + 1 || ct_load(&e->kind) != CT_LINE_TEXT)
-			return false;
 		for (unsigned int i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 			words[i] = ct_load(&shared[i]);
 		memcpy(text + from, words, bytes - from < CT_LINE_BYTES ? bytes - from : CT_LINE_BYTES);
@@ -62,9 +63,10 @@ static uint64_t take_log(struct ct_trace *t, struct ct_process *p, struct ct_thr
 {
 	char text[CT_LOG_BYTES];
 
-	if (!read_text(&p->region->slots[th->slot], n, text, e->aux)) {
+	if (!read_text(p->region, &p->region->slots[th->slot], n, text, e->aux)) {
 		th->damaged++;
 		t->lost++;
+		p->lost++;
 		return 0;
 	}
 	struct ct_record r = { .type = CT_RECORD_LOG, .log = {

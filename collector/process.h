@@ -42,6 +42,7 @@ struct ct_thread {
 	pid_t own_tid;        /* as the process has it: in its memory, in its locks */
 	uint64_t consumed;    /* events taken from the ring; running on from life to life of the slot */
 	uint64_t start_ns, last_end_ns;
+	uint64_t newest_start_ns, newest_end_ns; /* of the event that ended last */
 	uint64_t piece_start_ns, piece_end_ns; /* the last time that was declared to be not recorded; 0: none */
 	uint64_t hole;        /* event number that is missing */
 	uint64_t hole_since_ns; /* 0: none */
@@ -90,6 +91,7 @@ struct ct_name_seen {
 struct ct_module_seen {
 	uint32_t id, epoch_last;
 	uint32_t generation;     /* in which it was declared last */
+	bool bad;                /* it makes no sense, and that was counted */
 };
 
 struct ct_descriptor_seen {
@@ -181,7 +183,7 @@ struct ct_trace {
  * PROCESS_START. -ENOMEM; then both stay the caller's. */
 int ct_process_start(struct ct_trace *t, struct ct_region *region, const struct ct_header *header,
 		     pid_t pid, int pidfd, struct ct_process **ret);
-/* One pass. Returns the largest part of a ring that was in use, in 1/256. */
+/* One pass. Returns how much of an ordinary ring was in use where most was, in 1/256: more than that of a large one. */
 unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t now_ns);
 /* Whether this process has had its part of the pass. */
 bool ct_process_is_late(const struct ct_process *p);
@@ -221,12 +223,17 @@ void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, i
 
 /* --- drain.c --- */
 
+/* Event n of a slot, in its ring or in its large one; NULL: it is not there. */
+const struct ct_event *ct_drain_entry(const struct ct_region *r, const struct ct_slot *s, uint64_t n);
 /* Takes events that are ready; with final all there will ever be. Returns the
  * number that was waiting. */
 uint64_t ct_drain(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, bool final);
 /* Writes the wait in progress as an event: flags say why it is open. */
 void ct_drain_wait(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, uint8_t flags,
 		   uint64_t end_ns);
+/* Gives an event to the encoder; false: it cannot follow the one before it. */
+bool ct_drain_put(struct ct_process *p, struct ct_thread *th, const struct ct_site *site, uint64_t start_ns, uint64_t end_ns,
+		  int64_t result);
 /* A copy of the wait in progress that began when it was recorded; false: there is none. */
 bool ct_drain_recorded(const struct ct_process *p, const struct ct_thread *th, struct ct_wait *ret);
 /* Writes the waits of these families that are recorded only since they were switched on:

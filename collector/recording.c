@@ -47,7 +47,8 @@ static void write_piece(struct ct_process *p, struct ct_thread *th, uint64_t end
 	start_ns = (start_ns + CT_GRAIN_NS - 1) & ~(uint64_t)(CT_GRAIN_NS - 1);
 	if (end_ns <= start_ns)
 		return;
-	ct_events_add(&p->encoder, th->id, &site, start_ns, end_ns, 0);
+	if (!ct_drain_put(p, th, &site, start_ns, end_ns, 0))
+		return;
 	th->last_end_ns = th->piece_end_ns = end_ns;
 	th->piece_start_ns = start_ns;
 }

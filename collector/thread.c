@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -251,6 +252,17 @@ unsigned int ct_thread_pass(struct ct_trace *t, struct ct_process *p, uint32_t s
 	return (unsigned int)(n * 256 / CT_RING_EVENTS);
 }
 
+/* Takes its large ring back. Emptied, so that no number of this owner's can be taken for the next
+ * one's; one that cannot be emptied is not given to anybody. */
+static void free_large(struct ct_region *r, struct ct_slot *s)
+{
+	uint64_t large = ct_load(&s->large);
+
+	s->large = 0;
+	if (large && large <= CT_LARGE_RINGS && !madvise(r->large[large - 1], sizeof(r->large[0]), MADV_REMOVE))
+		ct_release_bits(&r->large_taken, 1u << (large - 1));
+}
+
 /* Makes the slot fit for its next owner and gives it back. Event numbers run
  * on, so that nothing of this life can be taken for the next one's. */
 static void free_slot(struct ct_process *p, uint32_t slot, uint64_t consumed)
@@ -275,6 +287,7 @@ static void free_slot(struct ct_process *p, uint32_t slot, uint64_t consumed)
 	s->taken_more = 0;
 	s->dropped = s->end = s->cpu_ns = s->start = s->pthread = s->routine = 0;
 	s->tid = 0;
+	free_large(r, s);
 	s->reserved_events = consumed;
 	s->consumed = consumed;
 	s->generation++;

@@ -154,6 +154,23 @@ bool ct_map_slot(uint32_t i)
 	return true;
 }
 
+bool ct_map_large(void)
+{
+	struct ct_region *r = ct_state.region;
+	uint32_t state = ct_load(&ct_state.large);
+
+	if (CT_LIKELY(state == CT_LARGE_OPEN))
+		return true;
+	if (state == CT_LARGE_REFUSED || ct_state.no_syscalls)
+		return false;
+	ct_store(&ct_state.large, CT_LARGE_OPENING);
+	ct_barrier_local();
+	bool open = !failed(ct_sys(SYS_mprotect, r->large, sizeof(r->large), PROT_READ | PROT_WRITE));
+
+	ct_store(&ct_state.large, open ? CT_LARGE_OPEN : CT_LARGE_REFUSED);
+	return open;
+}
+
 /* Maps the region's live page at its second place. */
 static long map_live(int fd)
 {
@@ -189,6 +206,8 @@ static long create(struct ct_region *at, uint32_t slots, const struct ct_setting
 			ct_state.group[g] = NULL;
 		ct_state.group[0] = region->slots;
 		fill_header(region, slots, live);
+		if (ct_state.large == CT_LARGE_CLOSED)
+			ct_sys(SYS_mprotect, region->large, sizeof(region->large), PROT_NONE);
 		r = map_live((int)fd);
 		if (!failed(r)) {
 			*ret_what = CT_NO_ANSWER;

@@ -8,6 +8,7 @@
 #include "real.h"
 
 #include "record.h"
+#include "rings.h"
 #include "../include/ctrace.h"
 
 #define PROBES 64u
@@ -163,16 +164,13 @@ static void put_text(struct ct_event *e, const char *text, size_t n)
 static void write_log(struct ct_slot *slot, const struct ct_event *line, const char *text, size_t bytes)
 {
 	uint32_t lines = (uint32_t)((bytes + CT_LINE_BYTES - 1) / CT_LINE_BYTES);
-	uint64_t pending = ct_load(&slot->reserved_events) - ct_load(&slot->consumed);
+	uint64_t number;
 
-	if (pending + lines >= CT_RING_EVENTS - CT_RING_SLACK) {
-		ct_inc_local(&slot->dropped);
+	if (!ct_reserve(slot, lines + 1, &number))
 		return;
-	}
-	uint64_t number = ct_fetch_add_local(&slot->reserved_events, lines + 1);
 
 	for (uint32_t i = 0; i < lines; i++) {
-		struct ct_event *e = &slot->ring[(number + 1 + i) % CT_RING_EVENTS];
+		struct ct_event *e = ct_entry(slot, number + 1 + i);
 		size_t from = i * CT_LINE_BYTES, left = bytes - from;
 
 		put_text(e, text + from, left < CT_LINE_BYTES ? left : CT_LINE_BYTES);
@@ -181,9 +179,9 @@ static void write_log(struct ct_slot *slot, const struct ct_event *line, const c
 		e->cause = CT_CAUSE_NONE;
 		e->flags = e->object_kind = 0;
 		e->reserved = 0;
-		ct_store_release(&e->seq, number + 2 + i);
+		ct_store_release(&e->seq, ct_seq(number + 1 + i));
 	}
-	struct ct_event *e = &slot->ring[number % CT_RING_EVENTS];
+	struct ct_event *e = ct_entry(slot, number);
 
 	e->start = line->start;
 	e->end = line->end;
@@ -197,7 +195,7 @@ static void write_log(struct ct_slot *slot, const struct ct_event *line, const c
 	e->flags = e->object_kind = 0;
 	e->reserved = 0;
 	/* Publishes the text, too. */
-	ct_store_release(&e->seq, number + 1);
+	ct_store_release(&e->seq, ct_seq(number));
 }
 
 static void log_line(uint64_t task, const char *category, const char *message)

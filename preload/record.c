@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "descriptors.h"
+#include "rings.h"
 #include "wakes.h"
 
 /* A fork that we did not see left us with our parent's slot. */
@@ -25,15 +26,11 @@ void ct_write_event(struct ct_slot *slot, const struct ct_event *event)
 	if (CT_UNLIKELY(ct_is_off(event->cause)) && event->kind != CT_EVENT_INTERVAL)
 		return;
 
-	uint64_t pending = ct_load(&slot->reserved_events) - ct_load(&slot->consumed);
+	uint64_t number;
 
-	if (CT_UNLIKELY(pending >= CT_RING_EVENTS - CT_RING_SLACK)) {
-		ct_inc_local(&slot->dropped);
+	if (!ct_reserve(slot, 1, &number))
 		return;
-	}
-	/* One instruction: a handler takes the next number. */
-	uint64_t number = ct_fetch_add_local(&slot->reserved_events, 1);
-	struct ct_event *e = &slot->ring[number % CT_RING_EVENTS];
+	struct ct_event *e = ct_entry(slot, number);
 
 	e->start = event->start;
 	e->end = event->end;
@@ -49,7 +46,7 @@ void ct_write_event(struct ct_slot *slot, const struct ct_event *event)
 	e->object_kind = event->object_kind;
 	e->reserved = 0;
 	/* Publishes the event; the collector acquires seq. */
-	ct_store_release(&e->seq, number + 1);
+	ct_store_release(&e->seq, ct_seq(number));
 }
 
 CT_COLD void ct_write(struct ct_interval *v, uint64_t end, int left, int64_t result)

@@ -37,6 +37,7 @@ struct ct_state {
 	uint32_t no_syscalls;
 	uint32_t sanitized;        /* a sanitizer is in the program: its allocator looks at its callers */
 	uint32_t arenas;           /* the allocator is glibc's: blocks say of which arena they are */
+	uint32_t large;            /* whether the large rings can be reached: enum ct_large */
 	uint32_t stopped;          /* no more slots: the child of a fork in which nothing can be done */
 	ptrdiff_t tid_offset;      /* of the tid that glibc keeps, from the thread pointer; 0: not found */
 	char socket[CT_SOCKET_NAME];
@@ -45,6 +46,14 @@ struct ct_state {
 };
 
 extern struct ct_state ct_state;
+
+/* Those that are not used are not even mapped for use: a program may lock all that is. */
+enum ct_large {
+	CT_LARGE_CLOSED,
+	CT_LARGE_OPENING, /* from here on children of ours leave them open: a handler that interrupts us may fork */
+	CT_LARGE_OPEN,
+	CT_LARGE_REFUSED,
+};
 
 /* The region's live page, once there is a region; until then what the constructor settled.
  * The collector writes it. */
@@ -134,6 +143,8 @@ void ct_thread_stop(void);
 
 /* Makes sure that a slot is mapped; false if that cannot be. */
 bool ct_map_slot(uint32_t i);
+/* Makes the large rings accessible; false if that cannot be. */
+bool ct_map_large(void);
 /* Creates the region and shows it to the collector; on failure the process is
  * not traced. Returns NULL, or what did not work. Async-signal-safe. */
 const char *ct_attach(void);

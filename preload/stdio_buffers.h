@@ -183,6 +183,9 @@ static inline void ct_stream_end(struct ct_interval *v, uint16_t call, const FIL
 				ct_stream_end_quick(slot, CT_CALL_##call, f); \
 				return q; \
 			} \
+			/* It does not wait: there is nothing to be published either. */ \
+			if (ct_is_off(CT_CAUSE_FILE)) \
+				return ct_real.symbol(__VA_ARGS__); \
 		} \
 		struct ct_interval v; \
 		ct_stream_begin(&v, CT_CALL_##call, f, locks, __builtin_return_address(0)); \

@@ -50,6 +50,8 @@ struct ct_process_info {
 	bool selected;
 	uint32_t code_file;           /* index + 1 of the file that stands for its code; 0: none */
 	bool off_cpu_known;           /* its events without CT_EV_OFF_CPU are no waits */
+	bool partial;                 /* model_partial.h: some families are not recorded now */
+	uint32_t next_recording;      /* the first in recording[] that was not heeded yet */
 };
 
 struct ct_thread_info {
@@ -69,11 +71,13 @@ struct ct_thread_info {
 	struct ct_nesting nesting;
 	uint64_t excluded_ns;         /* blocked, but not selected by --cause, --object, --site, --min */
 	uint64_t in_call_ns;          /* running in calls that were long enough to be written */
+	uint64_t partial_ns;          /* unexplained while some families were not recorded: model_partial.h */
+	int64_t unexplained_before_ns; /* until that was switched last */
 	/* The books, made by ct_model_finish: lifetime is the sum of the next five
 	 * and excluded. */
 	uint64_t lifetime_ns, running_ns, runnable_ns, blocked_ns, unexplained_ns;
 	uint64_t unknown_ns;          /* records of the scheduler are missing, or nothing was recorded: */
-	uint64_t unrecorded_ns;       /* part of it: recording was switched off */
+	uint64_t unrecorded_ns;       /* part of it: recording, or a part of it, was switched off */
 	uint64_t estimated_ns;        /* part of runnable that the kernel's total gives: see model_books.c */
 	uint64_t longest_ns;          /* of its waits */
 };

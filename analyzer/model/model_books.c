@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "model_partial.h"
 #include "model_parts.h"
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -207,6 +208,7 @@ int ct_model_finish(struct ct_model *m)
 			make_books_of_slices(m, &m->thread[i], &m->states[i]);
 		else
 			make_books(m, &m->thread[i]);
+		ct_partial_books(&m->thread[i]);
 		/* Threads that did not live in the window are not part of the answer. */
 		if (m->window && !m->thread[i].lifetime_ns)
 			m->thread[i].selected = false;

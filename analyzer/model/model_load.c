@@ -6,6 +6,7 @@
 #include "filter.h"
 #include "marks.h"
 #include "model_events.h"
+#include "model_partial.h"
 #include "model_parts.h"
 #include "model_switches.h"
 
@@ -253,6 +254,8 @@ static int load_events(struct ct_model *m, struct ct_reader *r, struct ct_slice_
 		/* Also of those that are not wanted: the lives go on as if they had been read. */
 		if (m->states)
 			error = ct_slices_until(slices, m, r, c.header.last_ns);
+		if (!error && m->recording_count)
+			error = ct_partial_until(m, process, c.header.last_ns);
 		if (!error && ct_is_wanted(&want, &c.header))
 			error = ct_model_second_pass(m, r, &pass, &c, process);
 		else
@@ -295,6 +298,8 @@ int ct_model_load(struct ct_model *m, struct ct_reader *r, const struct ct_optio
 		error = load_events(m, r, &slices);
 	if (!error && m->states)
 		error = ct_slices_finish(&slices, m, r);
+	if (!error)
+		error = ct_partial_finish(m);
 	if (!error && m->marks)
 		error = ct_marks_finish(m->marks, m);
 	ct_slices_close(&slices);

@@ -41,7 +41,7 @@ static void print_total(const struct ct_context *c, const struct ct_report *r)
 						       "running, or in no call that ctrace wraps",
 		  unexplained_ns },
 		{ "not known", "records of context switches are missing", unknown_ns },
-		{ "not recorded", "recording was switched off", gap_ns },
+		{ "not recorded", "recording, or a part of it, was switched off", gap_ns },
 		{ "not shown", "blocked, but not selected", hidden_ns },
 	};
 

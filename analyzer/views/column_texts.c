@@ -321,7 +321,7 @@ const struct ct_column_words ct_columns[] = {
 	{ "unknown_ns", NULL, "records of context switches are missing",
 	  "Time of which the trace does not say what the thread did." },
 	{ "unrecorded_ns", NULL, NULL,
-	  "Part of unknown_ns: recording was switched off." },
+	  "Part of unknown_ns: recording, or a part of it, was switched off." },
 	{ "version", NULL, NULL,
 	  "Of ctrace." },
 	{ "wait_ns", NULL, "waited for it, of all threads added up",

@@ -149,8 +149,9 @@ const struct ct_explanation ct_explanations[] = {
 	  { "threads TRACE: which threads", "stats TRACE: what the trace knows of the scheduler" } },
 	{ CAUSE("unrecorded"),
 	  "Recording was switched off, by ctrace-ctl stop or ctrace-run --stopped: what the thread waited for in that time is not in the "
-	  "trace. Where context switches are in the trace its time on a CPU is known all the same.",
-	  { "ctrace-ctl stop, or --stopped" }, { "stats TRACE: when it was switched" } },
+	  "trace. Where context switches are in the trace its time on a CPU is known all the same. While only some families of calls were off, it is "
+	  "what no other call explains.",
+	  { "ctrace-ctl stop, or set --families; --stopped" }, { "stats TRACE: when it was switched" } },
 	{ STATE("running"),
 	  "The thread had a CPU. What it did there a profiler says (perf), not ctrace.",
 	  { "a thread that runs nearly all its life is the bottleneck, whatever waits for it", "spin locks and busy loops run, too" },

@@ -113,13 +113,14 @@ static void claim(struct ct_region *r, uint32_t slot, uint32_t state, uint32_t t
 	r->slot_state[slot] = state;
 }
 
-static void publish(struct ct_slot *s, const struct ct_event *e)
+static void publish(struct ct_region *r, struct ct_slot *s, const struct ct_event *e)
 {
 	uint64_t n = s->reserved_events++;
-	struct ct_event *to = &s->ring[n % CT_RING_EVENTS];
+	bool large = n & CT_ON_LARGE && s->large && s->large <= CT_LARGE_RINGS;
+	struct ct_event *to = large ? &r->large[s->large - 1][n % CT_LARGE_EVENTS] : &s->ring[n % CT_RING_EVENTS];
 
 	*to = *e;
-	to->seq = n + 1;
+	to->seq = (n & ~CT_ON_LARGE) + 1;
 }
 
 /* --- acts --- */
@@ -144,7 +145,7 @@ static void act_event(struct input *in, struct ct_process *p)
 	e.start = now - number(in);
 	e.end = e.start + number(in);
 	for (uint32_t i = 0; i <= times; i++) {
-		publish(&p->region->slots[slot], &e);
+		publish(p->region, &p->region->slots[slot], &e);
 		e.start += 1 + i % 3;
 		e.end += 2;
 	}
@@ -218,7 +219,13 @@ static void act_header(struct input *in, struct ct_region *r)
 		r->slots_used = (uint32_t)number(in);
 	else if (which == 7)
 		r->pid = (uint32_t)number(in);
-	else
+	else if (which == 8) {
+		struct ct_slot *s = &r->slots[take(in, 1) % SLOTS];
+
+		s->large = number(in);
+		s->reserved_events |= CT_ON_LARGE;
+		r->large_taken |= (uint32_t)take(in, 2);
+	} else
 		fill(in, &r->live, sizeof(r->live));
 }
 
@@ -370,7 +377,7 @@ static void victim_event(struct ct_process *victim, uint32_t i)
 {
 	uint64_t now = ticks_now(victim);
 
-	publish(&victim->region->slots[0], &(struct ct_event){
+	publish(victim->region, &victim->region->slots[0], &(struct ct_event){
 		.start = now - 1000,
 		.end = now,
 		.object = VICTIM_OBJECT + i,

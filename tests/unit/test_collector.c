@@ -264,6 +264,51 @@ START_TEST(file_limit_ends_the_trace_and_nothing_else)
 }
 END_TEST
 
+#define MANY 30000u
+
+START_TEST(large_ring_holds_more)
+{
+	struct tc_collector c;
+	struct tc_trace t;
+	struct ct_event e = { .call = CT_CALL_read, .kind = CT_EVENT_INTERVAL, .cause = CT_CAUSE_PIPE };
+	int status;
+
+	tc_start(&c, out, 0);
+	pid_t pid = fork();
+
+	if (!pid) {
+		region = tc_attach(c.name, &(struct tc_region_options){ 0 });
+		if (!region)
+			_exit(1);
+		struct ct_slot *s = tc_claim(region, 0, "busy");
+
+		kill(c.pid, SIGSTOP);
+		for (uint32_t i = 0; i < MANY; i++) {
+			if (i == CT_RING_EVENTS / 2)
+				tc_grow(region, s, 0);
+			e.result = i;
+			if (!tc_event(s, 10, &e))
+				_exit(2);
+		}
+		/* Until there is no room. */
+		for (e.result = MANY; tc_event(s, 10, &e);)
+			e.result++;
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	kill(c.pid, SIGCONT);
+	ck_assert_int_eq(status, 0);
+	struct ct_control m = tc_stop(&c);
+
+	tc_read(&t, out);
+	ck_assert_uint_eq(m.lost, 1);
+	ck_assert_uint_ge(t.events, MANY);
+	for (size_t i = 0; i < t.events; i++)
+		ck_assert_int_eq(t.event[i].result, i);
+	tc_free(&t);
+}
+END_TEST
+
 #define LIVES 30
 
 static void *one_life(void *argument)
@@ -281,8 +326,15 @@ static void *one_life(void *argument)
 	if (s->calls[CT_CALL_read] || s->wait.call || s->dropped || s->generation != life)
 		abort();
 	/* More than a ring in all lives together, so that event numbers wrap. */
-	for (uint32_t i = 0; i < 300; i++)
+	for (uint32_t i = 0; i < 300; i++) {
+		/* The next who gets that ring finds nothing of ours in it. */
+		if (i == 100 && life % 4 == 1) {
+			if (region->large_taken || region->large[3][(s->reserved_events + 5) % CT_LARGE_EVENTS].seq)
+				abort();
+			tc_grow(region, s, 3);
+		}
 		tc_event(s, 500, &e);
+	}
 	s->calls[CT_CALL_read] = life + 1;
 	if (life % 3 == 0)
 		tc_wait(s, &(struct ct_wait){ .call = CT_CALL_sem_wait, .cause = CT_CAUSE_SEMAPHORE });
@@ -913,6 +965,7 @@ int main(void)
 	tcase_add_test(tc, every_event_is_written_or_counted);
 	tcase_add_test(tc, killed_process_leaves_whole_events_and_its_wait);
 	tcase_add_test(tc, file_limit_ends_the_trace_and_nothing_else);
+	tcase_add_test(tc, large_ring_holds_more);
 	tcase_add_test(tc, slots_are_reused);
 	tcase_add_test(tc, second_hello_is_an_exec);
 	tcase_add_test(tc, short_process_is_not_lost);

@@ -52,6 +52,8 @@ struct ct_slot *tc_claim(struct ct_region *r, uint32_t slot, const char *name);
 void tc_leave(struct ct_region *r, uint32_t slot);
 /* Writes an event that ends now and lasted ticks, or counts it as dropped. */
 bool tc_event(struct ct_slot *s, uint64_t ticks, const struct ct_event *fields);
+/* Gives the slot a large ring: from now on its events stand there. */
+void tc_grow(struct ct_region *r, struct ct_slot *s, uint32_t place);
 void tc_wait(struct ct_slot *s, const struct ct_wait *fields);
 /* Interns a stack. */
 uint32_t tc_stack(struct ct_region *r, const uint64_t *frames, uint32_t depth);

@@ -197,15 +197,29 @@ void tc_leave(struct ct_region *r, uint32_t slot)
 	ct_store_release(&r->slot_state[slot], CT_SLOT_ENDED);
 }
 
+/* Of this process. */
+static struct ct_region *large_of;
+
+void tc_grow(struct ct_region *r, struct ct_slot *s, uint32_t place)
+{
+	large_of = r;
+	ct_fetch_add(&r->large_taken, 1u << place);
+	ct_store(&s->large, place + 1);
+	ct_or_local(&s->reserved_events, CT_ON_LARGE);
+}
+
 bool tc_event(struct ct_slot *s, uint64_t ticks, const struct ct_event *fields)
 {
-	if (ct_load(&s->reserved_events) - ct_load_acquire(&s->consumed) >= CT_RING_EVENTS - CT_RING_SLACK) {
+	uint64_t reserved = ct_load(&s->reserved_events), large = reserved & CT_ON_LARGE;
+
+	if ((reserved & ~CT_ON_LARGE) - ct_load_acquire(&s->consumed) >= (large ? CT_LARGE_EVENTS : CT_RING_EVENTS) - CT_RING_SLACK) {
 		ct_inc_local(&s->dropped);
 		return false;
 	}
 	uint64_t n = ct_fetch_add_local(&s->reserved_events, 1), seq;
-	struct ct_event *e = &s->ring[n % CT_RING_EVENTS];
+	struct ct_event *e = large ? &large_of->large[s->large - 1][n % CT_LARGE_EVENTS] : &s->ring[n % CT_RING_EVENTS];
 
+	n &= ~CT_ON_LARGE;
 	seq = e->seq;
 	*e = *fields;
 	e->seq = seq;
