@@ -4,15 +4,19 @@ from bench_common import Part
 # Why a goal that is not met is not met; where it was looked into at length, docs/performance.md has the text.
 WHY = {
     "lock": "two calls through the PLT into wrappers and two through pointers out of them, the thread's state, a count: about 5 ns on a machine where native is 4",
-    "malloc": "as with locks; and the allocator's wrapper must know whether the thread left the CPU (rseq), which are two stores and a load a call",
-    "pipe": "each of the two waits is written, and costs two context switches that the kernel records (0.3 us each), two wake-ups (1 us each, root only), time "
-            "stamps and a stack; the collector needs one of two CPUs meanwhile. With `--sched off` it is a fraction",
-    "written": "two time stamps alone are the limit above on this virtual machine; the rest is a ring's slot of a line and a half, the call's counters and rseq",
-    "written10": "as without stack; a stack is recognised by its return addresses, one load a frame",
+    "malloc": "17 instructions a call beside the allocator's: the call out of the wrapper and back (1 ns, the limit above), the thread's slot, whether the family is on, a count, "
+              "and two stores and a load by which rseq tells whether the thread left its CPU. Without the last, waits in the allocator would be invisible; the rest is a wrapper",
+    "pipe": "each round is two waits. On one CPU a round of 3.5 us native takes 4.4 us with `--sched off` (two events with stacks, two WAKEs), 5.5 us with the kernel's records of "
+            "context switches, 6.5 us with those of wake-ups (root only). With two idle CPUs the wake-up of a CPU hides it",
+    "written": "by samples of the CPU: the wrapper 35 ns, of which two time stamps are 21; filling and publishing the event 20; the rest are lines of the ring that the collector's "
+               "CPU read last. On a machine where a time stamp is not trapped or scaled it is 20 ns less",
+    "written10": "as without stack; a stack is recognised by its return addresses, one load a frame: 12 ns for ten",
     "bytes": "what does not fit in deltas: two time stamps of a few bytes, context switches with each wait",
     "collector": "it wakes up on a clock, and decodes, encodes and compresses each event once",
-    "macro": "programs that wait for every piece of work have an event, two context switches and a wake-up in each; short programs pay for start and end; the collector "
-             "shares the CPUs, of which there are few",
+    "macro": "what is left by kind of program: (1) those that call an allocator or free locks millions of times a second pay 3 to 5 ns a pair (sqlite: four pairs of locks and two of "
+             "malloc a row of 1.1 us); (2) servers that wait for each request pay an event, two records of context switches (0.4 to 0.6 us each, the kernel's work) and, as root, "
+             "a wake-up (0.6 us); (3) commands that start others by the hundred pay half a millisecond each, ones of half a second some 20 ms for start and end of `ctrace-run`; "
+             "(4) the collector shares the two CPUs, here pinned to the server's own",
     "blocks": "verifying and decompressing chunks is half of the work, and one thread does it",
 }
 
