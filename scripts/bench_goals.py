@@ -9,7 +9,7 @@ WHY = {
     "pipe": "each round is two waits. On one CPU a round of 3.5 us native takes 4.4 us with `--sched off` (two events with stacks, two WAKEs), 5.5 us with the kernel's records of "
             "context switches, 6.5 us with those of wake-ups (root only). With two idle CPUs the wake-up of a CPU hides it",
     "written": "by samples of the CPU: the wrapper 35 ns, of which two time stamps are 21; filling and publishing the event 20; the rest are lines of the ring that the collector's "
-               "CPU read last. On a machine where a time stamp is not trapped or scaled it is 20 ns less",
+               "CPU read last",
     "written10": "as without stack; a stack is recognised by its return addresses, one load a frame: 12 ns for ten",
     "bytes": "what does not fit in deltas: two time stamps of a few bytes, context switches with each wait",
     "collector": "it wakes up on a clock, and decodes, encodes and compresses each event once",
