@@ -14,8 +14,8 @@
 #include "region.h"
 #include "ticks.h"
 
-#define TRIES  16
-#define ROUNDS 1024
+#define TRIES  8
+#define ROUNDS 512
 #define LINES  1024 /* more than a first-level cache holds */
 
 /* In units of a counted call. */
