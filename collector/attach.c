@@ -31,7 +31,7 @@
 static void sweep(const struct sockaddr_un *address, socklen_t bytes)
 {
 	struct stat st;
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd >= 0 && !lstat(address->sun_path, &st) && S_ISSOCK(st.st_mode) &&
 	    connect(fd, (const struct sockaddr *)address, bytes) && errno == ECONNREFUSED)

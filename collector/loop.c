@@ -275,7 +275,10 @@ static uint64_t patience_ns(const struct ct_collector *c)
 
 static bool finished(struct ct_collector *c, uint64_t now_ns)
 {
-	if (c->terminated || (c->terminated_ns && (!c->process_count || now_ns - c->terminated_ns > TERMINATE_NS)))
+	/* ctrace-run, which was told too, still says how the program ended. */
+	bool all_said = !c->process_count && (c->ended || c->control < 0);
+
+	if (c->terminated || (c->terminated_ns && (all_said || now_ns - c->terminated_ns > TERMINATE_NS)))
 		return true;
 	if (c->process_count) {
 		if (c->ended && c->control >= 0 && now_ns - c->ended_ns >= STILL_NS)

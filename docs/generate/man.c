@@ -245,6 +245,9 @@ void generate_man_run(void)
 	man_text(ct_run_exit);
 	puts(".SH ENVIRONMENT\n.TP\n\\fBCTRACE_OUT\\fR\n"
 	     "The trace file, where \\fBLD_PRELOAD=libctrace.so\\fR is used without \\fBctrace\\-run\\fR.\n"
+	     ".TP\n\\fBCTRACE_SOCKET\\fR\n"
+	     "With \\fBLD_PRELOAD=libctrace.so\\fR alone: the path of the socket of a \\fBctrace\\-collector\\fR that runs\n"
+	     "already, outside of a container for instance, as docs/recipes.md has it.\n"
 	     ".SH EXAMPLES\n.nf\n"
 	     "ctrace\\-run \\-o trace.bin ./app; ctrace\\-analyze blocks trace.bin\n"
 	     "ctrace\\-run \\-\\-watchdog 10s \\-\\- ./server \\-\\-port 80\n"
