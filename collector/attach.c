@@ -12,58 +12,17 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "atomics.h"
 #include "collector.h"
 #include "proc.h"
-#include "socket.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
 #endif
-#define BACKLOG 4096
 #define ACCEPT_AT_ONCE 64 /* then the rings have their turn */
-
-/* Takes away a socket at which nobody listens any more. */
-static void sweep(const struct sockaddr_un *address, socklen_t bytes)
-{
-	struct stat st;
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd >= 0 && !lstat(address->sun_path, &st) && S_ISSOCK(st.st_mode) &&
-	    connect(fd, (const struct sockaddr *)address, bytes) && errno == ECONNREFUSED)
-		unlink(address->sun_path);
-	if (fd >= 0)
-		close(fd);
-}
-
-int ct_attach_listen(const char *name, int *ret_fd)
-{
-	struct sockaddr_un address;
-	socklen_t bytes;
-	int error = ct_socket_address(name, &address, &bytes);
-
-	if (error)
-		return error;
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	if (*name == '/')
-		sweep(&address, bytes);
-	/* Who may attach is checked of each; users in a container may be others than we are to the file. */
-	if (bind(fd, (struct sockaddr *)&address, bytes) || (*name == '/' && chmod(name, geteuid() ? 0600 : 0666)) ||
-	    listen(fd, BACKLOG)) {
-		error = -errno;
-		close(fd);
-		return error;
-	}
-	*ret_fd = fd;
-	return 0;
-}
 
 __attribute__((format(printf, 2, 3))) static void refuse(struct ct_collector *c, const char *format, ...)
 {

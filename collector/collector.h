@@ -27,7 +27,7 @@ enum ct_source {
 };
 
 struct ct_options {
-	const char *socket_name; /* without the leading NUL */
+	const char *socket_name; /* see socket.h */
 	const char *out;
 	bool daemon;
 	int control;             /* descriptor, -1: none */
@@ -91,10 +91,13 @@ struct ct_collector {
 	char refused_text[128];
 };
 
+/* --- listen.c --- */
+
+/* Listens at the socket of that name: see socket.h. -EADDRINUSE: another collector does; -errno. */
+int ct_attach_listen(const char *name, int *ret_fd);
+
 /* --- attach.c --- */
 
-/* Listens on the abstract socket. -errno. */
-int ct_attach_listen(const char *name, int *ret_fd);
 void ct_attach_accept(struct ct_collector *c);
 /* A connection that has something to say, or has ended. */
 void ct_attach_peer(struct ct_collector *c, int fd);

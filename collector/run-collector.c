@@ -15,7 +15,6 @@
 /* Words of the collector's command line, at most. */
 #define WORDS_MAX (32 + 2 * CT_TRIGGERS_MAX)
 #define READY_MS  10000
-#define SOON_MS   3
 #define ANSWER_MS 60000 /* draining and writing what is left */
 
 /* Takes one message. -ETIMEDOUT, -ECONNRESET: the collector has ended. */
