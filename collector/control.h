@@ -4,7 +4,8 @@
  *
  *   collector -> run   READY, or ERROR and the collector exits
  *   collector -> run   STALLED     no thread made progress for as long as --watchdog
- *                                  says; what they wait for is in the file
+ *                                  says; what they wait for is in the file, or will be in
+ *                                  a snapshot whose text begins with CT_CONTROL_STALL
  *   collector -> run   SNAPSHOT    of the flight recorder: path, what it holds and, in text, why;
  *                                  or error says why there is none
  *   run -> collector   ENDED       the program ended
@@ -21,6 +22,7 @@
 #include <stdint.h>
 
 #define CT_CONTROL_MAGIC 0x6c727463u /* "ctrl" */
+#define CT_CONTROL_STALL "no thread has made progress"
 
 enum ct_control_kind {
 	CT_CONTROL_READY = 1,

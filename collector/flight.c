@@ -14,14 +14,15 @@
 #define PIECE_MAX  (1u << 20)
 #define BROKEN_NS  100000000u
 
+/* With what a snapshot needs of it: a copy of the index, and the file's. */
 static uint64_t memory_of(const struct ct_generation *g)
 {
-	return sizeof(*g) + ct_chunks_memory(&g->opening) + ct_chunks_memory(&g->body);
+	return sizeof(*g) + ct_chunks_memory(&g->opening) + ct_chunks_memory(&g->body) + 2 * (g->opening.index.size + g->body.index.size);
 }
 
 static uint64_t memory(const struct ct_flight *f)
 {
-	uint64_t bytes = 0;
+	uint64_t bytes = f->held_bytes;
 
 	for (const struct ct_generation *g = f->oldest; g; g = g->next)
 		bytes += memory_of(g);
@@ -41,15 +42,18 @@ static void drop_oldest(struct ct_flight *f)
 
 	f->oldest = g->next;
 	g->dropped = true;
-	if (!g->readers)
+	if (g->readers)
+		f->held_bytes += g->held_bytes = memory_of(g);
+	else
 		free_generation(g);
 }
 
 void ct_flight_release(struct ct_flight *f, struct ct_generation *g)
 {
-	(void)f;
-	if (!--g->readers && g->dropped)
-		free_generation(g);
+	if (--g->readers || !g->dropped)
+		return;
+	f->held_bytes -= g->held_bytes;
+	free_generation(g);
 }
 
 /* Whether a chunk may be kept: makes room for it. */
@@ -60,11 +64,15 @@ static bool make_room(void *self, size_t bytes)
 	/* The last piece of a list is not full. */
 	uint64_t need = bytes + 2 * f->piece_bytes;
 
-	while (memory(f) + need > f->options.bytes && f->oldest != now)
+	if (memory(f) + need > f->options.bytes && f->writing)
+		ct_snapshot_reap(f, f->writing);
+	/* What a snapshot has yet to write stays: giving it up would make no room. */
+	while (memory(f) + need > f->options.bytes && f->oldest != now && !f->oldest->readers)
 		drop_oldest(f);
 	if (!now->broken && memory(f) + need <= f->options.bytes)
 		return true;
-	/* All of this came in one pass. What follows would miss declarations. */
+	/* All of this came in one pass, or a snapshot is written more slowly than events come. What
+	 * follows would miss declarations. */
 	now->broken = true;
 	if (!now->readers) {
 		ct_chunks_free(&now->opening);
@@ -73,15 +81,19 @@ static bool make_room(void *self, size_t bytes)
 	return false;
 }
 
+static void begin_generation(const struct ct_flight *f, struct ct_generation *g, uint64_t now_ns)
+{
+	*g = (struct ct_generation){ .begin_ns = now_ns };
+	g->lost_before = f->c->trace.lost + f->c->trace.writer.events_dropped;
+	g->opening.piece_bytes = g->body.piece_bytes = f->piece_bytes;
+}
+
 static struct ct_generation *new_generation(const struct ct_flight *f, uint64_t now_ns)
 {
 	struct ct_generation *g = calloc(1, sizeof(*g));
 
-	if (!g)
-		return NULL;
-	g->begin_ns = now_ns;
-	g->lost_before = f->c->trace.lost + f->c->trace.writer.events_dropped;
-	g->opening.piece_bytes = g->body.piece_bytes = f->piece_bytes;
+	if (g)
+		begin_generation(f, g, now_ns);
 	return g;
 }
 
@@ -112,13 +124,20 @@ void ct_flight_cut(struct ct_flight *f, uint64_t now_ns)
 	if (ct_sched_is_open(&c->sched))
 		ct_sched_flush(&c->sched, &t->writer);
 	ct_writer_flush(&t->writer);
-	struct ct_generation *g = new_generation(f, now_ns);
+	struct ct_generation *g = f->current;
 
+	/* One of which nothing is kept is begun anew: where a snapshot takes long, there would be many. */
+	if (g->broken && !g->readers)
+		begin_generation(f, g, now_ns);
+	else
+		g = new_generation(f, now_ns);
 	/* Without memory the old one goes on. */
 	if (!g)
 		return;
+	g->torn = f->current->broken || g == f->current;
 	t->generation++;
-	f->current->next = g;
+	if (g != f->current)
+		f->current->next = g;
 	f->current = g;
 	t->writer.memory = &g->body;
 	write_opening(f, g);
@@ -146,7 +165,7 @@ struct ct_generation *ct_flight_begin(const struct ct_flight *f, uint64_t now_ns
 	struct ct_generation *begin = f->current;
 
 	for (struct ct_generation *g = f->oldest, *before = NULL; g; before = g, g = g->next)
-		if (!is_old(f, g, now_ns) && (!before || before->broken || is_old(f, before, now_ns)) && !g->broken)
+		if (!is_old(f, g, now_ns) && (!before || g->torn || is_old(f, before, now_ns)) && !g->broken)
 			begin = g;
 	return begin;
 }

@@ -9,8 +9,8 @@
  *
  * A snapshot is a trace of its own: the opening of the oldest generation, the chunks of all,
  * and what ends there and then: waits in progress, slices, lives of threads and processes. A
- * thread writes it while collection goes on; the generations that it has are kept until
- * it is done, so that memory can be twice the bound for as long.
+ * thread writes it while collection goes on; each generation is kept until it is written.
+ * If that is slower than new events come, those that find no room are lost, and counted.
  *
  * Bounds are upper ones: a snapshot never covers more time, or takes more room, than they say,
  * and no less than seven eighths of it while there is enough to tell.
@@ -40,8 +40,10 @@ struct ct_generation {
 	uint64_t lost_before;        /* events */
 	bool first;                  /* begins with the trace */
 	bool broken;                 /* what came at once was more than the bound: nothing of it is kept */
+	bool torn;                   /* what came before it is not whole */
 	bool dropped;                /* out of the list: freed when nobody reads it any more */
 	uint32_t readers;            /* snapshots that are being written */
+	uint64_t held_bytes;         /* dropped: that it takes as long as it is read */
 	struct ct_chunks opening, body;
 };
 
@@ -64,6 +66,7 @@ struct ct_flight {
 	struct ct_flight_options options;
 	struct ct_collector *c;
 	struct ct_generation *oldest, *current; /* owned */
+	uint64_t held_bytes;         /* of generations that are dropped, but read */
 	size_t piece_bytes;
 	struct ct_snapshot *writing; /* NULL: none */
 	int written;                 /* eventfd: it is done */
@@ -144,6 +147,8 @@ uint64_t ct_deadlock_find(struct ct_collector *c, struct ct_reason *ret_reason);
 
 /* Starts to write one. -errno. */
 int ct_snapshot_start(struct ct_flight *f, const char *path, const struct ct_reason *reason, struct ct_snapshot **ret);
+/* Releases the generations that it has written. */
+void ct_snapshot_reap(struct ct_flight *f, struct ct_snapshot *s);
 /* Waits for its end and frees it. What it wrote: path, events, bytes. 0, or the -errno that ended it. */
 int ct_snapshot_end(struct ct_flight *f, struct ct_snapshot *s, char ret_path[PATH_MAX], uint64_t *ret_events,
 		    uint64_t *ret_bytes, uint64_t *ret_ns, char ret_why[160]);

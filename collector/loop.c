@@ -26,6 +26,7 @@
 #define CLOCK_NS       1000000000ull
 #define KILL_PROBE_NS  200000000ull
 #define TOKENS_MAX     200
+#define EMPTY_TURNS    1000u /* 20 s */
 #define EVENTS_AT_ONCE 64
 
 int ct_collector_watch(struct ct_collector *c, int fd, enum ct_source source, uint64_t id)
@@ -66,6 +67,21 @@ struct ct_process *ct_collector_find(struct ct_collector *c, pid_t pid)
 	return NULL;
 }
 
+/* All that a process with many threads has written may take seconds to be read: the others have their turns
+ * meanwhile. One that somebody goes on writing for is not waited for. */
+static void empty(struct ct_collector *c, struct ct_process *p)
+{
+	p->next_slot = 0;
+	for (unsigned int i = 0; i < EMPTY_TURNS && !ct_process_empty(&c->trace, p); i++) {
+		for (size_t k = 0; k < c->process_count; k++) {
+			c->trace.synced = false;
+			ct_process_pass(&c->trace, c->process[k], ct_now_ns());
+		}
+		if (ct_sched_is_open(&c->sched))
+			ct_sched_pass(&c->sched, &c->trace.writer, ct_now_ns());
+	}
+}
+
 void ct_collector_end(struct ct_collector *c, struct ct_process *p, int how, uint64_t end_ns)
 {
 	int status = how == CT_END_EXEC ? 0 : -1;
@@ -75,6 +91,7 @@ void ct_collector_end(struct ct_collector *c, struct ct_process *p, int how, uin
 	for (size_t i = 0; i < c->process_count; i++)
 		if (c->process[i] == p)
 			c->process[i] = c->process[--c->process_count];
+	empty(c, p);
 	pid_t pid = p->pid;
 
 	/* Who waits for the program knows how it ended, and may have taken that away from us. */

@@ -288,6 +288,25 @@ unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t 
 	return fullest;
 }
 
+bool ct_process_empty(struct ct_trace *t, struct ct_process *p)
+{
+	uint32_t used = slots_used(p);
+
+	ct_trace_sync(t);
+	p->late_ns = ct_now_ns() + TURN_NS;
+	for (; p->next_slot < used; p->next_slot++) {
+		ct_thread_look(t, p, p->next_slot);
+		if (p->threads[p->next_slot])
+			ct_drain(t, p, p->threads[p->next_slot], false);
+		if (p->encoder.count >= CHUNK_EVENTS)
+			ct_process_flush(t, p);
+		if (ct_process_is_late(p))
+			break;
+	}
+	p->late_ns = 0;
+	return p->next_slot >= used;
+}
+
 void ct_process_finish(struct ct_trace *t, struct ct_process *p, int how, uint64_t end_ns, int status)
 {
 	uint32_t used = slots_used(p);

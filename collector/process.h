@@ -187,6 +187,9 @@ int ct_process_start(struct ct_trace *t, struct ct_region *region, const struct 
 unsigned int ct_process_pass(struct ct_trace *t, struct ct_process *p, uint64_t now_ns);
 /* Whether this process has had its part of the pass. */
 bool ct_process_is_late(const struct ct_process *p);
+/* It has ended, or is to: takes what its rings hold, as far as its turn goes. False: there may be more.
+ * Begins with next_slot. */
+bool ct_process_empty(struct ct_trace *t, struct ct_process *p);
 /* Drains everything, closes what is open, frees p. how: enum ct_end; status as
  * from wait(), -1: not known. */
 void ct_process_finish(struct ct_trace *t, struct ct_process *p, int how, uint64_t end_ns, int status);

@@ -182,7 +182,7 @@ static int run(const struct ct_run_options *o, const char *path, const struct ct
 
 	struct ct_control summary = { 0 };
 	bool listen = o->watchdog_ns || o->flight.on;
-	struct ct_run_watchdog watchdog = { listen ? collector.control : -1, 0, parts->analyzer, out, o->quiet, "" };
+	struct ct_run_watchdog watchdog = { listen ? collector.control : -1, 0, parts->analyzer, out, o->quiet, o->flight.on, "" };
 
 	if (listen)
 		ct_watchdog_listen(collector.control);

@@ -275,13 +275,6 @@ int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_w
 		snprintf(ret_wrong, 256, "-o %s", why);
 		return -1;
 	}
-	if (o.flight.on && defaults.given['w']) {
-		snprintf(ret_wrong, 256, "--watchdog reads the trace's file, of which there is none with --flight: "
-			 "--trigger deadlock says the same");
-		return -1;
-	}
-	if (o.flight.on)
-		o.watchdog_ns = 0;
 	o.argv = argv + optind;
 	*ret = o;
 	return 0;

@@ -34,6 +34,13 @@ void ct_watchdog_listen(int control)
 	fcntl(control, F_SETFL, fcntl(control, F_GETFL) | O_ASYNC);
 }
 
+static void report(struct ct_run_watchdog *w, const char *trace)
+{
+	if (!w->running)
+		w->running = ct_start_analyzer(w->analyzer, (const char *const[]){ "ctrace-analyze", "deadlocks", "--",
+										   trace, NULL });
+}
+
 static void take_snapshot(struct ct_run_watchdog *w, const struct ct_control *m)
 {
 	if (m->error) {
@@ -46,6 +53,8 @@ static void take_snapshot(struct ct_run_watchdog *w, const struct ct_control *m)
 		fprintf(stderr, "ctrace: %s: snapshot of %.2f s, %llu event%s, %.1f MiB: %s\n", w->last,
 			(double)m->duration_ns / 1e9, (unsigned long long)m->events, m->events == 1 ? "" : "s",
 			(double)m->file_bytes / (1 << 20), m->text);
+	if (!strncmp(m->text, CT_CONTROL_STALL, strlen(CT_CONTROL_STALL)))
+		report(w, w->last);
 }
 
 void ct_watchdog_take(struct ct_run_watchdog *w, const struct ct_control *m)
@@ -54,10 +63,11 @@ void ct_watchdog_take(struct ct_run_watchdog *w, const struct ct_control *m)
 		take_snapshot(w, m);
 	if (m->kind != CT_CONTROL_STALLED)
 		return;
-	fprintf(stderr, "ctrace: %s: no thread has made progress for %.1f s\n", w->out, (double)m->duration_ns / 1e9);
-	if (!w->running)
-		w->running = ct_start_analyzer(w->analyzer, (const char *const[]){ "ctrace-analyze", "deadlocks", "--",
-										   w->out, NULL });
+	fprintf(stderr, "ctrace: %s: " CT_CONTROL_STALL " for %.1f s\n", w->flight ? "flight recorder" : w->out,
+		(double)m->duration_ns / 1e9);
+	/* A flight recorder has no file yet. */
+	if (!w->flight)
+		report(w, w->out);
 }
 
 /* Signals are passed on and the program's end is noticed while the report is made. */

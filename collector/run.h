@@ -31,7 +31,7 @@ struct ct_run_watchdog {
 	int control;          /* -1: it is not asked */
 	pid_t running;        /* the analyzer that reports; 0: none */
 	const char *analyzer, *out;
-	bool quiet;
+	bool quiet, flight;
 	char last[PATH_MAX];  /* the snapshot that was written last; "": none */
 };
 

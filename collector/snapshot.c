@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "atomics.h"
 #include "collector.h"
 #include "flight.h"
 
@@ -20,6 +21,8 @@ struct part {
 	size_t piece_bytes;
 	uint64_t bytes;
 	struct ct_buf index;          /* a copy; owned */
+	uint32_t generation;          /* whose it is */
+	bool last;                    /* of that generation */
 };
 
 struct ct_snapshot {
@@ -33,6 +36,8 @@ struct ct_snapshot {
 	uint32_t part_count, part_room;
 	struct ct_generation **generation;
 	uint32_t generation_count;
+	uint32_t released;            /* of those */
+	uint32_t generations_written; /* written by the thread: nothing of the first so many is read any more */
 	struct ct_codes_job *codes;
 	uint32_t codes_count;
 	struct ct_chunks head, named, end;
@@ -128,6 +133,17 @@ static void name_codes(struct ct_snapshot *s)
 	ct_writer_close(&w);
 }
 
+static int write_part(struct ct_snapshot *s, int fd, struct part *p)
+{
+	int error = put_part(s, fd, p);
+
+	ct_buf_free(&p->index);
+	/* The collector acquires it before it frees them. */
+	if (p->last)
+		ct_store_release(&s->generations_written, p->generation + 1);
+	return error;
+}
+
 static int write_file(struct ct_snapshot *s, int fd)
 {
 	int error = put(s, fd, &s->header, sizeof(s->header));
@@ -135,7 +151,7 @@ static int write_file(struct ct_snapshot *s, int fd)
 	if (!error)
 		error = put_list(s, fd, &s->head);
 	for (uint32_t i = 0; i < s->part_count && !error; i++)
-		error = put_part(s, fd, &s->part[i]);
+		error = write_part(s, fd, &s->part[i]);
 	name_codes(s);
 	if (!error)
 		error = put_list(s, fd, &s->named);
@@ -166,7 +182,7 @@ static void *run(void *self)
 
 /* --- in the collector --- */
 
-static int add_part(struct ct_snapshot *s, const struct ct_chunks *c)
+static int add_part(struct ct_snapshot *s, const struct ct_chunks *c, uint32_t generation, bool last)
 {
 	if (!c->count)
 		return 0;
@@ -180,6 +196,8 @@ static int add_part(struct ct_snapshot *s, const struct ct_chunks *c)
 		s->part_room = room;
 	}
 	s->part[s->part_count] = part_of(c);
+	s->part[s->part_count].generation = generation;
+	s->part[s->part_count].last = last;
 	s->events += c->events;
 	s->slices += c->slices;
 	return s->part[s->part_count++].index.failed ? -ENOMEM : 0;
@@ -189,7 +207,7 @@ static int add_part(struct ct_snapshot *s, const struct ct_chunks *c)
 static int add_generations(struct ct_snapshot *s, struct ct_generation *begin)
 {
 	uint32_t n = 0;
-	int error = add_part(s, &begin->opening);
+	int error = add_part(s, &begin->opening, 0, false);
 
 	for (struct ct_generation *g = begin; g; g = g->next)
 		n++;
@@ -197,7 +215,7 @@ static int add_generations(struct ct_snapshot *s, struct ct_generation *begin)
 	if (!s->generation)
 		return -ENOMEM;
 	for (struct ct_generation *g = begin; g && !error; g = g->next) {
-		error = add_part(s, &g->body);
+		error = add_part(s, &g->body, s->generation_count, true);
 		g->readers++;
 		s->generation[s->generation_count++] = g;
 	}
@@ -253,10 +271,16 @@ static void write_end_record(struct ct_flight *f, struct ct_snapshot *s, const s
 	s->events = r.end.events;
 }
 
+void ct_snapshot_reap(struct ct_flight *f, struct ct_snapshot *s)
+{
+	while (s->released < ct_load_acquire(&s->generations_written))
+		ct_flight_release(f, s->generation[s->released++]);
+}
+
 static void free_snapshot(struct ct_flight *f, struct ct_snapshot *s)
 {
-	for (uint32_t i = 0; i < s->generation_count; i++)
-		ct_flight_release(f, s->generation[i]);
+	while (s->released < s->generation_count)
+		ct_flight_release(f, s->generation[s->released++]);
 	for (uint32_t i = 0; i < s->part_count; i++)
 		ct_buf_free(&s->part[i].index);
 	for (uint32_t i = 0; i < s->codes_count; i++)

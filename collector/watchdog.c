@@ -3,6 +3,7 @@
  * Whoever makes a call, or comes back from one, uses a CPU; so progress is what
  * the kernel says of the CPU time of each process, and of switches in all of the tree.
  */
+#include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -50,6 +51,15 @@ static uint64_t last_run_ns(const struct ct_collector *c)
 	return last_ns;
 }
 
+/* As a trigger: a program that stalls again and again is no reason to fill the disk. */
+static void ask_snapshot(struct ct_flight *f, uint64_t ns)
+{
+	if (*f->asked.why)
+		return;
+	f->asked = (struct ct_reason){ .tid = 0 };
+	snprintf(f->asked.why, sizeof(f->asked.why), CT_CONTROL_STALL " for %.1f s", (double)ns / 1e9);
+}
+
 static void tell(struct ct_collector *c, uint64_t now_ns)
 {
 	struct ct_control m = {
@@ -66,6 +76,8 @@ static void tell(struct ct_collector *c, uint64_t now_ns)
 		ct_waiting_now(&c->trace, c->process[i], now_ns);
 	}
 	ct_writer_flush(&c->trace.writer);
+	if (c->trace.flight)
+		ask_snapshot(c->trace.flight, m.duration_ns);
 	send(c->control, &m, sizeof(m), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

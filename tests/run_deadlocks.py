@@ -267,6 +267,25 @@ def watchdog_twice(where):
         must("No deadlock" in ended.err, short(ended.err, 3000))
 
 
+def watchdog_flight(where):
+    """A flight recorder writes a snapshot of it."""
+    def during(output):
+        pid = said_ready(output)[0]
+        until = time.monotonic() + 60
+        while "Deadlock 1" not in stderr_of(pid):
+            must(time.monotonic() < until, f"the watchdog did not bark: {short(stderr_of(pid), 3000)}")
+            time.sleep(0.05)
+        os.kill(pid, signal.SIGKILL)
+
+    ended = run([RUN, "-q", "-o", where / "t.bin", "--flight", "30s", "--watchdog", "1s", "--", STUCK, "cycle", "2"], cwd=where, during=during,
+                timeout=120)
+    must(ended.status == -signal.SIGKILL and ended.err.count(NO_PROGRESS) == 1, str(ended))
+    for wanted in ("Deadlock 1: 2 threads wait for each other", "ring-0", "g_lock"):
+        must(wanted in ended.err, f"{wanted} is missing: {short(ended.err, 3000)}")
+    analyze("check", where / "t-1.bin")
+    must(NO_PROGRESS in analyze("stats", where / "t-1.bin"), "what it was written for")
+
+
 def watchdog_silent(where):
     for sched in ("auto", "off"):
         ended = run([RUN, "-q", "-o", where / "t.bin", "--sched", sched, "--watchdog", "600ms", "--", STUCK, "busy"], cwd=where)
@@ -291,6 +310,7 @@ tests.run("join answers", answers)
 tests.run("filters", filters)
 tests.run("watchdog", watchdog)
 tests.run("watchdog twice", watchdog_twice)
+tests.run("watchdog of a flight recorder", watchdog_flight)
 tests.run("watchdog silent", watchdog_silent)
 tests.run("watchdog options", watchdog_options)
 tests.finish()

@@ -6,6 +6,7 @@
  *              each time: such a one rarely lives long
  *   liar       attaches a region of which everything is a lie: lengths, counts, states, numbers
  *   flood      attaches one and never stops writing, whatever has been read
+ *   leaves     fills rings of many threads and ends, again and again
  *   holes      attaches one and takes its pages away while it is read; tries to truncate it
  *   babble     says wrong things to the collector's socket, with wrong descriptors, or says nothing
  *   many       a thousand processes with a region each
@@ -290,6 +291,26 @@ static void flood(void)
 			publish(s[i % 8], CT_EVENT_INTERVAL);
 }
 
+static void leaves(void)
+{
+	while (!is_over()) {
+		pid_t pid = fork();
+		int fd;
+
+		if (!pid) {
+			struct ct_region *r = attach(&fd);
+
+			for (uint32_t i = 0; r && i < SLOTS; i++)
+				for (struct ct_slot *s = claim(r, i); s->reserved_events < CT_RING_EVENTS - 1;)
+					publish(s, CT_EVENT_INTERVAL);
+			_exit(0);
+		}
+		waitpid(pid, NULL, 0);
+		/* What each may cost is bounded; how many there are is not. */
+		nap_us(300000);
+	}
+}
+
 static void holes(void)
 {
 	int fd;
@@ -492,7 +513,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*act)(void);
-	} acts[] = { { "victim", victim }, { "own", own },	 { "liar", liar }, { "flood", flood },
+	} acts[] = { { "victim", victim }, { "own", own },	 { "liar", liar }, { "flood", flood }, { "leaves", leaves },
 		     { "holes", holes },   { "babble", babble }, { "many", many }, { "asker", asker } };
 
 	if (argc != 3)

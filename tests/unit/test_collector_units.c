@@ -1,6 +1,7 @@
 /* Parts of the collector and of ctrace-run by themselves. */
 #include <check.h>
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chunk.h"
+#include "chunks.h"
 #include "clock.h"
 #include "inspect.h"
 #include "map.h"
@@ -296,6 +299,109 @@ START_TEST(options)
 }
 END_TEST
 
+/* --- chunks in memory --- */
+
+#define CHUNKS 300u
+
+static size_t size_of(uint32_t i)
+{
+	return i * 7919 % 9000 + (i % 50 == 49 ? 20000 : 0);
+}
+
+static void add_chunk(struct ct_chunks *c, uint32_t i)
+{
+	struct ct_chunk_header h = { .kind = i % 3 ? CT_CHUNK_EVENTS : CT_CHUNK_RECORDS, .process = i, .count = 10 };
+	struct ct_buf packed = { 0 };
+
+	ck_assert(ct_buf_reserve(&packed, size_of(i) + 1));
+	memset(packed.data, (int)(i % 251), size_of(i));
+	packed.size = size_of(i);
+	ck_assert_int_eq(ct_chunks_add(c, &packed, &h), 0);
+	ct_buf_free(&packed);
+}
+
+/* All bytes in their order, from pieces that are full but for the last. */
+static void check_bytes(const struct ct_chunks *c)
+{
+	size_t room = c->piece_bytes - sizeof(struct ct_piece_of_chunks), at = 0;
+	const struct ct_piece_of_chunks *p = c->first;
+	uint64_t bytes = 0, wrong = 0;
+
+	for (uint32_t i = 0; i < c->count; i++)
+		for (size_t n = size_of(i); n && p; n--, bytes++) {
+			if (at == room) {
+				p = p->next;
+				at = 0;
+			}
+			wrong += p && p->data[at++] != i % 251;
+		}
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(bytes, c->bytes);
+	ck_assert_ptr_eq(p, c->last);
+	ck_assert_ptr_null(p->next);
+}
+
+START_TEST(chunks_keep_their_bytes)
+{
+	struct ct_chunks c = { .piece_bytes = 4096 };
+	struct ct_index_entry e;
+	uint64_t offset = 0, events = 0, before = 0;
+
+	for (uint32_t i = 0; i < CHUNKS; i++) {
+		const struct ct_piece_of_chunks *first = c.first;
+
+		add_chunk(&c, i);
+		/* Somebody may be reading there. */
+		ck_assert(!first || first == c.first);
+		events += i % 3 ? 10 : 0;
+		ck_assert_uint_ge(ct_chunks_memory(&c), c.bytes);
+		ck_assert_uint_ge(ct_chunks_memory(&c), before);
+		before = ct_chunks_memory(&c);
+	}
+	ck_assert_uint_le(before, c.bytes + c.bytes / 100 + 4096 + c.index.capacity);
+	check_bytes(&c);
+	ck_assert_uint_eq(c.count, CHUNKS);
+	ck_assert_uint_eq(c.events, events);
+	ck_assert_uint_eq(c.index.size, CHUNKS * sizeof(e));
+	for (uint32_t i = 0; i < CHUNKS; i++) {
+		memcpy(&e, c.index.data + i * sizeof(e), sizeof(e));
+		ck_assert_uint_eq(e.offset, offset);
+		ck_assert_uint_eq(e.process, i);
+		offset += size_of(i);
+	}
+	ct_chunks_free(&c);
+	ck_assert_uint_eq(ct_chunks_memory(&c), 0);
+	/* It is as it was in the beginning. */
+	add_chunk(&c, 1);
+	ck_assert_uint_eq(c.bytes, size_of(1));
+	ct_chunks_free(&c);
+}
+END_TEST
+
+START_TEST(chunks_without_memory)
+{
+	struct ct_chunks c = { .piece_bytes = 4096 };
+	struct ct_chunk_header h = { .kind = CT_CHUNK_EVENTS, .count = 1 };
+	static uint8_t byte;
+	/* No such length can be had; no byte of it is read before that is known. */
+	struct ct_buf packed = { .data = &byte, .size = 1 }, much = packed;
+
+	add_chunk(&c, 3);
+	uint64_t bytes = c.bytes, memory = ct_chunks_memory(&c);
+
+	c.piece_bytes = (size_t)1 << 60;
+	much.size = c.piece_bytes;
+	ck_assert_int_eq(ct_chunks_add(&c, &much, &h), -ENOMEM);
+	c.piece_bytes = 4096;
+	ck_assert_uint_eq(c.bytes, bytes);
+	ck_assert_uint_eq(ct_chunks_memory(&c), memory);
+	ck_assert_uint_eq(c.count, 1);
+	ck_assert_int_eq(ct_chunks_add(&c, &packed, &h), 0);
+	ck_assert_uint_eq(c.bytes, bytes + 1);
+	ct_chunks_free(&c);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("collector parts");
@@ -307,6 +413,8 @@ int main(void)
 	tcase_add_test(tc, clock_is_thinned);
 	tcase_add_test(tc, clock_follows_the_machine);
 	tcase_add_test(tc, map_keeps_what_was_put);
+	tcase_add_test(tc, chunks_keep_their_bytes);
+	tcase_add_test(tc, chunks_without_memory);
 	tcase_add_test(tc, elf_files);
 	tcase_add_test(tc, scripts);
 	tcase_add_test(tc, search);
