@@ -229,7 +229,7 @@ int ct_follow_tick(void *self)
 
 	if (read(f->wake_fd, &count, sizeof(count)) != sizeof(count)) {
 		say_progress(f, false);
-		if (f->growth && now_ms() - f->asked_ms < LOOKS_MS)
+		if (!f->next && f->growth && now_ms() - f->asked_ms < LOOKS_MS)
 			look(f);
 		return 0;
 	}
