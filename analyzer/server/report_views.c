@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "progress.h"
+
 /* A path is of the last part of a long trace: about ten million events and slices. */
-#define PATH_BYTES (1500ull << 20)
+#define PATH_BYTES (1000ull << 20)
 
 static const struct {
 	const char *name, *top;      /* the page asks for so many rows */
@@ -95,6 +97,12 @@ static void start_members(struct ct_report_views *v)
 	}
 }
 
+/* It changes the environment, which others read: ct_symbols_source. */
+static bool is_alone(const struct ct_report_view *v)
+{
+	return !strcmp(v->name, "stats");
+}
+
 int ct_report_views_make(struct ct_report_views *v, struct ct_served *s)
 {
 	int error = 0;
@@ -106,15 +114,20 @@ int ct_report_views_make(struct ct_report_views *v, struct ct_served *s)
 		ct_wakes_together_open(&v->together, 0);
 		return error;
 	}
+	/* Its line is of one thread alone. */
+	ct_progress_end();
 	start_members(v);
 	for (uint32_t i = 0; i < v->count; i++)
-		if (!v->view[i].member)
+		if (!v->view[i].member && !is_alone(&v->view[i]))
 			make(&v->view[i]);
 	for (uint32_t i = 0; i < v->count; i++) {
 		if (v->view[i].running)
 			pthread_join(v->view[i].thread, NULL);
 		v->view[i].running = false;
 	}
+	for (uint32_t i = 0; i < v->count; i++)
+		if (is_alone(&v->view[i]))
+			make(&v->view[i]);
 	return 0;
 }
 
