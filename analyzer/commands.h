@@ -14,6 +14,8 @@ struct ct_context {
 	uint64_t violations; /* found by check */
 	bool unfinished;    /* a trace without an end is nothing to warn of */
 	bool all_facts;     /* JSON tells of file and calls too */
+	const struct ct_model *loaded; /* of the trace, with options that select nothing: need not be read again; NULL */
+	struct ct_wakes_member *together; /* of views that are made at once: for ct_model.together; NULL */
 };
 
 /* Each reads c->reader and writes to c->out. 0; -EINVAL: c->usage says why;

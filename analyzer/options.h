@@ -41,6 +41,7 @@ struct ct_options {
 	enum ct_group_by group_by;
 	/* Filters; the model applies them. */
 	struct ct_moment from, to;
+	uint64_t lives_bytes; /* the most that path may keep in memory; 0: see ct_lives_fit */
 	uint64_t near_ns;     /* how much around that is read to know who ended waits; 0: a minute */
 	const char *thread;   /* glob or tid; NULL: all */
 	const char *process;  /* glob or pid; NULL: all */

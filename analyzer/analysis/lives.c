@@ -251,6 +251,9 @@ uint64_t ct_lives_fit(struct ct_model *m)
 	uint64_t half = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
 	uint64_t limit = half < BYTES_MOST ? half : BYTES_MOST, bytes = bytes_of(m);
 
+	if (m->options->lives_bytes && m->options->lives_bytes < limit)
+		limit = m->options->lives_bytes;
+
 	if (bytes <= limit)
 		return 0;
 	uint64_t to_ns = end_of(m), length_ns = (uint64_t)((double)(to_ns - begin_of(m)) * (double)limit / (double)bytes);

@@ -1,6 +1,7 @@
 /* Reads what is needed to say who ended each wait. See wakes.h. */
 #include "marks.h"
 #include "wakes.h"
+#include "wakes_together.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -455,6 +456,8 @@ int ct_wakes_read(struct ct_wakes *w, const struct ct_model *m, struct ct_reader
 	struct ct_span payload;
 	int found = 0;
 
+	if (m->together && !keep)
+		return ct_wakes_together_read(m->together, w, m, r, take, self);
 	*w = (struct ct_wakes){ .m = m, .keep = keep, .take = take, .self = self,
 				.most = KEPT_FEW + KEPT_MANY * r->file_bytes };
 	int error = open_wakes(w);
@@ -500,6 +503,10 @@ int ct_wakes_read(struct ct_wakes *w, const struct ct_model *m, struct ct_reader
 
 void ct_wakes_close(struct ct_wakes *w)
 {
+	if (w->borrowed) {
+		*w = (struct ct_wakes){ 0 };
+		return;
+	}
 	for (uint32_t i = 0; i < w->object_count; i++)
 		free(w->object[i].ender);
 	for (uint32_t i = 0; i < w->channel_count; i++)

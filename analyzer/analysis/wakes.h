@@ -152,7 +152,7 @@ typedef int ct_wait_taker(void *self, const struct ct_wakes *w, const struct ct_
 
 struct ct_wakes {
 	const struct ct_model *m;
-	bool keep;
+	bool keep, borrowed;                   /* borrowed: another's, which is closed later: wakes_together.h */
 	uint64_t kept, most;                   /* events and slices; with keep: of a file of its size */
 	ct_wait_taker *take;
 	void *self;

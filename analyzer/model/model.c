@@ -64,6 +64,10 @@ void ct_model_free(struct ct_model *m)
 		&m->waiting_by_thread,
 	};
 
+	if (m->lent) {
+		*m = (struct ct_model){ 0 };
+		return;
+	}
 	ct_filter_close(m->filter);
 	ct_model_free_names(m);
 	free_names(m);

@@ -263,6 +263,8 @@ struct ct_model {
 	bool clip;                     /* what is outside of from_ns and to_ns is cut off: by the window, or since
 					* a snapshot begins after its threads */
 	struct ct_filter *filter;      /* of --object and --site; NULL: all sites (filter.h) */
+	bool lent;                     /* a copy of another model's struct: nothing in it is freed with it */
+	struct ct_wakes_member *together; /* who reads its waits together with others; NULL: nobody (wakes_together.h) */
 	bool borrows;                  /* a snapshot (model_grow.h): texts of files, code, descriptors and names are another's */
 	char complaint[160];           /* what ct_model_load's -EINVAL is about */
 	bool has_sched;                /* running and ready times are known */

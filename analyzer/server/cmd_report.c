@@ -18,6 +18,7 @@
 #include "export.h"
 #include "page.h"
 #include "report_cut.h"
+#include "report_views.h"
 
 #define PIECES_MOST   1600u
 #define PIECES_LEAST  200u
@@ -123,28 +124,33 @@ __attribute__((format(printf, 2, 3))) static void leave_out(struct page *p, cons
 	json_array_append_new(p->left_out, json_string(text));
 }
 
-/* What is asked for, in at most so many bytes, of api/trace lanes; ret_bytes may be NULL. */
+/* JSON, in at most so many bytes, of api/trace lanes; ret_bytes may be NULL. -ENODATA: it is none. */
+static int put_text(struct page *p, const char *path, const uint8_t *text, size_t n, const char *key, size_t most,
+		    size_t *ret_bytes)
+{
+	bool is_trace = !strcmp(path, "api/trace");
+	uint64_t left_out = 0;
+	char *cut = is_trace ? ct_report_cut_trace(text, n, most, &left_out) : ct_report_cut(text, n, most, &left_out);
+
+	if (!cut)
+		return -ENODATA;
+	fprintf(p->file, ",\n\"%s\":", key);
+	put_json(p->file, (const uint8_t *)cut, strlen(cut));
+	if (ret_bytes)
+		*ret_bytes = strlen(cut);
+	if (left_out)
+		leave_out(p, "%s: %llu %s", strrchr(path, '/') + 1, (unsigned long long)left_out, is_trace ? "threads" : "rows or parts of rows");
+	free(cut);
+	return 0;
+}
+
 static int put_answer(struct page *p, const char *path, struct made *m, const char *key, size_t most, size_t *ret_bytes)
 {
 	struct ct_answer a = { 0 };
-	uint64_t left_out = 0;
 	int error = ask(p->served, path, m, &a);
-	bool is_trace = !strcmp(path, "api/trace");
-	char *text = error || a.status != 200 ? NULL :
-		     is_trace ? ct_report_cut_trace(a.body.data, a.body.size, most, &left_out) :
-				ct_report_cut(a.body.data, a.body.size, most, &left_out);
 
-	if (!error && !text)
-		error = -ENODATA;
-	if (!error) {
-		fprintf(p->file, ",\n\"%s\":", key);
-		put_json(p->file, (const uint8_t *)text, strlen(text));
-		if (ret_bytes)
-			*ret_bytes = strlen(text);
-	}
-	if (left_out)
-		leave_out(p, "%s: %llu %s", strrchr(path, '/') + 1, (unsigned long long)left_out, is_trace ? "threads" : "rows or parts of rows");
-	free(text);
+	if (!error)
+		error = a.status == 200 ? put_text(p, path, a.body.data, a.body.size, key, most, ret_bytes) : -ENODATA;
 	ct_answer_free(&a);
 	return error;
 }
@@ -155,43 +161,58 @@ static void say_progress(const char *what)
 		fprintf(stderr, *what ? "\r\033[Kmaking the report: %s" : "\r\033[K", what);
 }
 
-static int put_view(struct page *p, const char *path, struct made *m)
+/* The path of a long trace is that of its end. */
+static void say_shortened(struct page *p, const struct ct_report_view *v)
+{
+	const struct ct_model *m = &p->served->m;
+	json_t *o = strcmp(v->name, "path") ? NULL : json_loadb(v->text, v->bytes, 0, NULL);
+	json_int_t from = json_integer_value(json_object_get(json_object_get(o, "path"), "from_ns"));
+	json_int_t to = json_integer_value(json_object_get(json_object_get(o, "path"), "to_ns"));
+	uint64_t whole = m->end_ns - m->start_ns;
+
+	json_decref(o);
+	if (from > 0 && (double)(to - from) < 0.9 * (double)whole)
+		leave_out(p, "path: all but the last %llu s of %llu s", (unsigned long long)(to - from) / 1000000000,
+			  (unsigned long long)whole / 1000000000);
+}
+
+static int put_view(struct page *p, const struct ct_report_view *v)
 {
 	/* Twice a fair share of what is left. */
 	size_t most = p->views * 2 / (p->views_left + 1), bytes = 0;
+	char path[40];
 
-	say_progress(path + 9);
-	int error = put_answer(p, path, m, path, most, &bytes);
+	snprintf(path, sizeof(path), "api/view/%s", v->name);
+	int error = v->error ? v->error : put_text(p, path, (const uint8_t *)v->text, v->bytes, path, most, &bytes);
 
 	p->views -= bytes < p->views ? bytes : p->views;
 	p->views_left--;
-	if (error == -ENODATA) {
-		snprintf(p->served->context->usage, sizeof(p->served->context->usage), "report: %s failed", path + 9);
+	if (error == -ENODATA || error == -EINVAL) {
+		snprintf(p->served->context->usage, sizeof(p->served->context->usage), "report: %s failed", v->name);
 		error = -EINVAL;
 	}
+	if (!error)
+		say_shortened(p, v);
 	return error;
 }
 
 static int put_views(struct page *p)
 {
-	/* The page asks for so many rows. */
-	static const struct {
-		const char *path, *top;
-	} views[] = {
-		{ "api/view/summary", NULL },	 { "api/view/blocks", "200" },	 { "api/view/threads", "0" },
-		{ "api/view/locks", "100" },	 { "api/view/io", "100" },	 { "api/view/malloc", "100" },
-		{ "api/view/sched", "100" },	 { "api/view/wakers", "200" },	 { "api/view/deadlocks", "0" },
-		{ "api/view/latency", NULL },	 { "api/view/stats", NULL },	 { "api/view/path", "0" },
-	};
-	int error = 0;
+	/* In the order in which they get room. */
+	static const char *const order[CT_REPORT_VIEWS] = { "summary", "blocks", "threads", "locks", "io", "malloc", "sched", "wakers",
+							    "deadlocks", "latency", "stats", "path" };
+	struct ct_report_views views;
+
+	say_progress("the views");
+	int error = ct_report_views_make(&views, p->served);
 
 	p->views = VIEWS_BYTES;
-	p->views_left = sizeof(views) / sizeof(views[0]);
-	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]) && !error; i++) {
-		struct made m = { { "top" }, { views[i].top }, views[i].top ? 1 : 0 };
-
-		error = put_view(p, views[i].path, &m);
-	}
+	p->views_left = CT_REPORT_VIEWS;
+	for (uint32_t i = 0; i < CT_REPORT_VIEWS && !error; i++)
+		for (uint32_t k = 0; k < views.count && !error; k++)
+			if (!strcmp(views.view[k].name, order[i]))
+				error = put_view(p, &views.view[k]);
+	ct_report_views_close(&views);
 	say_progress("");
 	return error;
 }

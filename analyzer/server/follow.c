@@ -18,6 +18,7 @@
  * what it costs stays a part of one CPU, however large the trace becomes. */
 #define PAUSE_TIMES 2
 #define PAUSE_MS    1000u
+#define GROWN_MS    500u    /* where it is read on */
 
 /* Nobody has to be shown what is new so long after the last request. */
 #define LOOKS_MS    10000u
@@ -170,10 +171,8 @@ static void take_over(struct ct_follow *f)
 	char text[160];
 
 	f->next = NULL;
-	f->not_before_ms = ms + PAUSE_MS;
 	/* What is read on is as much as has come meanwhile. */
-	if (!f->growth)
-		f->not_before_ms += (ms - r->began_ms) * PAUSE_TIMES;
+	f->not_before_ms = ms + (f->growth ? GROWN_MS : (ms - r->began_ms) * PAUSE_TIMES + PAUSE_MS);
 	if (!r->error) {
 		let_go(f->now);
 		f->now = r;
@@ -229,7 +228,7 @@ int ct_follow_tick(void *self)
 
 	if (read(f->wake_fd, &count, sizeof(count)) != sizeof(count)) {
 		say_progress(f, false);
-		if (f->growth && now_ms() - f->asked_ms < LOOKS_MS)
+		if (!f->next && f->growth && now_ms() - f->asked_ms < LOOKS_MS)
 			look(f);
 		return 0;
 	}

@@ -15,8 +15,16 @@ int ct_command_usage(struct ct_context *c, const struct ct_model *m, int error)
 
 int ct_command_load(struct ct_context *c, struct ct_model *m, struct ct_report *r)
 {
-	int error = ct_command_usage(c, m, ct_model_load(m, &c->reader, c->options));
+	int error = 0;
 
+	if (c->loaded && !ct_options_select(c->options)) {
+		*m = *c->loaded;
+		m->options = c->options;
+		m->lent = true;
+		m->together = c->together;
+	} else {
+		error = ct_command_usage(c, m, ct_model_load(m, &c->reader, c->options));
+	}
 	if (r)
 		*r = (struct ct_report){ 0 };
 	if (!error && r)
