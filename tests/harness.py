@@ -218,6 +218,44 @@ def check_trace(trace):
     return whole
 
 
+def stopped_trace(where):
+    """The trace of a program with nine threads whose recording was switched off for more than half a second."""
+    out, env = where / "stopped.bin", {**ENVIRONMENT, "XDG_RUNTIME_DIR": str(where)}
+    program = subprocess.Popen([str(a) for a in traced(out, [PROGRAMS / "switched", "waits", 2.5])], cwd=where, env=env, stdout=subprocess.PIPE, text=True)
+
+    def listed():
+        return json.loads(run([CTL, "list", "--json"], env=env).out)["processes"]
+    try:
+        until = time.monotonic() + 60
+        while not listed():
+            must(time.monotonic() < until and program.poll() is None, "it is not traced")
+            time.sleep(0.05)
+        time.sleep(0.5)
+        must(run([CTL, "stop"], env=env).status == 0, "ctrace-ctl stop")
+        time.sleep(0.6)
+        must(run([CTL, "start"], env=env).status == 0, "ctrace-ctl start")
+        must("ended 0" in program.communicate(timeout=60)[0], "the program")
+    finally:
+        program.kill()
+        program.wait()
+    wait_complete(out)
+    return out
+
+
+def damage_events(trace, out, which=0.5):
+    """A copy of a trace with a chunk of events that cannot be read: its header."""
+    data, chunks, at = bytearray(Path(trace).read_bytes()), [], 64
+    while header := read_trace.chunk_header(data, at):
+        if header["kind"] == read_trace.EVENTS:
+            chunks.append((at, header))
+        at += 48 + header["stored_bytes"]
+    must(chunks, "no chunk of events")
+    at, header = chunks[int(len(chunks) * which)]
+    data[at + 48 + header["stored_bytes"] // 2] ^= 0x55
+    Path(out).write_bytes(data)
+    return header
+
+
 class Tests:
     """Runs tests by name and prints one line for each, and 'N passed, N failed' at the end."""
 

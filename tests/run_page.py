@@ -6,13 +6,14 @@ usage: run_page.py BUILD [REGEX...]
 """
 import csv
 import io
+import json
 import re
 import subprocess
 import time
 from pathlib import Path
 
-from harness import ENVIRONMENT, PROGRAMS, Tests, must, report, run, short, traced
-from page_harness import browse, need_browser, trace_of
+from harness import ANALYZE, BUILD, ENVIRONMENT, PROGRAMS, Tests, damage_events, must, report, run, short, stopped_trace, traced
+from page_harness import Served, browse, in_browser, need_browser, trace_of
 
 HERE = Path(__file__).resolve().parent
 NAMED = """
@@ -135,7 +136,8 @@ def keys(where):
         ["drag", 500, 300, 800, 300], ["get", "dragged", "t.mark"], ["get", "drag_wants", "[500, 800].map((x) => t.ns(x - t.canvas.getBoundingClientRect().left))"], ["key", "Escape"],
         ["at", "(() => { const [l] = [...t.data.lanes].filter(([, x]) => x.bars.length); return " + PLACE.format(x="t.x(l[1].bars[0] + l[1].bars[1] / 2)", row="t.rowOf(l[0])") + "; })()"],
         ["until", "t.selected"], ["key", "p"], ["get", "pinned", "t.rows[0].lane === t.selected.lane && t.rows[0].key.startsWith('pin')"], ["key", "f"], ["get", "fit", span], ["get", "bar", "t.selected.bar"],
-        ["key", "f"], ["get", "fit_again", span], ["sleep", 600], ["key", "u"], ["key", "u"], ["key", "u"], *[["key", "u"] for _ in range(30)], ["get", "still", "!!document.querySelector('canvas')"]])
+        ["key", "f"], ["get", "fit_again", span], ["sleep", 600], ["key", "u"], ["key", "u"], ["key", "u"], *[["key", "u"] for _ in range(30)], ["get", "still", "!!document.querySelector('canvas')"],
+        ["get", "marks", "(() => { t.move(100000000, 100004000); const said = [], g = t.canvas.getContext('2d'), was = g.fillText; g.fillText = function (text, x, y) { if (y === 11 && x > 190) said.push(text); }; t.paint(); g.fillText = was; return said; })()"]])
     width = lambda name: found[name][1] - found[name][0]
     must(width("w") < 0.6 * width("whole") and width("s") > 1.3 * width("w"), f"{found['w']} {found['s']}")
     must(found["d"][0] > found["s"][0] and abs(found["a"][0] - found["s"][0]) < 10 and found["right"][0] > found["a"][0] and abs(found["left"][0] - found["a"][0]) < 10, f"{found}"[:400])
@@ -146,6 +148,7 @@ def keys(where):
     must(all(abs(x - y) < 0.01 * width("whole") for x, y in zip(found["dragged"], found["drag_wants"])), f"{found['dragged']} {found['drag_wants']}")
     must(found["pinned"] and found["fit"][0] <= found["bar"]["start"] and width("fit") < 1.5 * found["bar"]["length"] + 200 or width("fit") == width("whole"), f"{found['fit']} {found['bar']}")
     must(found["still"], "undo leaves the page")
+    must(len(set(found["marks"])) == len(found["marks"]) >= 3, f"marks of the ruler that are alike: {found['marks']}")
 
 
 def lanes(where):
@@ -239,6 +242,146 @@ def cut(where):
     found = browse(where, out, steps)
     for page in pages:
         must("no end" in found[page] or "damaged" in found[page], f"{page}: {found[page]}")
+    found = browse(where, trace_of(where, [PROGRAMS / "wakers", "pingpong"], ["--sched", "off"]), steps)
+    for page in pages:
+        must("no context switches in the trace" in found[page], f"{page}: {found[page]}")
+
+
+# The regions of a lane as objects, and the place of a region's strip: below the states of a lane, which is 39 pixels high then.
+REGIONS = """[...t.notes.lanes].flatMap(([lane, l]) => Array.from({length: l.regions.length / 6}, (_, i) => [...l.regions.slice(i * 6, i * 6 + 6)])
+    .map(([start, length, name, task, count, depth]) => ({lane, start, length, name: t.names.get(name), task: t.names.get(task), count, depth})))"""
+STRIP = "(() => {{ const r = t.canvas.getBoundingClientRect(), n = {note}; return [r.left + t.x({ns}), r.top + 68 + t.rowOf(n.lane) * 39 + 30 - t.scroll]; }})()"
+
+
+def annotated(where):
+    """What the program says of itself: regions and lines on the lanes, in a wait's details and a range, as filters and pages."""
+    out = trace_of(where, [PROGRAMS / "annotated", "all"])
+    told = {r["region"]: r for r in report(out, "--top", "0", command="regions")["regions"]}
+    tasks = report(out, "--top", "0", command="tasks")["tasks"]
+    send = f"{REGIONS}.find((n) => n.name === 'send')"
+    wait = "(() => { const n = " + send + ", b = t.data.lanes.get(n.lane).bars; for (let i = 0; i < b.length; i += 4) if (b[i] >= n.start && b[i] < n.start + n.length) return [n.lane, b[i], b[i + 1]]; })()"
+    bars = "[...t.data.lanes].flatMap(([lane, l]) => Array.from({length: l.bars.length / 4}, (_, i) => [t.data.sites.get(l.bars[i * 4 + 2]).call, t.wanted(t.data.sites.get(l.bars[i * 4 + 2]), l.bars[i * 4 + 1], lane, l.bars[i * 4])]))"
+    found = browse(where, out, [
+        ["until", "t.notes"], ["shot", "annotated"], ["get", "legend", "document.querySelector('.legend').innerText"], ["get", "nav", "document.querySelector('nav').innerText"],
+        ["get", "asks", "document.querySelectorAll('.legend .ask').length === document.querySelectorAll('.legend > span').length"],
+        ["get", "whole", REGIONS],
+        ["get", "near", f"(() => {{ const n = {send}; t.reveal(n.lane); t.move(n.start - n.length * 0.2, n.start + n.length * 1.8); return n; }})()"], ["sleep", 800], ["until", f"{send}.count === 1"],
+        ["get", "send", send], ["shot", "annotated-near"],
+        ["over", STRIP.format(note=send, ns="n.start + n.length / 2")], ["get", "tip", "document.querySelector('.tip').innerText"],
+        ["get", "lines", "[...t.notes.lanes].flatMap(([lane, l]) => Array.from({length: l.lines.length / 3}, (_, i) => ({lane, at: l.lines[i * 3]}))).filter((l) => l.at > t.from && l.at < t.to)"],
+        ["over", STRIP.format(note="[...t.notes.lanes].flatMap(([lane, l]) => [...l.lines].map((at, i) => ({lane, at, i})).filter((l) => l.i % 3 === 0 && l.at > t.from && l.at < t.to && t.rowOf(l.lane) >= 0))[0]", ns="n.at")],
+        ["until", "/request \\d+ is done|main: begin/.test(document.querySelector('.tip')?.innerText ?? '')"], ["shot", "line"],
+        ["at", f"(() => {{ const [lane, start, length] = {wait}; const r = t.canvas.getBoundingClientRect(); return [r.left + t.x(start + length / 2), r.top + 68 + t.rowOf(lane) * 39 + 14 - t.scroll]; }})()"],
+        ["until", "document.querySelector('.in-region')"], ["get", "details", "document.querySelector('.details').innerText"], ["shot", "annotated-details"], ["key", "Escape"],
+        ["get", "target", send], ["at", STRIP.format(note=send, ns="n.start + n.length / 2")], ["get", "mark", "t.mark"], ["until", "document.querySelector('.range')"],
+        ["click", ".tabs button:has-text('Regions')"], ["until", "document.querySelector('[aria-label=range-regions] td')"], ["get", "in_range", "document.querySelector('[aria-label=range-regions]').innerText"],
+        ["click", ".tabs button:has-text('Tasks')"], ["until", "document.querySelector('[aria-label=range-tasks] td')"], ["get", "tasks_in_range", "document.querySelector('[aria-label=range-tasks]').innerText"], ["shot", "annotated-range"],
+        ["go", "timeline?region=send"], ["until", "t.wanted && t.notes"], ["sleep", 500], ["get", "wanted", bars], ["get", "inputs", "[...document.querySelectorAll('.filters label')].map((l) => l.innerText.trim())"],
+        ["go", "blocks?region=send"], ["until", "document.querySelector('[aria-label=causes] td')"], ["csv", "causes", "[aria-label=causes]"],
+        ["go", "regions"], ["until", "document.querySelector('[aria-label=regions] td')"], ["csv", "regions", "[aria-label=regions]"], ["shot", "regions"],
+        ["get", "unsaid", "[...document.querySelectorAll('th')].filter((h) => !h.querySelector('.ask')).map((h) => h.innerText)"],
+        ["go", "tasks"], ["until", "document.querySelector('[aria-label=tasks] td')"], ["csv", "tasks", "[aria-label=tasks]"], ["click", "[aria-label=tasks] tbody tr:first-child td"], ["shot", "tasks"],
+        ["go", "regions"], ["until", "document.querySelector('[aria-label=regions] td')"], ["click", "[aria-label=regions] td button.link"], ["until", "t.mark"], ["get", "longest", "t.mark"]])
+    must("region" in found["legend"] and "log line" in found["legend"] and found["asks"] and "Regions" in found["nav"] and "Tasks" in found["nav"], f"{found['legend']} {found['nav']}")
+    for name, r in told.items():
+        rows = [n for n in found["whole"] if n.get("name") == name]
+        # There are more threads than lanes in sight.
+        drawn = sum(n["count"] for n in rows)
+        must(drawn == r["count"] if name in ("prepare", "main loop") else 10 < drawn <= r["count"], f"{name}: {drawn} are drawn, {r['count']} there are")
+        must({n["depth"] for n in rows} == {1 if name in ("send", "prepare") else 0}, f"{name}: {rows[:3]}")
+    must(found["send"]["task"] == "request" and found["send"]["count"] == 1, f"{found['send']}")
+    must("send" in found["tip"] and "request" in found["tip"], found["tip"])
+    must("in reply of task request › send of task request" in found["details"].replace("\n", " "), short(found["details"]))
+    n = found["target"]
+    must(found["mark"] == [n["start"], n["start"] + n["length"]], f"{found['mark']} {n}")
+    must("send" in found["in_range"] and "reply" in found["in_range"] and "request" in found["tasks_in_range"], found["in_range"])
+    must({call for call, wanted in found["wanted"] if wanted} <= {"nanosleep", "clock_nanosleep"} and any(w for _, w in found["wanted"]) and
+         any(not w for _, w in found["wanted"]), f"{found['wanted'][:9]}")
+    must(found["inputs"][-2:] == ["region", "task"] and not found["unsaid"], f"{found['inputs']} {found['unsaid']}")
+    same(found["causes"], report(out, "--region", "send")["causes"], "cause", ("count", "total_ns", "max_ns"))
+    same(found["regions"], list(told.values()), "region", ("count", "total_ns", "p50_ns", "p99_ns", "max_ns", "running_ns", "blocked_ns"))
+    same(found["tasks"], tasks, "task", ("count", "total_ns", "p50_ns", "p99_ns", "max_ns", "blocked_ns"))
+    most = max(told.values(), key=lambda r: r["total_ns"])
+    page = where / "r.html"
+    must(run([ANALYZE, "report", "-o", page, out]).status == 0, "report")
+    held = in_browser(where, f"file://{page}", "steps.mjs", steps=json.dumps([
+        ["until", "t.notes"], ["get", "names", f"[...new Set({REGIONS}.map((n) => n.name))]"], ["get", "nav", "document.querySelector('nav').innerText"], ["shot", "annotated-report"],
+        ["until", "document.querySelector('.why li')"], ["go", "regions"], ["until", "document.querySelector('[aria-label=regions] td')"], ["csv", "regions", "[aria-label=regions]"],
+        ["go", "tasks"], ["until", "document.querySelector('[aria-label=tasks] td')"]]))
+    must(set(told) <= {n for n in held["names"] if n} and "Tasks" in held["nav"], f"{held['names']} {held['nav']}")
+    same(held["regions"], list(told.values()), "region", ("count", "total_ns", "running_ns", "blocked_ns"))
+    must(found["longest"] == [most["longest"]["start_ns"], most["longest"]["start_ns"] + most["max_ns"]], f"{found['longest']} {most['longest']}")
+
+
+GIL = """
+import threading
+def work():
+    n = 0
+    for i in range(1500000):
+        n += i * i
+t = [threading.Thread(target=work) for _ in range(4)]
+[x.start() for x in t]
+[x.join() for x in t]
+"""
+
+
+def first_sight(where):
+    """Why a program waits is there at once: findings below the timeline, with their waits; the critical path; locks that look idle."""
+    out = trace_of(where, [PROGRAMS / "wakers", "convoy"])
+    legs = report(out, command="path")["path"]["legs"]
+    findings = report(out, command="summary")["findings"]
+    found = browse(where, out, [
+        ["until", "document.querySelector('.why li')"], ["get", "why", "document.querySelector('.why').innerText"], ["shot", "why"],
+        ["click", ".why button:has-text('show these waits')"], ["until", "t.found.length"], ["get", "found", "t.found.length"], ["get", "chip", "document.querySelector('.chip.shown').innerText"], ["key", "Escape"],
+        ["until", "!document.querySelector('.chip.shown')"], ["click", ".tools button:has-text('critical path')"], ["until", "t.path.length"], ["get", "path", "t.path.length"], ["get", "hash", "location.hash"], ["shot", "path"],
+        ["reload"], ["until", "t.path.length"], ["click", ".tools button:has-text('critical path')"], ["until", "!t.path.length"],
+        ["click", ".why h2 button"], ["get", "shut", "!document.querySelector('.why li')"], ["go", "path"], ["click", "button:has-text('show in the timeline')"], ["until", "t.path.length"]])
+    texts = [f["text"] for f in findings[:3]]
+    must(texts and all(t.split(":")[0] in found["why"] for t in texts), f"{found['why']} {texts}")
+    first = next(f for f in findings if f["cause"] and f["count"])
+    must(found["found"] > 10 and (first["call"] or first["cause"]) in found["chip"], f"{found['found']} waits are shown, {found['chip']}")
+    must(len(legs) / 2 <= found["path"] <= len(legs) and "path=on" in found["hash"] and found["shut"], f"{found['path']} of {len(legs)} legs, {found['hash']}")
+    out = trace_of(where, ["/usr/bin/python3", "-c", GIL])
+    found = browse(where, out, [
+        ["until", "[...t.data.sites.keys()].some((id) => t.known(id)?.contention)"], ["get", "known", "[...t.data.sites.keys()].map((id) => t.known(id)).filter(Boolean)"], ["until", "document.querySelector('.why li')"], ["shot", "gil"]])
+    must(any(k["contention"] and "GIL" in k["what"] for k in found["known"]), f"{found['known']}")
+
+
+def not_recorded(where):
+    """What is not known is hatched, and the pointer says why."""
+    out = stopped_trace(where)
+    blanks = "[...t.notes.lanes].flatMap(([lane, l]) => Array.from({length: l.blanks.length / 3}, (_, i) => [lane, ...l.blanks.slice(i * 3, i * 3 + 3)]))"
+    # The colours in the middle of the longest, and the tip there.
+    middle = f"(() => {{ const [lane, start, length] = {blanks}.sort((a, b) => b[2] - a[2])[0]; return [lane, start + length / 2]; }})()"
+    steps = [["until", "t.notes"], ["sleep", 300], ["get", "blanks", blanks], ["get", "legend", "document.querySelector('.legend').innerText"], ["shot", "not-recorded"],
+             ["over", f"(() => {{ const [lane, ns] = {middle}; return " + PLACE.format(x="t.x(ns)", row="t.rowOf(lane)") + "; })()"],
+             ["get", "tip", "document.querySelector('.tip').innerText"]]
+    found = browse(where, out, steps)
+    said = {t["tid"]: t["unrecorded_ns"] for t in report(out, command="threads")["threads"]}
+    sums = {}
+    for lane, _, length, kind in found["blanks"]:
+        must(kind == 0, "damage")
+        sums[lane] = sums.get(lane, 0) + length
+    must(sum(ns > 300e6 for ns in sums.values()) >= 5 and sum(sums.values()) >= sum(said.values()) - 1e6, f"{sums} {said}")
+    must("not recorded" in found["legend"] and "recording was switched off" in found["tip"], f"{found['legend']} {found['tip']}")
+    broken = where / "broken.bin"
+    header = damage_events(trace_of(where, [PROGRAMS / "wakers", "convoy"]), broken)
+    process = Served(broken)
+    process.__enter__()
+    try:
+        told = process.json("api/trace")
+        lanes = ",".join(str(n["lane"]) for n in told["lanes"])
+        notes = process.json(f"api/notes?lanes={lanes}")
+    finally:
+        process.process.kill()
+        process.process.wait()
+    damaged = [n["blanks"] for n in notes["lanes"] if n["blanks"]]
+    # Records of the scheduler that were lost: in every lane.
+    gap = where / "gap.bin"
+    must(run([BUILD / "tests/make_trace", gap, "scheduled"]).status == 0, "make_trace")
+    lost = browse(where, gap, [["until", "t.notes"], ["get", "gaps", "t.notes.gaps"], ["get", "blank", "t.blanksOf(0)"], ["get", "legend", "document.querySelector('.legend').innerText"], ["shot", "gap"]])
+    must(len(lost["gaps"]) == 2 and lost["gaps"][1] == 5000000 and lost["blank"] == [[lost["gaps"][0], lost["gaps"][0] + 5000000]] and "not recorded" in lost["legend"], f"{lost}"[:400])
+    must(damaged and all(b[2] == 1 and 0 < b[1] <= header["last_ns"] - header["first_ns"] for b in damaged), f"{notes} {header}")
 
 
 def live(where):
@@ -310,6 +453,9 @@ tests.run("lanes", lanes)
 tests.run("explanations", explained)
 tests.run("tables", tables)
 tests.run("two windows", two_windows)
+tests.run("at first sight", first_sight)
+tests.run("annotations", annotated)
+tests.run("not recorded", not_recorded)
 tests.run("a trace that was cut", cut)
 tests.run("a trace that grows", live)
 tests.finish()

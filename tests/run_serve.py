@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from harness import ANALYZE, BUILD, ENVIRONMENT, PROGRAMS, Failure, Skip, Tests, must, report, run, short, traced
 from hammer_serve import hammer
-from page_harness import Served, in_browser, memory, need_browser, trace_of
+from page_harness import HERE, Served, in_browser, memory, need_browser, trace_of
 
 SHADES = ("running", "ready", "contention", "io", "idle", "runtime")
 HOSTILE = """
@@ -66,6 +66,10 @@ def refusals(where):
                 (base + "api/lanes?lanes=0&generation=x", 400, {}), (base + "api/site?id=0&generation=2", 409, {}), (base + "api/view/blocks?generation=7", 409, {}),
                 (base + "api/lanes?lanes=" + ",".join(["0"] * 5000), 400, {}),
                 (base + "api/site?id=4294967295", 400, {}), (base + "api/site", 400, {}), (base + "api/wait?lane=77&start=0&end=1", 400, {}),
+                *[(base + f"api/notes?{q}", 400, {}) for q in ("from=5&to=1", "lanes=99999", "lanes=0,-1", "pieces=0", "pieces=99999", "to=99999999999999999999", "lanes=" + ",".join(["0"] * 5000))],
+                *[(base + f"api/lines?{q}", 400, {}) for q in ("from=5&to=1", "from=x", "lane=-1", "lane=99999999999999")],
+                (base + "api/notes?lanes=0", 200, {}), (base + "api/notes?lanes=0&generation=0", 409, {}), (base + "api/lines?lane=77", 200, {}), (base + "api/lines", 200, {}),
+                *[(base + f"api/known?ids={q}", 400, {}) for q in ("4294967295", "x", "-1", "0;1", "0," * 600, "99999999999999999999")], (base + "api/known?ids=0", 200, {}), (base + "api/known", 200, {}),
                 (base + "api/wait?lane=0&start=5&end=1", 400, {}), (base + "api/wait?lane=0&start=0&end=1", 404, {})]:
             status, _, body = s.ask(path, **headers)
             must(status == wanted, f"{path[:80]} {headers}: {status}, should be {wanted}; {body[:100]}")
@@ -324,6 +328,102 @@ def same_numbers(where):
         must(s.ask(f"/{s.token}/api/before?lane=99&time=0")[0] == 400, "a lane that is none")
         view = s.json("api/view/blocks?top=3&cause=mutex")
         must([c["cause"] for c in view["causes"]] == ["mutex"], f"a filter of a view: {view['causes']}")
+
+
+SHORT = """
+#include <ctrace.h>
+#include <time.h>
+static void spin(long ns) { struct timespec a, b; clock_gettime(CLOCK_MONOTONIC, &a); do clock_gettime(CLOCK_MONOTONIC, &b); while ((b.tv_sec - a.tv_sec) * 1000000000 + b.tv_nsec - a.tv_nsec < ns); }
+int main(void) {
+	for (int k = 0; k < 5; k++) {
+		uint64_t task = ctrace_task_begin(k % 2 ? "odd" : "even", 0);
+		ctrace_region_begin_in(task, k % 2 ? "odd turn" : "even turn");
+		for (int i = 0; i < 300; i++) {
+			ctrace_region_begin(i % 3 ? "short" : "other");
+			spin(5000);
+			ctrace_region_end(i % 3 ? "short" : "other");
+			ctrace_logf("said", "%d", k * 300 + i);
+		}
+		struct timespec t = { 0, 20000000 };
+		nanosleep(&t, 0);
+		ctrace_region_end(k % 2 ? "odd turn" : "even turn");
+		ctrace_task_end(task);
+	}
+	return 0;
+}
+"""
+
+
+def short_regions(where):
+    """Regions and lines: in the whole few notes that stand for all, in a small window each as it is; an answer is bounded."""
+    (where / "x.c").write_text(SHORT)
+    must(run(["gcc", "-O1", f"-I{HERE.parent}/include", "x.c", "-o", "x"], cwd=where).status == 0, "gcc")
+    out = trace_of(where, [where / "x"])
+    told = {r["region"]: r for r in report(out, command="regions")["regions"]}
+    with Served(out) as s:
+        trace = s.json("api/trace")
+        duration = trace["trace"]["duration_ns"]
+        must(trace["annotated"] and trace["notes"], "api/trace")
+
+        def notes(a, b, pieces):
+            found = s.json(f"api/notes?from={a}&to={b}&pieces={pieces}&lanes=0")
+            r, lines = found["lanes"][0]["regions"], found["lanes"][0]["lines"]
+            return [(*r[i:i + 2], found["names"].get(str(r[i + 2])), found["names"].get(str(r[i + 3])), *r[i + 4:i + 6]) for i in range(0, len(r), 6)], \
+                [tuple(lines[i:i + 3]) for i in range(0, len(lines), 3)]
+        for pieces in (20, 300, 4000):
+            rows, lines = notes(0, duration, pieces)
+            must(sum(r[4] for r in rows) == sum(r["count"] for r in told.values()) == 1505 and sum(x[2] for x in lines) == 1500, f"{pieces}: {rows[:5]}, {lines[:5]}")
+            must(len(rows) <= 3 * pieces and len(lines) <= pieces, f"{pieces}: {len(rows)} regions, {len(lines)} lines")
+        rows, lines = notes(0, duration, 4000)
+        turns = [r for r in rows if r[5] == 0]
+        must(sorted((r[2], r[3], r[4]) for r in turns) == [("even turn", "even", 1)] * 3 + [("odd turn", "odd", 1)] * 2, f"{turns}")
+        seen = set()
+        for start, length, *_ in turns:
+            # As the turn's short ones lie close together at its begin: windows of 400 us.
+            for a in range(start, start + length, 400000):
+                rows, lines = notes(a, min(a + 400000, duration), 2000)
+                must(all(r[4] == 1 for r in rows), f"merged: {rows[:5]}")
+                seen |= set(rows)
+        short_ones = [r for r in seen if r[5] == 1]
+        must(sum(r[2] == "short" for r in short_ones) == 1000 and sum(r[2] == "other" for r in short_ones) == 500, f"{len(short_ones)} short ones, {sorted(seen, key=str)[:5]}")
+        must({r[3] for r in short_ones} == {"odd", "even"} and len([r for r in seen if r[5] == 0]) == 5 and len(seen) == 1505, f"{len(seen)}, {sorted(seen, key=str)[:5]}")
+        must(sum(r[1] for r in short_ones if r[2] == "short") == told["short"]["total_ns"], "how long they took")
+        first = s.json(f"api/lines?lane=0&from=0&to={duration}")
+        must([x["text"] for x in first["lines"]] == [str(i) for i in range(500)] and first["more"], f"{first['lines'][:3]}")
+        at = first["lines"][70]["ns"]
+        must(s.json(f"api/lines?lane=0&from={at}&to={at}")["lines"] == [first["lines"][70]], "one line")
+        # A wait knows what it was in.
+        bars = s.picture(0, duration, 500, [0])[0]["lanes"][0]["bars"]
+        wait = s.json(f"api/wait?lane=0&start={bars[0]}&end={bars[0] + bars[1]}")
+        must([(r["region"], r["task"]) for r in wait["regions"]] == [("even turn", "even")], f"{wait}")
+        must(s.json("api/view/regions?top=0")["regions"] and s.json("api/view/tasks?region=odd*")["tasks"], "views")
+    page = where / "r.html"
+    must(run([ANALYZE, "report", "-o", page, out]).status == 0, "report")
+    data = json.loads(page.read_text().partition('id="ctrace-data">')[2].partition("</script>")[0])["answers"]
+    must(data["api/notes"]["lanes"][0]["regions"] and data["api/view/regions"]["regions"] and data["api/view/tasks"]["tasks"] and data["api/lines"]["lines"], "a report has them")
+
+
+def every_bar(where):
+    """Whatever is drawn can be asked for, also a call in which the thread was only preempted."""
+    out = trace_of(where, ["sh", "-c", f"for i in 1 2; do {PROGRAMS / 'wakers'} convoy & done; {PROGRAMS / 'wakers'} barrier; wait"])
+    with Served(out) as s:
+        trace = s.json("api/trace")
+        lanes, duration = [n["lane"] for n in trace["lanes"]], trace["trace"]["duration_ns"]
+        asked, no_waits = 0, 0
+        for i in range(2):
+            head, _ = s.picture(duration * i // 2, duration * (i + 1) // 2, 2000, lanes)
+            for n in head["lanes"]:
+                bars = n["bars"]
+                for k in list(range(0, len(bars), 4))[1:4]:
+                    start, length = bars[k:k + 2]
+                    told = s.json(f"api/wait?lane={n['lane']}&start={max(0, start)}&end={start + length}")
+                    site = head["sites"][str(bars[k + 2])]
+                    must(told["call"] == site["call"] and told["object"] == site["object"], f"{told} {site}")
+                    asked += 1
+                    no_waits += told.get("waited") is False
+                    must(told.get("waited", True) or (told["blocked_ns"] == 0 and told["ready_ns"] <= length and told["ended_by"] == "nothing"), f"{told}")
+        must(asked > 15, f"{asked} were asked for")
+        print(f"   {asked} bars, {no_waits} of them no waits")
 
 
 def growing(where):
@@ -605,6 +705,8 @@ tests.run("version 6", version_6)
 tests.run("hammered", hammered)
 tests.run("the same numbers", same_numbers)
 tests.run("read on", read_on)
+tests.run("every bar", every_bar)
+tests.run("short regions", short_regions)
 tests.run("a trace that grows", growing)
 tests.run("the page", page)
 tests.run("hostile names", hostile)

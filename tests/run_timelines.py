@@ -16,8 +16,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from exports.perfetto_reader import MONOTONIC, REALTIME, Trace
-from harness import (ANALYZE, BUILD, ENVIRONMENT, PROGRAMS, Tests, analyze, calm, must, preloaded, report, run, short, traced,
-                     wait_complete)
+from harness import (ANALYZE, BUILD, ENVIRONMENT, PROGRAMS, Tests, analyze, calm, damage_events, must, preloaded, report, run, short,
+                     stopped_trace, traced, wait_complete)
 
 HERE = Path(__file__).resolve().parent
 THREADS = HERE / "real/threads.py"
@@ -291,6 +291,39 @@ def lost(where):
          f"states of main: {dict(states)}, {main}")
 
 
+def not_recorded(where):
+    """Time in which recording was switched off, and time whose events are damaged, are slices."""
+    trace = stopped_trace(where)
+    said = {(th["pid"], th["tid"]): th["unrecorded_ns"] for th in report(trace, command="threads")["threads"]}
+    must(sum(ns > 300e6 for ns in said.values()) >= 5, f"not recorded: {said}")
+    t, sums, counts = perfetto(trace), defaultdict(int), defaultdict(int)
+    for s in t.slices:
+        if s.name == "not recorded":
+            thread = t.threads[s.track]
+            sums[thread.pid, thread.tid] += s.dur
+            counts[thread.pid, thread.tid] += 1
+            must(s.category == "lost" and s.dur > 0, f"{s}")
+    events = [e for e in chrome(trace)["traceEvents"] if e["ph"] == "X" and e["cat"] != "wake"]
+    check_nesting(events)
+    theirs = defaultdict(int)
+    for e in events:
+        if e["name"] == "not recorded":
+            theirs[e["pid"], e["tid"]] += e["args"]["elapsed_ns"]
+    for who, ns in said.items():
+        # Without slices of the scheduler all of it is unknown, with them what it did not run.
+        must(sums[who] >= ns - 1000 and theirs[who] >= ns - 1000 and abs(sums[who] - theirs[who]) <= 17 * counts[who],
+             f"{who}: {sums[who]} and {theirs[who]} ns, threads says {ns}")
+        must(counts[who] <= 6, f"{counts[who]} pieces of what is one")
+    broken, convoy = where / "broken.bin", wakers("convoy")
+    header = damage_events(convoy, broken)
+    for format_ in ("perfetto", "chrome"):
+        must(run([ANALYZE, "export", "--format", format_, "-o", where / format_, broken]).status == 1, "export")
+    holes = [s for s in Trace(where / "perfetto").slices if s.name == "not recorded: damaged"]
+    must(len(holes) == 1 and header["first_ns"] <= holes[0].ts < holes[0].ts + holes[0].dur <= header["last_ns"], f"{holes} {header}")
+    events = json.loads((where / "chrome").read_text())["traceEvents"]
+    must(sorted(e["ph"] for e in events if e["name"] == "not recorded: damaged") == ["b", "e"], "chrome: damage")
+
+
 def killed(where):
     """What had not ended when the program was killed has no end."""
     out = where / "killed.bin"
@@ -405,6 +438,7 @@ tests.run("perfetto: redis and python", perfetto_real)
 tests.run("filters", filters)
 tests.run("damaged traces", damaged)
 tests.run("lost records", lost)
+tests.run("not recorded", calm(not_recorded))
 tests.run("a program that was killed", calm(killed))
 tests.run("chrome", chrome_programs)
 tests.run("opened by speedscope", calm(opened_by_speedscope))

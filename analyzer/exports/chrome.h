@@ -21,7 +21,7 @@ struct ct_chrome {
 	CT_ARRAY(char *, callstack); /* by call stack: likewise */
 	CT_ARRAY(struct ct_chrome_node, node);
 	struct ct_table node_by_hash; /* index + 1 */
-	uint64_t flows;
+	uint64_t flows, blanks;
 	bool begun;                  /* an event is in the file */
 };
 
@@ -31,7 +31,7 @@ void ct_chrome_begin_event(struct ct_chrome *c, const char *phase, uint64_t pid,
 int ct_chrome_tell_thread(struct ct_chrome *c, uint32_t waker, uint64_t *ret_pid, uint64_t *ret_tid);
 /* As a taker. */
 int ct_chrome_flush(struct ct_chrome *c);
-/* Regions, tasks and lines. */
+/* Regions, tasks and lines, and what was not recorded. */
 int ct_chrome_marks(struct ct_chrome *c);
 /* What events with a call stack (of the source; CT_NO: none) say, up to the begin of
  * their other arguments. 0 or -ENOMEM. */

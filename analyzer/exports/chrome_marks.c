@@ -1,4 +1,5 @@
-/* The program's own regions as complete events, tasks as async events, lines as instants. See chrome.h. */
+/* The program's own regions as complete events, tasks as async events, lines as instants; what was not recorded as complete
+ * events of threads and async ones of processes. See chrome.h. */
 #include <stdio.h>
 
 #include "chrome.h"
@@ -87,9 +88,49 @@ static int take_log(void *self, const struct ct_log_line *line)
 	return ct_chrome_flush(c);
 }
 
+static void put_blank(struct ct_chrome *c, const char *phase, const struct ct_blank *b, uint64_t ns, const char *more)
+{
+	const struct ct_model *m = &c->source.m;
+	bool off = b->kind == CT_BLANK_OFF;
+	uint64_t pid = m->process[b->process].pid;
+
+	ct_chrome_begin_event(c, phase, pid, b->thread == CT_NO ? pid : m->thread[b->thread].tid);
+	put_time(c, ",\"ts\":", ns);
+	ct_js_raw(&c->out, more);
+	ct_js_raw(&c->out, ",\"cat\":\"lost\",\"name\":");
+	ct_js_text(&c->out, off ? "not recorded" : "not recorded: damaged");
+	ct_js_raw(&c->out, ",\"args\":{\"elapsed_ns\":");
+	ct_js_uint(&c->out, b->end_ns - b->start_ns);
+	ct_js_raw(&c->out, "}}");
+}
+
+static int take_blank(void *self, const struct ct_blank *b)
+{
+	struct ct_chrome *c = self;
+	uint64_t begin_ns = b->start_ns + CT_BLANK_MARGIN, pid, tid;
+	char more[64];
+	int error = b->thread == CT_NO ? 0 : ct_chrome_tell_thread(c, b->thread, &pid, &tid);
+
+	if (error)
+		return error;
+	if (b->thread != CT_NO) {
+		uint64_t ns = ct_blank_end(b) - begin_ns;
+
+		snprintf(more, sizeof(more), ",\"dur\":%llu.%03llu", (unsigned long long)ns / 1000, (unsigned long long)ns % 1000);
+		put_blank(c, "X", b, begin_ns, more);
+	} else {
+		snprintf(more, sizeof(more), ",\"id\":\"lost%llu\"", (unsigned long long)c->blanks++);
+		put_blank(c, "b", b, b->start_ns, more);
+		put_blank(c, "e", b, b->end_ns, more);
+	}
+	return ct_chrome_flush(c);
+}
+
 int ct_chrome_marks(struct ct_chrome *c)
 {
 	int error = ct_source_regions(&c->source, take_region, c);
 
-	return error ? error : ct_source_tasks(&c->source, take_task, take_log, c);
+	if (!error)
+		error = ct_source_tasks(&c->source, take_task, take_log, c);
+	return error ? error : ct_source_blanks(&c->source, take_blank, c);
 }

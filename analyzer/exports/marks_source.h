@@ -25,4 +25,11 @@ static inline uint64_t ct_region_margin(const struct ct_region_slice *r)
 	return r->depth < 3 ? 4 - r->depth : 1;
 }
 
+/* What was not recorded is told so much later, and to end so much earlier, that it lies in them. */
+#define CT_BLANK_MARGIN 8u
+static inline uint64_t ct_blank_end(const struct ct_blank *b)
+{
+	return b->end_ns - b->start_ns > 2 * CT_BLANK_MARGIN ? b->end_ns - CT_BLANK_MARGIN : b->start_ns + CT_BLANK_MARGIN;
+}
+
 #endif

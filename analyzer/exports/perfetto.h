@@ -7,7 +7,7 @@
  *   perfetto.c         clocks, processes, threads, what was lost
  *   perfetto_intern.c  texts, call stacks
  *   perfetto_waits.c   waits as slices, with flows from wakers
- *   perfetto_marks.c   the program's own regions, tasks and lines
+ *   perfetto_marks.c   the program's own regions, tasks and lines, and times that were not recorded
  *   perfetto_sched.c   the scheduler as ftrace events
  */
 #ifndef CT_PERFETTO_H

@@ -1,6 +1,7 @@
 /*
  * The program's own regions as slices on their threads' tracks, tasks as a slice on a track of
- * their own each, lines as instants. See perfetto.h.
+ * their own each, lines as instants; and what was not recorded as slices on threads' and processes'
+ * tracks. See perfetto.h.
  */
 #include <stdio.h>
 
@@ -52,9 +53,25 @@ static int take_log(void *self, const struct ct_log_line *line)
 	return error ? error : put(p, PF_INSTANT, ct_pf_thread_track(p, line->thread), line->ns, PF_CATEGORY_LOG, text);
 }
 
+/* What was not recorded of a thread lies in its regions: see ct_region_margin. */
+static int take_blank(void *self, const struct ct_blank *b)
+{
+	struct ct_perfetto *p = self;
+	bool off = b->kind == CT_BLANK_OFF;
+	uint64_t track = b->thread == CT_NO ? ct_pf_process_track(p, b->process) : ct_pf_thread_track(p, b->thread);
+	int error = b->thread == CT_NO ? 0 : ct_pf_tell_thread(p, b->thread);
+
+	if (!error)
+		error = put(p, PF_SLICE_BEGIN, track, b->start_ns + CT_BLANK_MARGIN, PF_CATEGORY_LOST,
+			    off ? "not recorded" : "not recorded: damaged");
+	return error ? error : put(p, PF_SLICE_END, track, ct_blank_end(b), 0, NULL);
+}
+
 int ct_pf_marks(struct ct_perfetto *p)
 {
 	int error = ct_source_regions(&p->source, take_region, p);
 
-	return error ? error : ct_source_tasks(&p->source, take_task, take_log, p);
+	if (!error)
+		error = ct_source_tasks(&p->source, take_task, take_log, p);
+	return error ? error : ct_source_blanks(&p->source, take_blank, p);
 }

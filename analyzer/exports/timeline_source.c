@@ -281,6 +281,35 @@ int ct_source_slices(struct ct_timeline_source *s, int (*slice)(void *self, cons
 	return error > 0 ? 0 : error ? error : found;
 }
 
+/* --- what was not recorded --- */
+
+struct blank_walk {
+	const struct ct_model *m;
+	int (*take)(void *self, const struct ct_blank *blank);
+	void *self;
+};
+
+static int clip_blank(void *self, const struct ct_blank *blank)
+{
+	struct blank_walk *k = self;
+	const struct ct_model *m = k->m;
+	struct ct_blank b = *blank;
+
+	if (!(b.thread == CT_NO ? m->process[b.process].selected : m->thread[b.thread].selected))
+		return 0;
+	b.start_ns = b.start_ns < m->from_ns ? m->from_ns : b.start_ns;
+	b.end_ns = b.end_ns > m->to_ns ? m->to_ns : b.end_ns;
+	return b.end_ns > b.start_ns ? k->take(k->self, &b) : 0;
+}
+
+int ct_source_blanks(struct ct_timeline_source *s, int (*take)(void *self, const struct ct_blank *blank), void *self)
+{
+	struct blank_walk k = { &s->m, take, self };
+	struct ct_blanks b = { .take = clip_blank, .self = &k };
+
+	return ct_blanks_matter(&s->m, &s->context->reader) ? ct_blanks_read(&b, &s->m, &s->context->reader) : 0;
+}
+
 /* --- texts --- */
 
 const char *ct_source_object(struct ct_timeline_source *s, uint32_t site)

@@ -12,6 +12,7 @@
 #ifndef CT_TIMELINE_SOURCE_H
 #define CT_TIMELINE_SOURCE_H
 
+#include "blanks.h"
 #include "callstacks.h"
 #include "commands.h"
 #include "model_switches.h"
@@ -75,6 +76,10 @@ int ct_source_waits(struct ct_timeline_source *s, int (*wait)(void *self, const 
  * missing (lost: how many). gap may be NULL. Before or after the waits. */
 int ct_source_slices(struct ct_timeline_source *s, int (*slice)(void *self, const struct ct_turn_on_cpu *turn),
 		     int (*gap)(void *self, const struct ct_gap *gap), void *self);
+
+/* Reads the times of which nothing was recorded, of the threads and processes that are selected, clipped to the
+ * window. After the waits, which meet damage. */
+int ct_source_blanks(struct ct_timeline_source *s, int (*take)(void *self, const struct ct_blank *blank), void *self);
 
 /* Whether a thread lived in the window and is selected. */
 bool ct_source_shows(const struct ct_timeline_source *s, uint32_t thread);

@@ -83,6 +83,7 @@ static json_t *lane_json(const struct ct_model *m, uint32_t thread)
 	ct_json_number(o, "blocked_ns", t->blocked_ns);
 	ct_json_number(o, "longest_ns", t->longest_ns);
 	ct_json_number(o, "events", t->events);
+	ct_json_number(o, "lost", t->dropped);
 	return o;
 }
 
@@ -119,6 +120,10 @@ static void answer_trace(struct ct_served *s, struct ct_answer *ret)
 	pthread_mutex_lock(&s->lock);
 	ct_json_text(o, "stale", *s->stale ? s->stale : NULL);
 	pthread_mutex_unlock(&s->lock);
+	/* Whether there is something to draw beside states, and what the program said of itself. */
+	ct_json_set(o, "notes", json_boolean(s->notes.lane || m->gaps.gap_count));
+	ct_json_set(o, "annotated", json_boolean(m->name_count));
+	ct_json_set(o, "blanks", json_boolean(s->notes.blanks || m->gaps.gap_count));
 	ct_json_set(o, "trace", ct_json_trace(s->context, m));
 	ct_json_set(o, "scheduler", ct_json_scheduler(m));
 	for (uint32_t i = 0; i < m->process_count; i++)
@@ -174,7 +179,7 @@ void ct_served_stale(struct ct_served *s, const char *why)
  * trace's size. */
 static const char *const views[] = {
 	"summary", "blocks", "threads", "locks", "io", "malloc", "sched", "wakers", "path", "deadlocks", "latency", "waits", "stats",
-	"whatif",
+	"whatif", "regions", "tasks",
 };
 
 static const struct ct_command *find_view(const char *name)
@@ -270,8 +275,14 @@ void ct_api_answer(void *self, const struct ct_request *r, struct ct_answer *ret
 		ct_api_lanes(s, r, ret);
 	else if (!strcmp(r->path, "api/load"))
 		ct_api_load(s, r, ret);
+	else if (!strcmp(r->path, "api/notes"))
+		ct_api_notes(s, r, ret);
+	else if (!strcmp(r->path, "api/lines"))
+		ct_api_lines(s, r, ret);
 	else if (!strcmp(r->path, "api/site"))
 		ct_api_site(s, r, ret);
+	else if (!strcmp(r->path, "api/known"))
+		ct_api_known(s, r, ret);
 	else if (!strcmp(r->path, "api/wait"))
 		ct_api_wait(s, r, ret);
 	else if (!strcmp(r->path, "api/before"))
@@ -280,6 +291,13 @@ void ct_api_answer(void *self, const struct ct_request *r, struct ct_answer *ret
 		answer_view(s, r, r->path + 9, ret);
 	else if (!ct_page_file(r->path, ret))
 		ct_api_say(ret, 404, "nothing here");
+}
+
+int ct_served_notes(struct ct_served *s)
+{
+	const struct ct_overview *o = &s->overview;
+
+	return ct_notes_make(&s->notes, &s->map, 2 * (o->to_ns - o->from_ns) / o->buckets, s->context->reader.damaged);
 }
 
 int ct_served_open(struct ct_served *s, struct ct_context *c)
@@ -299,6 +317,8 @@ int ct_served_open(struct ct_served *s, struct ct_context *c)
 		error = ct_trace_map_open(&s->map, &s->m, &c->reader);
 	if (!error)
 		error = ct_overview_make(&s->overview, &s->map);
+	if (!error)
+		error = ct_served_notes(s);
 	s->names = error ? NULL : ct_names_open(&s->m);
 	s->since = s->generation;
 	return error || s->names ? error : -ENOMEM;
@@ -311,6 +331,8 @@ void ct_served_close(struct ct_served *s)
 	ct_shared_windows_close(&s->windows);
 	pthread_mutex_destroy(&s->lock);
 	ct_names_let_go(s->names);
+	if (s->notes.map)
+		ct_notes_close(&s->notes);
 	if (s->overview.lane)
 		ct_overview_close(&s->overview);
 	ct_trace_map_close(&s->map);

@@ -10,6 +10,8 @@
 #include "callstacks.h"
 #include "commands.h"
 #include "http.h"
+#include "known.h"
+#include "notes.h"
 #include "overview.h"
 #include "shared_windows.h"
 
@@ -44,6 +46,7 @@ struct ct_served {
 	struct ct_model m;        /* of the whole trace */
 	struct ct_trace_map map;
 	struct ct_overview overview;
+	struct ct_notes notes;
 	struct ct_shared_windows windows;
 	struct ct_names *names;
 	struct ct_growth *growth; /* what it is a snapshot of; NULL: it was read as a whole */
@@ -52,6 +55,8 @@ struct ct_served {
 /* Loads the trace that the context has opened. 0, -EINVAL, -ENOMEM, -errno. Close in either case. */
 int ct_served_open(struct ct_served *s, struct ct_context *c);
 void ct_served_close(struct ct_served *s);
+/* Makes notes, once the overview is there. 0, -ENOMEM, -errno. */
+int ct_served_notes(struct ct_served *s);
 
 /* What has become of the file since it was read. */
 enum ct_fate {
@@ -67,7 +72,10 @@ void ct_served_stale(struct ct_served *s, const char *why);
  *     api/words             what states, causes, categories and columns mean
  *     api/lanes?from=&to=&pieces=&lanes=   a picture: see lanes.c
  *     api/load?from=&to=&pieces=   all threads together
+ *     api/notes?from=&to=&pieces=&lanes=   what is drawn beside: see notes_answer.c
+ *     api/lines?lane=&from=&to=   what the program said: likewise
  *     api/site?id=          the object, the call and the stack of a wait's site
+ *     api/known?ids=        of sites, what is known of such places: {"ID": {"what", "contention"}}
  *     api/wait?lane=&start=&end=   who ended it, and when
  *     api/before?lane=&time=   the last wait of a thread before a time that another thread ended, or the last one:
  *                       {"lane", "start", "length", "site", "of": {"cause", "call", "object"}}
@@ -81,12 +89,18 @@ void ct_served_stale(struct ct_served *s, const char *why);
  */
 ct_answerer ct_api_answer;
 
-/* --- lanes.c, wait.c, words.c, page.c --- */
+/* --- lanes.c, notes_answer.c, wait.c, words.c, page.c --- */
 
 void ct_api_words(struct ct_answer *ret);
 void ct_api_lanes(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
 void ct_api_load(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
+void ct_api_notes(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
+void ct_api_lines(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
 void ct_api_site(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
+/* known_answer.c: what is known of a place, or NULL. */
+const struct ct_known *ct_api_known_of(struct ct_served *s, const struct ct_site_info *info);
+json_t *ct_api_known_json(const struct ct_known *known);
+void ct_api_known(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
 void ct_api_wait(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
 void ct_api_before(struct ct_served *s, const struct ct_request *r, struct ct_answer *ret);
 /* A file of the page, or false. */

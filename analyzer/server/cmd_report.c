@@ -28,6 +28,8 @@
 #define VIEWS_BYTES   (2000u << 10)
 #define SITES_BYTES   (500u << 10)
 #define WORDS_BYTES   (200u << 10)
+#define NOTES_BYTES   (300u << 10)
+#define LINES_BYTES   (100u << 10)
 
 struct page {
 	FILE *file;
@@ -200,14 +202,14 @@ static int put_views(struct page *p)
 {
 	/* In the order in which they get room. */
 	static const char *const order[CT_REPORT_VIEWS] = { "summary", "blocks", "threads", "locks", "io", "malloc", "sched", "wakers",
-							    "deadlocks", "latency", "stats", "path" };
+							    "deadlocks", "latency", "stats", "path", "regions", "tasks" };
 	struct ct_report_views views;
 
 	say_progress("the views");
 	int error = ct_report_views_make(&views, p->served);
 
 	p->views = VIEWS_BYTES;
-	p->views_left = CT_REPORT_VIEWS;
+	p->views_left = views.count;
 	for (uint32_t i = 0; i < CT_REPORT_VIEWS && !error; i++)
 		for (uint32_t k = 0; k < views.count && !error; k++)
 			if (!strcmp(views.view[k].name, order[i]))
@@ -252,7 +254,7 @@ static int by_weight(const void *x, const void *y, void *model)
 }
 
 /* Not all of very many. "0,3,4"; NULL without memory. */
-static char *choose_lanes(struct page *p, uint32_t *ret_count)
+static char *choose_lanes(struct page *p)
 {
 	const struct ct_model *m = &p->served->m;
 	uint32_t n = m->thread_count < LANES_NAMED ? m->thread_count : LANES_NAMED, *lane = calloc(n + 1u, sizeof(*lane));
@@ -275,7 +277,6 @@ static char *choose_lanes(struct page *p, uint32_t *ret_count)
 	for (uint32_t i = 0; i < n; i++)
 		fprintf(f, "%s%u", i ? "," : "", lane[i]);
 	free(lane);
-	*ret_count = n;
 	if (fclose(f)) {
 		free(text);
 		return NULL;
@@ -297,37 +298,51 @@ static int put_bytes(struct page *p, const char *path, struct made *m, const cha
 }
 
 /* In as many pieces as there is room for. */
-static int put_picture(struct page *p)
+static int choose_pieces(struct page *p, const char *path, struct made *m, char number[16], size_t most)
 {
-	uint32_t lanes, pieces = PIECES_MOST * 2;
-	char *list = choose_lanes(p, &lanes), number[16];
-	struct made m = { { "lanes", "pieces" }, { list, number }, 2 };
+	uint32_t pieces = PIECES_MOST * 2;
 	size_t bytes;
 	int error;
 
-	if (!list)
-		return -ENOMEM;
 	do {
 		struct ct_answer a = { 0 };
 
 		pieces /= 2;
-		snprintf(number, sizeof(number), "%u", pieces);
-		error = ask(p->served, "api/lanes", &m, &a);
+		snprintf(number, 16, "%u", pieces);
+		error = ask(p->served, path, m, &a);
 		bytes = a.body.size;
 		ct_answer_free(&a);
-	} while (!error && bytes > PICTURE_BYTES && pieces > PIECES_LEAST);
+	} while (!error && bytes > most && pieces > PIECES_LEAST);
+	return error;
+}
+
+static int put_picture(struct page *p, const char *lanes)
+{
+	char number[16];
+	struct made m = { { "lanes", "pieces" }, { lanes, number }, 2 };
+	int error = choose_pieces(p, "api/lanes", &m, number, PICTURE_BYTES);
+
 	if (!error)
 		error = put_bytes(p, "api/lanes", &m, "picture");
+	return error ? error : put_bytes(p, "api/load", &m, "load");
+}
+
+/* What is drawn beside states. */
+static int put_notes(struct page *p, const char *lanes)
+{
+	char number[16];
+	struct made m = { { "lanes", "pieces" }, { lanes, number }, 2 }, none = { .count = 0 };
+	int error = choose_pieces(p, "api/notes", &m, number, NOTES_BYTES);
+
 	if (!error)
-		error = put_bytes(p, "api/load", &m, "load");
-	free(list);
-	return error;
+		error = put_answer(p, "api/notes", &m, "api/notes", NOTES_BYTES, NULL);
+	return error ? error : put_answer(p, "api/lines", &none, "api/lines", LINES_BYTES, NULL);
 }
 
 static int put_data(struct page *p)
 {
 	struct made none = { .count = 0 };
-	char *text;
+	char *text, *lanes;
 	int error;
 
 	fputs("{\"answers\":{\"report\":true", p->file);
@@ -338,9 +353,13 @@ static int put_data(struct page *p)
 		error = put_views(p);
 	if (!error)
 		error = put_sites(p);
+	lanes = choose_lanes(p);
+	if (!error)
+		error = lanes ? put_notes(p, lanes) : -ENOMEM;
 	fputc('}', p->file);
 	if (!error)
-		error = put_picture(p);
+		error = put_picture(p, lanes);
+	free(lanes);
 	text = json_dumps(p->left_out, JSON_COMPACT);
 	if (!text)
 		return -ENOMEM;

@@ -129,5 +129,6 @@ int ct_growth_read(struct ct_growth *g, uint64_t bytes, struct ct_served *s, str
 	c->reader.damaged = g->model.records.damaged;
 	c->reader.damage = g->model.records.damage;
 	c->reader.damage_offset = g->model.records.damage_offset;
-	return snapshot(g, s, c);
+	error = snapshot(g, s, c);
+	return error ? error : ct_served_notes(s);
 }

@@ -121,6 +121,10 @@ void ct_api_site(struct ct_served *s, const struct ct_request *r, struct ct_answ
 	else
 		ct_json_set(o, "stack", ct_json_stack(&s->names->callstacks, &s->names->symbols, callstack));
 	ct_names_done(s->names);
+	const struct ct_known *known = ct_api_known_of(s, &info);
+
+	if (known)
+		ct_json_set(o, "known", ct_api_known_json(known));
 	ct_api_json(ret, o);
 }
 

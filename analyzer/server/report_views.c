@@ -17,7 +17,11 @@ static const struct {
 	{ "locks", "100", true }, { "wakers", "200", true }, { "malloc", "100", true }, { "summary", NULL, false },
 	{ "blocks", "200", false }, { "threads", "0", false }, { "io", "100", false }, { "sched", "100", false },
 	{ "deadlocks", "0", false }, { "latency", NULL, false }, { "stats", NULL, false }, { "path", "0", false },
+	{ "regions", "200", false }, { "tasks", "200", false },
 };
+
+/* The last ones are of programs that say what they are doing. */
+#define OF_NAMES 2u
 
 static void make(struct ct_report_view *v)
 {
@@ -105,10 +109,11 @@ static bool is_alone(const struct ct_report_view *v)
 
 int ct_report_views_make(struct ct_report_views *v, struct ct_served *s)
 {
+	uint32_t wanted = CT_REPORT_VIEWS - (s->m.name_count ? 0 : OF_NAMES);
 	int error = 0;
 
 	*v = (struct ct_report_views){ .count = 0 };
-	while (v->count < CT_REPORT_VIEWS && !error)
+	while (v->count < wanted && !error)
 		error = prepare(v, s, v->count++);
 	if (error) {
 		ct_wakes_together_open(&v->together, 0);

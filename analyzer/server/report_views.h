@@ -21,7 +21,7 @@ struct ct_report_view {
 	bool running;
 };
 
-#define CT_REPORT_VIEWS 12u
+#define CT_REPORT_VIEWS 14u
 
 struct ct_report_views {
 	struct ct_report_view view[CT_REPORT_VIEWS];

@@ -8,6 +8,7 @@
 #include "objects.h"
 #include "report_wakers.h"
 #include "timeline_source.h"
+#include "wait_more.h"
 
 /* Who ends a wait does so in it; what is read lies around that. Of a long one only its end is
  * read: the rest of it is taken to have been spent in it alone. */
@@ -172,6 +173,28 @@ static void answer_found(struct ct_served *s, struct part *p, const struct searc
 	json_t *o = wait_json(s, &p->source, &k->found, k->skipped_ns);
 
 	ct_names_done(s->names);
+	const struct ct_known *known = ct_api_known_of(s, &p->source.wakes.site[k->found.site]);
+
+	if (known)
+		ct_json_set(o, "known", ct_api_known_json(known));
+	ct_wait_regions(s, o, k->thread, k->start_ns - k->skipped_ns);
+	ct_api_json(ret, o);
+}
+
+/* The picture shows calls that are no waits, too. */
+static void answer_call(struct ct_served *s, const struct search *k, struct ct_answer *ret)
+{
+	struct ct_drawn_call call = { k->thread, k->start_ns, k->end_ns, k->skipped_ns };
+	json_t *o;
+
+	ct_json_begin();
+	int error = ct_wait_call(s, &call, &o);
+
+	if (error) {
+		ct_api_say(ret, error == -ENOENT ? 404 : 500, error == -ENOENT ? "no such wait" : strerror(-error));
+		return;
+	}
+	ct_wait_regions(s, o, k->thread, k->start_ns - k->skipped_ns);
 	ct_api_json(ret, o);
 }
 
@@ -191,10 +214,10 @@ void ct_api_wait(struct ct_served *s, const struct ct_request *r, struct ct_answ
 
 	if (error)
 		ct_api_say(ret, 500, strerror(-error));
-	else if (!k.any)
-		ct_api_say(ret, 404, "no such wait");
-	else
+	else if (k.any)
 		answer_found(s, &p, &k, ret);
+	else
+		answer_call(s, &k, ret);
 	close_part(&p);
 }
 

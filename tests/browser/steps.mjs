@@ -3,6 +3,7 @@
 // PLAYWRIGHT: the folder that holds playwright-core; screenshots go into FOLDER. steps is a JSON array of
 //   ["go", HASH]  ["key", KEY, TIMES]  ["click", SELECTOR]  ["at", EXPRESSION of x, y on the page]  ["fill", SELECTOR, TEXT]
 //   ["until", EXPRESSION]  ["get", NAME, EXPRESSION]  ["csv", NAME, SELECTOR of a table]  ["shot", NAME]  ["sleep", MS]
+//   ["over", EXPRESSION of x, y: the pointer rests there]
 //   ["window", NUMBER]  ["reload"]  ["wheel", X, Y, CTRL]
 // Expressions run in the page; t is the timeline.
 import { createRequire } from "node:module";
@@ -47,6 +48,7 @@ const acts = {
   key: async (k, n = 1) => { for (let i = 0; i < n; i++) await page.keyboard.press(k); await page.waitForTimeout(120); },
   click: async (selector) => { await page.click(selector); await page.waitForTimeout(120); },
   at: async (expression) => { const [x, y] = await js(expression); await page.mouse.click(x, y); await page.waitForTimeout(120); },
+  over: async (expression) => { const [x, y] = await js(expression); await page.mouse.move(x - 3, y); await page.mouse.move(x, y); await page.waitForTimeout(300); },
   drag: async (x0, y0, x1, y1) => { await page.mouse.move(x0, y0); await page.mouse.down(); await page.mouse.move((x0 + x1) / 2, (y0 + y1) / 2); await page.mouse.move(x1, y1); await page.mouse.up(); await page.waitForTimeout(120); },
   wheel: async (x, y, ctrl) => { await page.mouse.move(700, 260); if (ctrl) await page.keyboard.down("Control"); await page.mouse.wheel(x, y); await page.waitForTimeout(100); if (ctrl) await page.keyboard.up("Control"); },
   fill: async (selector, text) => { await page.fill(selector, text); await page.waitForTimeout(120); },

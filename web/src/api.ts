@@ -6,7 +6,7 @@ export type Shade = (typeof SHADES)[number];
 export interface Lane {
   lane: number; process: number; tid: number; name: string; routine: string;
   from_ns: number; to_ns: number;
-  lifetime_ns: number; running_ns: number; runnable_ns: number; blocked_ns: number; longest_ns: number; events: number;
+  lifetime_ns: number; running_ns: number; runnable_ns: number; blocked_ns: number; longest_ns: number; events: number; lost: number;
 }
 export interface Process { pid: number; parent_pid: number; executable: string; command: string }
 export interface Cause { id: number; name: string; category: string; text: string }
@@ -16,15 +16,18 @@ export interface Head {
   lost_switches: number; start_real_ns: number; file_bytes: number; commands: string[];
 }
 export interface Trace {
-  file: string; generation?: number; stale?: string | null; trace: Head; scheduler: Record<string, unknown>;
+  file: string; generation?: number; stale?: string | null; notes: boolean; annotated: boolean; blanks: boolean; trace: Head; scheduler: Record<string, unknown>;
   processes: Process[]; lanes: Lane[]; causes: Cause[];
 }
 export interface Frame { function: string | null; file: string | null; line: number; module: string | null; offset: number; inlined: boolean }
-export interface Site { cause: number; call: string; object: string; stack?: Frame[] }
+/* What is known of a place in a well-known program. */
+export interface Known { what: string; contention: boolean }
+export interface Site { cause: number; call: string; object: string; stack?: Frame[]; known?: Known }
 export interface Wait {
   cause: string; call: string; object: string; stack?: Frame[]; stack_id?: number;
   blocked_ns: number; ready_ns: number; release_ns: number; result: number; ended_by: string;
   owner_tid?: number; owner_lane?: number; waker?: string; waker_lane?: number; waker_stack?: Frame[];
+  known?: Known; waited?: boolean; regions?: { region: string; task: string | null; start_ns: number; duration_ns: number }[];
 }
 
 /* The last wait of a lane before a time. */
@@ -36,6 +39,12 @@ export interface Picture {
   from: number; to: number; pieces: number; fine: boolean;
   lanes: Map<number, LanePicture>; sites: Map<number, Site>;
 }
+
+/* What is drawn beside states. regions: start, length, name, task, count, depth; lines: first, last, count; blanks: start, length,
+ * kind (0: switched off, 1: damaged). */
+export interface LaneNotes { regions: Float64Array; lines: Float64Array; blanks: Float64Array }
+export interface Notes { from: number; to: number; gaps: number[]; lanes: Map<number, LaneNotes>; names: Map<number, string> }
+export interface Line { lane: number; ns: number; category: string; text: string }
 
 export class Refused extends Error {
   constructor(text: string, public status = 0) { super(text); }
@@ -51,7 +60,7 @@ function heldAnswer(path: string): any {
   const [name, query] = path.split("?");
   const q = new URLSearchParams(query);
   q.delete("top");
-  const key = name.startsWith("api/view/") ? name : path;
+  const key = name.startsWith("api/view/") || name === "api/notes" || name === "api/lines" ? name : path;
   if (!(key in held!.answers) || (name.startsWith("api/view/") && q.toString()))
     throw new Refused("A report holds the views of the whole trace only: ctrace-analyze serve answers this.");
   return held!.answers[key];
@@ -62,7 +71,7 @@ function heldAnswer(path: string): any {
 let generation: number | undefined;
 let outdated: () => void = () => {};
 export function isOf(g: number | undefined, whenOutdated: () => void) { generation = g; outdated = whenOutdated; }
-const OF_A_READING = /^api\/(lanes|load|site|wait|before)\?/;
+const OF_A_READING = /^api\/(lanes|load|notes|lines|known|site|wait|before)\?/;
 
 async function ask(path: string, signal?: AbortSignal): Promise<Response> {
   const of = generation, answer = await fetch(of !== undefined && OF_A_READING.test(path) ? `${path}&generation=${of}` : path, { signal });
@@ -85,6 +94,30 @@ export async function picture(from: number, to: number, pieces: number, lanes: n
     return unpack(whole.buffer, 0, heldAnswer("api/trace").trace.duration_ns);
   }
   return unpack(await (await ask(`api/lanes?${query}`, signal)).arrayBuffer(), Math.floor(from), Math.ceil(to));
+}
+
+export async function notes(from: number, to: number, pieces: number, lanes: number[], signal?: AbortSignal): Promise<Notes> {
+  const d = await json<any>(`api/notes?from=${Math.floor(from)}&to=${Math.ceil(to)}&pieces=${pieces}&lanes=${lanes.join(",")}`, signal), result: Notes = { from, to, gaps: d.gaps, lanes: new Map(), names: new Map() };
+  for (const l of d.lanes) result.lanes.set(l.lane, { regions: Float64Array.from(l.regions), lines: Float64Array.from(l.lines), blanks: Float64Array.from(l.blanks) });
+  for (const id of Object.keys(d.names)) result.names.set(Number(id), d.names[id]);
+  return result;
+}
+
+const IDS_MOST = 500;
+export async function known(ids: number[], signal?: AbortSignal): Promise<Map<number, Known>> {
+  const result = new Map<number, Known>();
+  for (let i = 0; i < ids.length; i += IDS_MOST) {
+    const some = ids.slice(i, i + IDS_MOST);
+    const d: Record<string, Known> = held ? Object.fromEntries(some.map((id) => [id, held.answers[`api/site?id=${id}`]?.known]).filter((x) => x[1])) : await json(`api/known?ids=${some.join(",")}`, signal);
+    for (const id of Object.keys(d)) result.set(Number(id), d[id]);
+  }
+  return result;
+}
+
+/* A report has the first lines of the trace. */
+export async function lines(lane: number, from: number, to: number, signal?: AbortSignal): Promise<{ lines: Line[]; more: boolean }> {
+  const d = await json<{ lines: Line[]; more: boolean }>(`api/lines?lane=${lane}&from=${Math.floor(from)}&to=${Math.ceil(to)}`, signal);
+  return held ? { lines: d.lines.filter((l) => l.lane === lane && l.ns >= from && l.ns <= to), more: d.more } : d;
 }
 
 /* How many threads were in each shade, on average: [piece][shade]. */

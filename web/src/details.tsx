@@ -1,6 +1,6 @@
 /* What is known of the wait that was clicked: where it was, who ended it, and how others at the same place went. */
 import { useEffect, useState } from "preact/hooks";
-import { isReport, json, view, type Frame, type Site, type Trace, type Wait } from "./api";
+import { isReport, json, view, type Site, type Trace, type Wait } from "./api";
 import { Histogram } from "./latency";
 import { Stack } from "./stack";
 import { count, moment, time } from "./text";
@@ -48,41 +48,45 @@ export function Details({ trace, lane, bar, site, jump, go, onWait, onSite, clos
   trace: Trace; lane: number; bar: Bar; site: Site | null; jump: (lane: number, ns: number) => void; go: (lane: number, start: number, length: number) => void;
   onWait: (w: Wait | null) => void; onSite: (f: string) => void; close: () => void;
 }) {
-  const [wait, setWait] = useState<Wait | null>(null), [held, setHeld] = useState<Frame[] | null>(null), [no, setNo] = useState("");
+  const [wait, setWait] = useState<Wait | null>(null), [held, setHeld] = useState<Site | null>(null), [no, setNo] = useState("");
   const thread = trace.lanes[lane], end = bar.start + bar.length;
   useEffect(() => {
     const stop = new AbortController();
     setWait(null); setHeld(null); setNo(""); onWait(null);
     /* Only a report knows sites by number: a trace that grows may be read anew, and then they are others. */
-    if (isReport) json<Site>(`api/site?id=${bar.site}`).then((s) => setHeld(s.stack ?? null)).catch(() => {});
+    if (isReport) json<Site>(`api/site?id=${bar.site}`).then(setHeld).catch(() => {});
     json<Wait>(`api/wait?lane=${lane}&start=${Math.max(0, bar.start)}&end=${end}`, stop.signal)
       .then((w) => { setWait(w); onWait(w); }).catch((e) => { if (e.name !== "AbortError") setNo(e.message); });
     return () => stop.abort();
   }, [lane, bar.start, bar.length]);
   const cause = wait ? trace.causes.find((c) => c.name === wait.cause) : site && trace.causes.find((c) => c.id === site.cause);
-  const stack = wait?.stack ?? held, where = stack?.find((f) => f.function)?.function, object = wait?.object ?? site?.object ?? "";
+  const stack = wait?.stack ?? held?.stack, known = wait?.known ?? held?.known, where = stack?.find((f) => f.function)?.function, object = wait?.object ?? site?.object ?? "";
   return (
     <section class="details" aria-label="details">
       <button class="close" onClick={close} aria-label="close">×</button>
       <h2>{cause ? title(cause.name, object) : "…"} <span class="faint">{cause?.name}</span>{cause && <Explain of={cause.name} />} <span class="faint">{cause?.category}</span>{cause && <Explain of={cause.category} />}</h2>
       <p>
         <b>{thread.name || "thread"}</b> ({thread.tid}) was in <b>{wait?.call ?? site?.call ?? "…"}</b> for <b>{time(bar.length)}</b>, from {moment(bar.start)} to {moment(end)}
-        {bar.open && ", and it had not ended when the trace did"}. {cause?.text && <span class="faint">{cause.text}</span>}
+        {wait?.regions?.map((r, i) => <span class="in-region">{i ? " › " : ", in "}<b>{r.region}</b>{r.task ? <> of task <b>{r.task}</b></> : ""}</span>)}
+        {bar.open && ", and it had not ended when the trace did"}. {known ? <>It waits for <b>{known.what}</b>{known.contention && cause?.category !== "contention" && <>: somebody has what it needs, though {cause?.name} counts as {cause?.category}</>}.</> : cause?.text && <span class="faint">{cause.text}</span>}
       </p>
       <div class="columns">
         <div><h3>Waited in</h3><Stack stack={stack} />{where && <p><button onClick={() => onSite(where)}>all waits in {where}</button></p>}</div>
         <div>
           <h3>Ended by</h3>
           {!wait && <p class="faint">{no || "…"}</p>}
-          {wait && <>
+          {wait?.waited === false && <p>Nothing: the thread did not sleep in this call. It ran, or was ready while others had the CPUs. Tables do not count it as a wait.</p>}
+          {wait && wait.waited !== false && <>
             <p>{wait.waker ? <button class="link" disabled={wait.waker_lane === undefined} title="to its lane at that moment" onClick={() => jump(wait.waker_lane!, bar.start + wait.release_ns)}>{wait.waker}</button> : wait.ended_by === "time" && cause?.category === "io" ? "no thread: the device or the peer, or time" : wait.ended_by}<Explain of="ended_by" />
               {wait.waker && <> after {time(wait.release_ns)}; then {time(Math.max(0, bar.length - wait.release_ns))} until it went on</>}</p>
             {wait.waker && <Stack stack={wait.waker_stack} />}
             {wait.owner_tid !== undefined && <p>Held, when it began, by <button class="link" disabled={wait.owner_lane === undefined} title="to its lane at that moment" onClick={() => jump(wait.owner_lane!, bar.start)}>{trace.lanes[wait.owner_lane ?? -1]?.name ?? "thread"} ({wait.owner_tid})</button></p>}
+          </>}
+          {wait && <>
             <table class="facts"><tbody>
               <tr><td>off the CPU in it<Explain of="blocked_ns" /></td><td>{time(wait.blocked_ns)}</td></tr>
               <tr><td>ready, without a CPU<Explain of="ready_ns" /></td><td>{time(wait.ready_ns)}</td></tr>
-              <tr><td>the call returned<Explain of="result" /></td><td>{count(wait.result)}</td></tr>
+              {typeof wait.result === "number" && <tr><td>the call returned<Explain of="result" /></td><td>{count(wait.result)}</td></tr>}
             </tbody></table>
           </>}
         </div>

@@ -46,7 +46,7 @@ function glob(pattern: string): (names: (string | number)[]) => boolean {
   const r = new RegExp(`^${pattern.replace(/[.+^${}()|\\]/g, "\\$&").replace(/\*/g, ".*").replace(/\?/g, ".")}$`);
   return (names) => names.some((n) => String(n) === pattern || (typeof n === "string" && r.test(n)));
 }
-function safe(pattern: string | undefined) {
+export function safe(pattern: string | undefined) {
   if (!pattern) return null;
   try { return glob(pattern); } catch { return null; }
 }

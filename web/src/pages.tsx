@@ -1,9 +1,9 @@
 /* The pages beside the timeline: each asks for the JSON of a command, with the filters of the address. */
 import { useContext, useMemo, useState } from "preact/hooks";
-import type { Trace } from "./api";
+import { isReport, type Trace } from "./api";
 import { COLORS } from "./colors";
 import { Histogram, type Bucket } from "./latency";
-import { at, byCategory, category, cause, causeColumns, id, List, Loaded, ns, number, Parts, Sites, stackColumn, text, useView, who, type Row } from "./parts";
+import { at, byCategory, category, cause, causeColumns, id, List, Loaded, Marks, ns, number, Parts, Sites, stackColumn, text, useView, who, type Row } from "./parts";
 import { averages, Plot, useLoad } from "./plot";
 import { FlameRows } from "./range";
 import { Stack } from "./stack";
@@ -80,14 +80,14 @@ function Graph({ rows }: { rows: Row[] }) {
   );
 }
 
-function Path({ where, show }: { where: Where; show: (legs: Row[]) => void }) {
+function Path({ where, show }: { where: Where; show: () => void }) {
   return <Loaded name="path" where={where}>{(d) => {
     const p = d.path, whole = p.to_ns - p.from_ns;
     return <>
       <h2>The critical path: {time(whole)}, over {count(p.jumps)} changes of thread</h2>
       <Parts whole={whole} parts={[["running", p.running_ns, COLORS.running], ["ready", p.ready_ns, COLORS.ready], ["blocked, ended by no thread", p.blocked_ns, COLORS.io], ["let go on, not running yet", p.resuming_ns, COLORS.runtime]]} />
       <p>running {share(p.running_ns, whole)}, ready {share(p.ready_ns, whole)}, blocked {share(p.blocked_ns, whole)}, resuming {share(p.resuming_ns, whole)}.
-        On average {d.parallel.running.toFixed(2)} threads ran and {d.parallel.able.toFixed(2)} could have; one at a time for {(100 * d.parallel.serial_fraction).toFixed(0)} % of the time. {p.legs && <button onClick={() => show(p.legs)}>show in the timeline</button>}</p>
+        On average {d.parallel.running.toFixed(2)} threads ran and {d.parallel.able.toFixed(2)} could have; one at a time for {(100 * d.parallel.serial_fraction).toFixed(0)} % of the time. {p.legs && <button onClick={show}>show in the timeline</button>}</p>
       <h2>Locks by their time on the path</h2>
       <Table label="path-locks" rows={d.locks} columns={[text("lock", "object", true), ns("on the path", "path_ns"), ns("held", "held_ns"), ns("all waits", "wait_ns"), number("sections", "sections"), stackColumn("in", "stack")]} detail={(r: Row) => <Stack stack={r.stack} />} />
       <h2>Threads on the path</h2><Table label="path-threads" rows={d.threads} columns={[text("name", "name"), id("tid", "tid"), ns("on the path", "path_ns"), number("times", "count")]} sort="path_ns" />
@@ -188,9 +188,23 @@ function Summary({ trace, where }: { trace: Trace; where: Where }) {
   </>;
 }
 
-export const PAGES: [string, string][] = [["summary", "Summary"], ["timeline", "Timeline"], ["blocks", "Blocks"], ["threads", "Threads"], ["locks", "Locks"], ["io", "I/O"], ["malloc", "Malloc"], ["sched", "Scheduler"], ["wakers", "Wakers"], ["path", "Critical path"], ["deadlocks", "Deadlocks"], ["flame", "Flame graph"], ["latency", "Latency"], ["cpu", "CPU"], ["stats", "Trace"]];
+/* What the program says it was doing. The longest one is a marked range in the timeline. */
+function MarksPage({ trace, where, of }: { trace: Trace; where: Where; of: "region" | "task" }) {
+  const { set } = useContext(AddressContext), name = of === "region" ? "regions" : "tasks";
+  const go = (r: Row) => {
+    const a = r.longest.start_ns, b = a + r.max_ns, room = (b - a) * 0.3;
+    set({ ...where, page: "timeline", from: Math.max(0, a - room), to: Math.min(trace.trace.duration_ns, b + room), mark: [a, b] }, true);
+  };
+  return <Loaded name={name} where={where} extra={{ top: "200" }}>{(d) => <>
+    <h2>{of === "region" ? "Regions: parts of its work that the program has named" : "Tasks: work that goes from thread to thread; states are those in their regions"}</h2>
+    {d[name].length ? <Marks trace={trace} rows={d[name]} of={of} label={name} go={isReport ? undefined : go} /> : <p class="faint">None{Object.values(where.filters).some(Boolean) || where.mark ? " that the filters select" : ": the program says nothing of itself with ctrace.h"}.</p>}
+    {(d.unbalanced_ends > 0 || d.left_open > 0) && <p class="faint">{count(d.unbalanced_ends)} ends without a begin were ignored{d.left_open > 0 && `; ${count(d.left_open)} regions were ended by one around them`}.</p>}
+  </>}</Loaded>;
+}
 
-export function Page({ trace, where, showPath }: { trace: Trace; where: Where; showPath: (legs: Row[]) => void }) {
+export const PAGES: [string, string][] = [["summary", "Summary"], ["timeline", "Timeline"], ["blocks", "Blocks"], ["threads", "Threads"], ["locks", "Locks"], ["io", "I/O"], ["malloc", "Malloc"], ["sched", "Scheduler"], ["wakers", "Wakers"], ["path", "Critical path"], ["deadlocks", "Deadlocks"], ["flame", "Flame graph"], ["latency", "Latency"], ["cpu", "CPU"], ["regions", "Regions"], ["tasks", "Tasks"], ["stats", "Trace"]];
+
+export function Page({ trace, where, showPath }: { trace: Trace; where: Where; showPath: () => void }) {
   switch (where.page) {
     case "summary": return <Summary trace={trace} where={where} />;
     case "blocks": return <Blocks where={where} />;
@@ -201,6 +215,8 @@ export function Page({ trace, where, showPath }: { trace: Trace; where: Where; s
     case "deadlocks": return <Deadlocks where={where} />;
     case "latency": return <Latency trace={trace} where={where} />;
     case "cpu": return <Cpu trace={trace} where={where} />;
+    case "regions": return <MarksPage trace={trace} where={where} of="region" />;
+    case "tasks": return <MarksPage trace={trace} where={where} of="task" />;
     case "flame": return <FlamePage where={where} />;
   }
   /* Of the whole trace, always. */

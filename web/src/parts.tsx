@@ -35,7 +35,7 @@ export function Loaded({ name, where, extra, children }: { name: string; where: 
 }
 
 /* What starts threads and programs says nothing. */
-const STARTS = /^(start_thread|_start|_?_?clone3?|__libc_start_(main|call_main).*)$/;
+export const STARTS = /^(start_thread|_start|_?_?clone3?|__libc_start_(main|call_main).*)$/;
 export const at = (stack?: Frame[]) => {
   const f = stack?.find((x) => x.function && !STARTS.test(x.function)) ?? stack?.[0];
   return f ? `${frame(f)}  ${place(f)}` : "";
@@ -75,4 +75,18 @@ const siteColumns: Column<Row>[] = [
 ];
 export function Sites({ rows, label }: { rows: Row[]; label: string }) {
   return <Table label={label} rows={rows} columns={siteColumns} sort="total_ns" detail={(r: Row) => <div class="columns"><div><h4>{r.call}</h4><Stack stack={r.stack} /></div><div><List rows={r.waiters} label="Who waited" /><List rows={r.owners} label="Who held it" /><List rows={r.objects} label="On what" /></div></div>} />;
+}
+
+/* Regions or tasks; of a task the states are those in its regions. */
+export function Marks({ trace, rows, of, label, go }: { trace: Trace; rows: Row[]; of: "region" | "task"; label: string; go?: (r: Row) => void }) {
+  const whole = (r: Row) => r.in_regions_ns ?? r.total_ns;
+  const columns: Column<Row>[] = [text(of, of), number("times", "count"), ns("total", "total_ns"), ns("p50", "p50_ns"), ns("p99", "p99_ns"), ns("longest", "max_ns"),
+    { name: "how it was spent", key: "total_ns.parts", value: (r) => whole(r), show: (r) => <Parts parts={byCategory(trace, r)} whole={whole(r)} />, wide: true },
+    ns("running", "running_ns"), ns("runnable", "runnable_ns"), ns("blocked", "blocked_ns"),
+    { name: "mostly in", key: "mostly", value: (r) => Object.entries(r.by_cause as Record<string, number>).sort((a, b) => b[1] - a[1])[0]?.[0] ?? "" },
+    ...(go ? [{ name: "the longest", key: "max_ns.place", value: (r: Row) => r.longest?.start_ns ?? 0, show: (r: Row) => (r.longest ? <button class="link" onClick={(e) => { e.stopPropagation(); go(r); }}>{time(r.max_ns)} at {time(r.longest.start_ns)}</button> : "") } as Column<Row>] : [])];
+  return <Table label={label} rows={rows} columns={columns} sort="total_ns" detail={(r: Row) => <div class="columns">
+    <div><h4>Waited for</h4><ul class="plain">{Object.entries(r.by_cause as Record<string, number>).sort((a, b) => b[1] - a[1]).map(([c, v]) => <li>{c}<Explain of={c} />: {time(v)}</li>)}</ul></div>
+    {r.threads && <List rows={r.threads.map((t: Row) => ({ ...t, total_ns: t.elapsed_ns, count: t.regions }))} label="In regions of threads" />}
+  </div>} />;
 }

@@ -2,7 +2,7 @@
  * and --to; all other pages are restricted to the range, too. */
 import { useContext, useMemo } from "preact/hooks";
 import type { Trace } from "./api";
-import { causeColumns, Loaded, ns, Parts, byCategory, Sites, type Row } from "./parts";
+import { causeColumns, Loaded, Marks, ns, Parts, byCategory, Sites, type Row } from "./parts";
 import { Flame } from "./flame";
 import { averages, Plot, useLoad } from "./plot";
 import { AddressContext, useRest, type Where } from "./state";
@@ -10,7 +10,7 @@ import { Table, type Column } from "./table";
 import { base, moment, time } from "./text";
 import { title } from "./timeline";
 
-const TABS: [string, string][] = [["", "Threads"], ["causes", "Causes"], ["sites", "Sites"], ["flame", "Flame graph"], ["running", "Running threads"]];
+const TABS: [string, string][] = [["", "Threads"], ["causes", "Causes"], ["sites", "Sites"], ["flame", "Flame graph"], ["running", "Running threads"], ["regions", "Regions"], ["tasks", "Tasks"]];
 
 function ThreadsIn({ trace, where, reveal }: { trace: Trace; where: Where; reveal: (pid: number, tid: number) => void }) {
   const columns: Column<Row>[] = [
@@ -47,7 +47,7 @@ export function Range({ trace, reveal }: { trace: Trace; reveal: (pid: number, t
   return <section class="details range" aria-label="marked range">
     <button class="close" aria-label="let go of the range" onClick={() => set({ ...where, mark: null }, true)}>×</button>
     <h2>{moment(mark[0])} to {moment(mark[1])}: {time(mark[1] - mark[0])} <span class="faint">of {base(trace.file)}</span></h2>
-    <p class="tabs">{TABS.map(([id, name]) => <button class={tab === id ? "here" : ""} onClick={() => setTab(id)}>{name}</button>)}
+    <p class="tabs">{TABS.filter(([id]) => trace.annotated || (id !== "regions" && id !== "tasks")).map(([id, name]) => <button class={tab === id ? "here" : ""} onClick={() => setTab(id)}>{name}</button>)}
       <span class="faint">All pages show this range only: {link("blocks")} {link("locks")} {link("wakers")} {link("path")} {link("sched")}.
         The same as text: <code>ctrace-analyze blocks --from {Math.round(mark[0])}ns --to {Math.round(mark[1])}ns</code></span></p>
     {tab === "" && <ThreadsIn trace={trace} where={where} reveal={reveal} />}
@@ -55,6 +55,8 @@ export function Range({ trace, reveal }: { trace: Trace; reveal: (pid: number, t
     {tab === "sites" && <Loaded name="blocks" where={where} extra={{ top: "300" }}>{(d) => <Sites rows={d.sites} label="range-sites" />}</Loaded>}
     {tab === "flame" && <FlameIn where={where} />}
     {tab === "running" && <Running mark={mark} />}
+    {tab === "regions" && <Loaded name="regions" where={where}>{(d) => <Marks trace={trace} rows={d.regions} of="region" label="range-regions" />}</Loaded>}
+    {tab === "tasks" && <Loaded name="tasks" where={where}>{(d) => <Marks trace={trace} rows={d.tasks} of="task" label="range-tasks" />}</Loaded>}
   </section>;
 }
 

@@ -11,7 +11,7 @@ export interface Where {
   rest: Record<string, string>; /* how things are shown: sorting, words of a search, lanes that are pinned */
 }
 
-export const FILTERS = ["thread", "process", "cause", "site", "object", "min"];
+export const FILTERS = ["thread", "process", "cause", "site", "object", "min", "region", "task"];
 
 export function parse(hash: string): Where {
   const [page, query] = hash.replace(/^#/, "").split("?");

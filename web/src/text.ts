@@ -13,6 +13,11 @@ export function time(ns: number): string {
     }
   return "0";
 }
+/* On a ruler: one unit for all, and as many digits as tell two marks apart. */
+export function mark(ns: number, step: number, most: number): string {
+  const [unit, name] = UNITS.find(([u]) => most >= u) ?? UNITS[UNITS.length - 1];
+  return ns < step / 2 ? "0" : `${(ns / unit).toFixed(Math.max(0, Math.ceil(Math.log10(unit / step) - 1e-9)))} ${name}`;
+}
 export const moment = (ns: number) => `${(ns / 1e9).toFixed(6)} s`;
 export const count = (n: number) => n.toLocaleString("en-US");
 export const share = (part: number, whole: number) => (whole > 0 ? `${((100 * part) / whole).toFixed(part / whole < 0.1 ? 1 : 0)} %` : "–");
@@ -23,3 +28,11 @@ export function frame(f: Frame): string {
   return f.module ? `${base(f.module)}+0x${f.offset.toString(16)}` : `0x${f.offset.toString(16)}`;
 }
 export const place = (f: Frame) => (f.file ? `${base(f.file)}:${f.line}` : f.module ? base(f.module) : "");
+
+/* As much of a text as there is room for. */
+export function fit(g: CanvasRenderingContext2D, text: string, width: number): string {
+  if (g.measureText(text).width <= width) return text;
+  let n = Math.floor((text.length * width) / g.measureText(text).width);
+  while (n > 1 && g.measureText(text.slice(0, n) + "…").width > width) n--;
+  return n > 1 ? text.slice(0, n) + "…" : "";
+}
