@@ -24,6 +24,8 @@ const struct ct_verb ct_verbs[] = {
 	{ "stop", ct_command_stop },
 	{ "set", ct_command_set },
 	{ "snapshot", ct_command_snapshot },
+	{ "live", ct_command_live },
+	{ "frames", ct_command_frames },
 	{ NULL, NULL },
 };
 

@@ -20,6 +20,11 @@
  *   snapshot  [path=FILE]: of a flight recorder. Answers the path, where it is once it is complete: until
  *             then there is FILE.part
  *   set       likewise: [families=LIST|all|none] [min_ns=N] [stacks=MODE]
+ *   live      pid=PID [threads=N] [thread=TID]: what ctrace-top shows: threads, their waits, sums of
+ *             sites since begun_ns; of that thread its last waits and who holds what it waits for.
+ *             Sums are kept for 10 s after they were asked for last (live.h). Causes and kinds are
+ *             numbers; objects and, in frames, addresses are hexadecimal texts
+ *   frames    pid=PID stacks=N,N,...: the return addresses of stacks that live named, and all modules
  */
 #ifndef CT_COMMANDS_H
 #define CT_COMMANDS_H
@@ -88,6 +93,11 @@ int ct_command_status(struct ct_collector *c, const struct ct_request *q, struct
 /* --- commands-flight.c --- */
 
 int ct_command_snapshot(struct ct_collector *c, const struct ct_request *q, struct ct_answer *a);
+
+/* --- commands-live.c --- */
+
+int ct_command_live(struct ct_collector *c, const struct ct_request *q, struct ct_answer *a);
+int ct_command_frames(struct ct_collector *c, const struct ct_request *q, struct ct_answer *a);
 
 /* --- commands-set.c --- */
 

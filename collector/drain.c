@@ -135,6 +135,8 @@ static void add(struct ct_trace *t, struct ct_process *p, struct ct_thread *th, 
 	p->events++;
 	if (end_ns > th->last_end_ns)
 		th->last_end_ns = end_ns;
+	if (p->live && is_wait(p, &site))
+		ct_live_wait(p, th, e, start_ns, end_ns);
 	if (t->flight && end_ns - start_ns > t->flight->least_wait_ns && is_wait(p, &site))
 		ct_trigger_wait(t->flight, p, th, site.cause, e->start, start_ns, end_ns);
 }

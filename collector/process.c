@@ -47,8 +47,10 @@ static void process_free(struct ct_process *p)
 		return;
 	if (p->threads)
 		for (uint32_t i = 0; i < p->slot_count; i++) {
-			if (p->threads[i])
-				free(p->threads[i]->counted);
+			if (!p->threads[i])
+				continue;
+			free(p->threads[i]->counted);
+			free(p->threads[i]->live);
 			free(p->threads[i]);
 		}
 	free(p->threads);
@@ -57,6 +59,7 @@ static void process_free(struct ct_process *p)
 	free(p->descriptors);
 	free(p->locks);
 	free(p->holder);
+	free(p->live);
 	free((char *)p->declared.executable.p);
 	free((char *)p->declared.command.p);
 	free(p->names);

@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "codec.h"
 #include "ends.h"
+#include "live.h"
 #include "map.h"
 #include "recording.h"
 #include "region.h"
@@ -62,6 +63,7 @@ struct ct_thread {
 	uint16_t waiting_call;
 	uint32_t waiting_generation; /* in which that record was written */
 	uint64_t cut_ns;      /* where its life ends in the snapshot that is being made */
+	struct ct_live_thread *live; /* NULL: nobody looked on; owned */
 	uint64_t told_start;  /* ticks: the wait that a trigger fired for last; 0: none */
 	uint16_t counted_index[CT_CALLS_MAX]; /* call -> 1 + index in counted */
 	struct ct_counted *counted;           /* owned */
@@ -154,6 +156,7 @@ struct ct_process {
 	uint64_t counters_ns;  /* when next */
 	uint64_t kill_probe_ns;
 	uint64_t waiting_ns;   /* when to look for waits that last */
+	struct ct_live *live;  /* NULL: nobody looks on; owned */
 	bool no_peek;          /* the kernel does not let us read its memory */
 	struct ct_holder *holder; /* the set of HOLDER records written last; owned */
 	uint32_t holder_count;

@@ -377,5 +377,6 @@ void ct_thread_finish(struct ct_trace *t, struct ct_process *p, uint32_t slot, i
 	p->thread_count--;
 	p->counted -= th->counted_size;
 	free(th->counted);
+	free(th->live);
 	free(th);
 }

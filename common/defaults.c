@@ -136,7 +136,7 @@ static void take_line(struct taking *t, const char *where, char *line)
 	while (i < sizeof(tools) / sizeof(tools[0]) && strcmp(tools[i], line))
 		i++;
 	if (i == sizeof(tools) / sizeof(tools[0])) {
-		complain(t, "%s: there is no tool %.50s (run, analyze, ctl)", where, line);
+		complain(t, "%s: there is no tool %.50s (run, analyze, ctl, top)", where, line);
 		return;
 	}
 	if (strcmp(line, t->d->tool))

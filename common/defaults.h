@@ -20,7 +20,7 @@
 #define CT_DEFAULTS_WRONG 256
 
 struct ct_defaults {
-	const char *tool;   /* as in the file: run, analyze, ctl */
+	const char *tool;   /* as in the file: run, analyze, ctl, top */
 	const char *prefix; /* of variables */
 	/* Whether it is an option that can have a default, and takes a value: 1; takes none: 0;
 	 * -1: it cannot. */

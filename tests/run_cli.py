@@ -465,7 +465,7 @@ def helps(_):
 
 def manual(_):
     pages = {p.name: p for p in (BUILD / "docs").glob("*.1")}
-    must({f"ctrace-analyze-{c}.1" for c in commands()} | {"ctrace-run.1", "ctrace-ctl.1", "ctrace-analyze.1"} == set(pages), f"pages: {sorted(pages)}")
+    must({f"ctrace-analyze-{c}.1" for c in commands()} | {"ctrace-run.1", "ctrace-ctl.1", "ctrace-top.1", "ctrace-analyze.1"} == set(pages), f"pages: {sorted(pages)}")
     for name, path in pages.items():
         if shutil.which("man"):
             ended = run(["man", "-l", "--warnings", path], env={"LC_ALL": "C.UTF-8", "MANWIDTH": "80", "PAGER": "cat"})

@@ -9,6 +9,7 @@
 #include "export.h"
 #include "help.h"
 #include "run.h"
+#include "top.h"
 
 /* man.c; of a command, or with NULL of ctrace-analyze. */
 void generate_man(const struct ct_command *command);
@@ -20,6 +21,9 @@ void generate_fish(bool run);
 
 /* ctl.c: the manual page and completions of ctrace-ctl. */
 void generate_ctl(const char *what);
+
+/* top.c: those of ctrace-top. */
+void generate_top(const char *what);
 
 /* options.c: docs/options.md. */
 void generate_options(void);

@@ -1,4 +1,4 @@
-/* generate man|bash|zsh|fish [run|ctl|COMMAND], or options. See generate.h. */
+/* generate man|bash|zsh|fish [run|ctl|top|COMMAND], or options. See generate.h. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +11,10 @@ int main(int argc, char **argv)
 
 	if (!strcmp(of, "ctl")) {
 		generate_ctl(what);
+		return fflush(stdout) ? 1 : 0;
+	}
+	if (!strcmp(of, "top")) {
+		generate_top(what);
 		return fflush(stdout) ? 1 : 0;
 	}
 	const struct ct_command *command = *of && !run ? ct_command_find(of) : NULL;

@@ -73,6 +73,9 @@ void generate_options(void)
 			}
 		row("ctl", "CTRACE_CTL_", o->is_short ? o->letter : 0, o->name, o->value, o->help, commands);
 	}
+	head("ctrace-top", false);
+	for (const struct ct_tool_option *o = ct_top_option_table; o->name; o++)
+		row("top", "CTRACE_TOP_", o->letter, o->name, o->value, o->help, NULL);
 	head("ctrace-analyze", true);
 	for (const struct ct_option *o = ct_options_table; o->name; o++) {
 		char commands[256];
