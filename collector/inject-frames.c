@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #define FRAMES_MAX 512
 
@@ -88,6 +89,67 @@ uint64_t ct_frames_libc(struct ct_frames *f, const char *name)
 	return 0;
 }
 
+/* --- room --- */
+
+#define PAGE 4096ull
+#define GAP  64u /* whoever reads instructions ahead reads no others */
+
+static bool is_empty(pid_t pid, uint64_t at, size_t bytes)
+{
+	char text[PAGE];
+	struct iovec local = { text, bytes }, remote = { (void *)at, bytes };
+
+	if (process_vm_readv(pid, &local, 1, &remote, 1, 0) != (ssize_t)bytes)
+		return false;
+	for (size_t i = 0; i < bytes; i++)
+		if (text[i])
+			return false;
+	return true;
+}
+
+struct room {
+	struct ct_frames *f;
+	size_t bytes;
+	uint64_t at;
+};
+
+static int look_for_room(Dwfl_Module *m, void **data, const char *name, Dwarf_Addr start, void *argument)
+{
+	struct room *r = argument;
+	GElf_Addr bias;
+	GElf_Phdr p;
+	size_t n;
+
+	(void)data, (void)start;
+	/* Libc and the loader will not be unloaded in the middle of it. */
+	if (!name || *name != '/' || (m != r->f->libc && m != r->f->loader && strncmp(base_name(name), "libm.so", 7)))
+		return DWARF_CB_OK;
+	Elf *elf = dwfl_module_getelf(m, &bias);
+
+	if (!elf || elf_getphdrnum(elf, &n))
+		return DWARF_CB_OK;
+	for (size_t i = 0; i < n; i++) {
+		if (!gelf_getphdr(elf, (int)i, &p) || p.p_type != PT_LOAD || !(p.p_flags & PF_X) || p.p_flags & PF_W)
+			continue;
+		uint64_t end = bias + p.p_vaddr + p.p_memsz, at = (end + GAP + 63) & ~63ull;
+
+		if (at / PAGE == (end - 1) / PAGE && PAGE - at % PAGE >= r->bytes && is_empty(r->f->pid, at, r->bytes)) {
+			r->at = at;
+			return DWARF_CB_ABORT;
+		}
+	}
+	return DWARF_CB_OK;
+}
+
+uint64_t ct_frames_room(struct ct_frames *f, size_t bytes)
+{
+	struct room r = { .f = f, .bytes = bytes };
+
+	if (bytes <= PAGE)
+		dwfl_getmodules(f->dwfl, look_for_room, &r, 0);
+	return r.at;
+}
+
 /* --- calls --- */
 
 /* Calls that no allocator makes, nor the loader, with what an allocator may: those that wait in futex say by the
@@ -136,6 +198,11 @@ static bool is_closed(const char *name)
 	return begins_with_one(name, closed_families);
 }
 
+/* Allocators: what is static in them has no name. */
+static const char *const allocators[] = {
+	"libjemalloc", "libtcmalloc", "libmimalloc", "libhoard", "libsnmalloc", "libasan", "libtsan", "liblsan", "libmsan", NULL
+};
+
 struct look {
 	struct ct_frames *f;
 	int frames;
@@ -162,7 +229,9 @@ static int look_at(Dwfl_Frame *frame, void *argument)
 
 	if (l->frames == 1 && m != l->f->libc)
 		l->bad = true;
-	if ((m && m == l->f->loader) || is_closed(name))
+	const char *file = m ? dwfl_module_info(m, NULL, NULL, NULL, NULL, NULL, NULL, NULL) : NULL;
+
+	if ((m && m == l->f->loader) || is_closed(name) || (file && begins_with_one(base_name(file), allocators)))
 		l->bad = true;
 	if (m != l->f->libc)
 		l->left_libc = true;

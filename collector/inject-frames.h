@@ -3,6 +3,7 @@
 #define CT_INJECT_FRAMES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,5 +17,8 @@ void ct_frames_close(struct ct_frames *f);
 bool ct_frames_are_safe(struct ct_frames *f, pid_t tid, long call);
 /* Address of a function of libc; 0: it is not there. */
 uint64_t ct_frames_libc(struct ct_frames *f, const char *name);
+/* Room for code that nothing uses: behind a module's last instruction, to the end of the page.
+ * 0: there is none of that size. Modules are asked in an order that is the same each time. */
+uint64_t ct_frames_room(struct ct_frames *f, size_t bytes);
 
 #endif

@@ -1,5 +1,4 @@
 /* What is called in a process that is attached to. */
-#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -47,51 +46,6 @@ static bool has_huge_pages(pid_t pid)
 	return has;
 }
 
-/* What dlerror says in the process. */
-static void loader_says(struct ct_inject *i, char wrong[256])
-{
-	uint64_t function = ct_inject_libc(i, "dlerror"), at;
-	char text[200] = "";
-
-	if (function && !ct_inject_call(i, function, 0, 0, &at) && at)
-		for (size_t n = 0; n < sizeof(text) - 1 && !ct_inject_read(i, at + n, text + n, 1) && text[n]; n++)
-			;
-	snprintf(wrong, 256, "%s", *text ? text : "the library cannot be loaded");
-}
-
-static int copy(struct ct_inject *i, const void *what, size_t bytes, uint64_t *ret_at)
-{
-	*ret_at = ct_inject_room(i, bytes);
-	return !*ret_at || ct_inject_write(i, *ret_at, what, bytes) ? -1 : 0;
-}
-
-/* Has ctrace_attach do it. 0 with its answer, or -1. */
-static int call(struct ct_inject *i, const char *library, struct ct_late *late, char wrong[256])
-{
-	uint64_t path, name, at, handle, function, ignored;
-	uint64_t open = ct_inject_libc(i, "dlopen"), find = ct_inject_libc(i, "dlsym");
-
-	snprintf(wrong, 256, "a function cannot be called in it");
-	if (!open || !find) {
-		snprintf(wrong, 256, "its glibc is older than 2.34");
-		return -1;
-	}
-	if (copy(i, library, strlen(library) + 1, &path) || copy(i, "ctrace_attach", 14, &name) ||
-	    copy(i, late, sizeof(*late), &at) || ct_inject_call(i, open, path, RTLD_NOW | RTLD_LOCAL, &handle))
-		return -1;
-	if (!handle) {
-		loader_says(i, wrong);
-		return -1;
-	}
-	if (ct_inject_call(i, find, handle, name, &function))
-		return -1;
-	if (!function) {
-		snprintf(wrong, 256, "the libctrace.so in the process is of another version");
-		return -1;
-	}
-	return ct_inject_call(i, function, at, 0, &ignored) || ct_inject_read(i, at, late, sizeof(*late)) ? -1 : 0;
-}
-
 static int judge(struct ct_late *late, char wrong[256])
 {
 	late->text[sizeof(late->text) - 1] = 0;
@@ -112,7 +66,6 @@ static int judge(struct ct_late *late, char wrong[256])
 
 static int run(pid_t pid, const struct ct_parts *parts, struct ct_late *late, char wrong[256])
 {
-	struct ct_inject *i;
 	char why[CT_INJECT_WRONG];
 
 	late->version = CT_LATE_VERSION;
@@ -124,18 +77,11 @@ static int run(pid_t pid, const struct ct_parts *parts, struct ct_late *late, ch
 		return -1;
 	}
 	strcpy(dot, "-late.so");
-	if (ct_inject_begin(pid, &i, why)) {
+	if (ct_inject(pid, parts->library, "ctrace_attach", late, sizeof(*late), why) || judge(late, why)) {
 		ct_attach_explain(pid, why, wrong);
 		return -1;
 	}
-	int r = call(i, parts->library, late, why);
-
-	ct_inject_end(i);
-	if (!r)
-		r = judge(late, why);
-	if (r)
-		ct_attach_explain(pid, why, wrong);
-	return r;
+	return 0;
 }
 
 int ct_attach_process(pid_t pid, const struct ct_parts *parts, const char *socket, const struct ct_run_options *o,

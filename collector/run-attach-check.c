@@ -1,4 +1,5 @@
 /* Whether a process can be attached to: said in one line before it is touched. */
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,23 +15,24 @@
 
 struct status {
 	char state;
-	int tracer, seccomp;
+	int group, tracer, seccomp;
 	unsigned int uid;
 	bool shadow_stack;
 };
 
-static int read_status(pid_t pid, struct status *ret)
+static int read_status(pid_t pid, pid_t tid, struct status *ret)
 {
 	char path[64], line[512];
 	struct status s = { 0 };
 
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", pid, tid);
 	FILE *f = fopen(path, "re");
 
 	if (!f)
 		return -errno;
 	while (fgets(line, sizeof(line), f)) {
 		sscanf(line, "State: %c", &s.state);
+		sscanf(line, "Tgid: %d", &s.group);
 		sscanf(line, "TracerPid: %d", &s.tracer);
 		sscanf(line, "Seccomp: %d", &s.seccomp);
 		sscanf(line, "Uid: %u", &s.uid);
@@ -40,6 +42,27 @@ static int read_status(pid_t pid, struct status *ret)
 	fclose(f);
 	*ret = s;
 	return 0;
+}
+
+/* What holds for one of the threads holds for the process. */
+static void add_threads(pid_t pid, struct status *s)
+{
+	char path[64];
+	struct status one;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	DIR *d = opendir(path);
+
+	for (struct dirent *e; d && (e = readdir(d));) {
+		if (atoi(e->d_name) <= 0 || read_status(pid, atoi(e->d_name), &one))
+			continue;
+		s->seccomp |= one.seccomp;
+		s->shadow_stack |= one.shadow_stack;
+		if (one.tracer)
+			s->tracer = one.tracer;
+	}
+	if (d)
+		closedir(d);
 }
 
 static int yama(void)
@@ -75,7 +98,7 @@ static bool same_root(pid_t pid)
 
 /* What of interest is mapped. */
 struct mapped {
-	bool glibc, musl, loader, other_libctrace, readable;
+	bool glibc, musl, loader, sanitizer, other_libctrace, readable;
 };
 
 static struct mapped read_maps(pid_t pid, const char *library)
@@ -104,6 +127,8 @@ static struct mapped read_maps(pid_t pid, const char *library)
 
 		m.glibc |= !strncmp(base, "libc.so.6", 9) || !strncmp(base, "libc-2.", 7);
 		m.musl |= !strncmp(base, "ld-musl", 7) || !strncmp(base, "libc.musl", 9);
+		m.sanitizer |= !strncmp(base, "libasan.", 8) || !strncmp(base, "libtsan.", 8) || !strncmp(base, "liblsan.", 8) ||
+			       !strncmp(base, "libmsan.", 8) || !strncmp(base, "libhwasan.", 10);
 		m.loader |= !strncmp(base, "ld-linux", 8) || !strncmp(base, "ld-2.", 5);
 		if (!strncmp(base, "libctrace.so", 12) && sscanf(line, "%*s %*s %*s %*s %lu", &inode) == 1 && inode != own.st_ino)
 			m.other_libctrace = true;
@@ -146,8 +171,13 @@ int ct_attach_check(pid_t pid, const char *library, char wrong[256])
 	struct status s = { 0 };
 	char text[160];
 
-	if (pid <= 0 || read_status(pid, &s))
+	if (pid <= 0 || read_status(pid, pid, &s))
 		return no(wrong, pid, "there is no such process");
+	add_threads(pid, &s);
+	if (s.group != pid) {
+		snprintf(text, sizeof(text), "that is a thread of process %d", s.group);
+		return no(wrong, pid, text);
+	}
 	if (pid == getpid())
 		return no(wrong, pid, "that is ctrace-run itself");
 	if (s.state == 'Z' || s.state == 'X')
@@ -186,6 +216,8 @@ int ct_attach_check(pid_t pid, const char *library, char wrong[256])
 		return no(wrong, pid, "it is static: it has no loader");
 	if (!m.glibc)
 		return no(wrong, pid, "it has no glibc");
+	if (m.sanitizer)
+		return no(wrong, pid, "it is built with a sanitizer, which is to see all from the beginning: run it with ctrace-run");
 	if (m.other_libctrace)
 		return no(wrong, pid, "another libctrace.so is loaded in it");
 	return 0;

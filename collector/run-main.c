@@ -239,10 +239,12 @@ static int attach(const struct ct_run_options *o, const struct ct_parts *parts)
 	struct ct_collector_process collector;
 	struct ct_control summary = { 0 };
 
-	if (ct_attach_check(o->attach, parts->library, wrong))
-		return fail("%s", wrong);
+	/* Before all else: what is found out is of the process that it stands for, or it has ended. */
 	int pidfd = (int)syscall(SYS_pidfd_open, o->attach, 0);
 	int error = pidfd < 0 ? -errno : random_name(socket_name);
+
+	if (ct_attach_check(o->attach, parts->library, wrong))
+		return fail("%s", wrong);
 
 	if (!error)
 		ct_attach_name(o->attach, name);

@@ -1,5 +1,6 @@
 /* The region of this process, and how the collector gets to know it. */
 #include "descriptors.h"
+#include "late.h"
 #include "socket.h"
 #include "state.h"
 
@@ -294,6 +295,24 @@ static long map_over(int fd, struct ct_region *r, uint32_t slots)
 	return failed(error) ? error : map_live(fd);
 }
 
+/* A creator hands its thread what that is to run in the slot: not in one that is about to be
+ * copied. No thread takes a slot meanwhile. */
+static bool none_is_claimed(const struct ct_region *r)
+{
+	const struct timespec pause = { 0, 1000000 };
+
+	for (int tries = 0; tries < 200; tries++) {
+		uint32_t used = ct_load(&r->slots_used), i = 0;
+
+		while (i < used && i < r->slot_count && ct_load_acquire(&r->slot_state[i]) != CT_SLOT_CLAIMED)
+			i++;
+		if (i >= used || i >= r->slot_count)
+			return true;
+		ct_sys(SYS_nanosleep, &pause, NULL);
+	}
+	return false;
+}
+
 /*
  * Threads still know their slots, and those that leave a wrapper that they entered before write
  * there. So the new memory, with slots of the same owners, takes the places of the old. What is
@@ -304,6 +323,9 @@ static long create_again(struct ct_region *r, const struct ct_settings *live, co
 	uint32_t slots = r->slot_count;
 	uint64_t bytes = CT_REGION_BYTES(slots);
 
+	*ret_what = "one of its threads does not begin";
+	if (!none_is_claimed(r))
+		return -EBUSY;
 	*ret_what = "memfd_create";
 	long fd = ct_sys(SYS_memfd_create, "ctrace", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -325,6 +347,9 @@ static long create_again(struct ct_region *r, const struct ct_settings *live, co
 		ct_state.begun = fresh->start;
 		keep_slots(fresh, r);
 		error = map_over((int)fd, r, slots);
+		/* A thread that fills its ring takes its large one anew. */
+		if (!failed(error) && (ct_state.large == CT_LARGE_CLOSED || ct_state.large == CT_LARGE_REFUSED))
+			ct_sys(SYS_mprotect, r->large, sizeof(r->large), PROT_NONE);
 		ct_sys(SYS_munmap, at, bytes);
 	}
 	if (!failed(error)) {
@@ -367,6 +392,7 @@ void ct_forked(void)
 
 	ct_thread.slot = ct_thread.heap_slot = NULL;
 	ct_thread.refused = 0;
+	ct_late_forked();
 	if (!r || !r->slot_count)
 		return;
 	if (ct_state.detached) {

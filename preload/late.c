@@ -14,15 +14,16 @@
 #include <errno.h>
 #include <gnu/libc-version.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
+#include "descriptors.h"
 #include "late-call.h"
 #include "init.h"
 #include "real.h"
+#include "socket.h"
 #include "state.h"
 
-static struct ct_late *request;
+static struct ct_late *request; /* what is to be done; its owner has set it and takes it back */
+static bool taken;              /* done by the constructor */
 
 struct link_map *ct_main_map(void)
 {
@@ -58,14 +59,16 @@ static void fail(struct ct_late *a, const char *what)
 /* Whether somebody listens where the region was shown last. */
 static bool collector_is_there(void)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t n = strlen(ct_state.socket);
+	struct sockaddr_un address;
+	socklen_t bytes;
+
+	if (ct_socket_address(ct_state.socket, &address, &bytes))
+		return true;
 	long fd = ct_sys(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return true;
-	memcpy(address.sun_path + 1, ct_state.socket, n);
-	long r = ct_sys(SYS_connect, fd, &address, offsetof(struct sockaddr_un, sun_path) + 1 + n);
+	long r = ct_sys(SYS_connect, fd, &address, bytes);
 
 	ct_sys(SYS_close, fd);
 	return r == 0 || r == -EAGAIN;
@@ -76,24 +79,41 @@ static bool is_own_region(void)
 	return ct_state.region && ct_state.region->pid == (uint32_t)ct_sys(SYS_getpid, 0);
 }
 
+/* Nothing new is recorded, and no thread gets a slot. */
+static void be_silent(void)
+{
+	ct_state.stopped = 1;
+	ct_state.detached = 1;
+	__atomic_fetch_or(&ct_live.off, CT_FAMILIES_ALL, __ATOMIC_SEQ_CST);
+}
+
 static void attach(struct ct_late *a)
 {
 	const char *what;
 
 	ct_settle_late(a->huge_pages);
+	if (ct_state.sanitized) {
+		fail(a, "it is built with a sanitizer, which is to see all from the beginning: run it with ctrace-run");
+		return;
+	}
+	/* If its collector was killed it is as it was under that. */
+	if (is_own_region())
+		be_silent();
 	ct_state.min_ns = a->min_ns;
-	memcpy(ct_state.socket, a->socket, sizeof(ct_state.socket));
-	ct_state.socket[sizeof(ct_state.socket) - 1] = 0;
+	memcpy(ct_state.socket, a->socket, sizeof(a->socket));
+	ct_state.socket[sizeof(a->socket) - 1] = 0;
+	_Static_assert(sizeof(a->socket) <= sizeof(ct_state.socket), "room for the name");
 	struct ct_settings live = { .off = a->off | (ct_state.rseq ? 0 : CT_LIVE_NO_RSEQ), .stacks = a->stacks,
 				    .min_ticks = (uint64_t)((double)a->min_ns * (double)ct_state.ticks_per_ms / 1e6) };
 
 	what = is_own_region() ? ct_attach_again(&live) : ct_attach_with(&live);
 	if (what) {
-		__atomic_fetch_or(&ct_live.off, CT_FAMILIES_ALL, __ATOMIC_SEQ_CST);
+		be_silent();
 		fail(a, what);
 		return;
 	}
 	ct_settle_forks();
+	ct_descriptors_renew();
 	ct_state.detached = 0;
 	ct_state.stopped = 0;
 
@@ -107,9 +127,7 @@ static void attach(struct ct_late *a)
 static void detach(struct ct_late *a)
 {
 	/* First nothing new, then no way here. */
-	ct_state.stopped = 1;
-	ct_state.detached = 1;
-	__atomic_fetch_or(&ct_live.off, CT_FAMILIES_ALL, __ATOMIC_SEQ_CST);
+	be_silent();
 
 	struct ct_patched p = ct_patch(false);
 
@@ -122,34 +140,55 @@ static void detach(struct ct_late *a)
 __attribute__((visibility("default"))) void ctrace_attach_locked(void);
 void ctrace_attach_locked(void)
 {
-	struct ct_late *a = request;
+	struct ct_late *a = ct_load_acquire(&request);
 
-	request = NULL;
-	if (!a)
+	if (!a || taken)
 		return;
-	if (a->what == 0)
-		ct_patch(true);
-	else if (a->what == CT_LATE_ATTACH)
+	taken = true;
+	/* Whoever loaded a module may have waited for the lock until we were detached. */
+	if (a->what == 0) {
+		if (!ct_state.detached)
+			ct_patch(true);
+	} else if (a->what == CT_LATE_ATTACH) {
 		attach(a);
-	else
+	} else {
 		detach(a);
+	}
 }
 
-/* One at a time: who is faster. */
-static bool under_lock(struct ct_late *a)
+static void sleep_ms(long ms)
 {
-	struct ct_late *none = NULL;
+	const struct timespec t = { 0, ms * 1000000 };
 
-	if (!ct_cas(&request, &none, a))
-		return false;
-	void *handle = ct_real.dlopen(a->trigger, RTLD_NOW | RTLD_LOCAL);
+	ct_sys(SYS_nanosleep, &t, NULL);
+}
 
-	if (!handle) {
-		request = NULL;
-		return false;
+/* One at a time, from the loading of the library to its unloading: the constructor runs only when
+ * it is loaded for the first time. */
+static bool under_lock(struct ct_late *a, int tries)
+{
+	for (; tries > 0; tries--) {
+		struct ct_late *none = NULL;
+
+		if (ct_cas(&request, &none, a)) {
+			taken = false;
+			void *handle = ct_real.dlopen(a->trigger, RTLD_NOW | RTLD_LOCAL);
+			bool done = taken;
+
+			if (handle)
+				ct_real.dlclose(handle);
+			ct_store_release(&request, NULL);
+			if (done || !handle)
+				return done;
+		}
+		sleep_ms(1);
 	}
-	ct_real.dlclose(handle);
-	return true;
+	return false;
+}
+
+void ct_late_forked(void)
+{
+	request = NULL;
 }
 
 static char trigger[4096];
@@ -163,7 +202,8 @@ void ct_late_loaded(void)
 		return;
 	strcpy(again.trigger, trigger);
 	again.what = 0;
-	under_lock(&again);
+	if (!under_lock(&again, 20))
+		dlerror(); /* is no answer to what the program asked */
 	errno = error;
 }
 
@@ -183,8 +223,9 @@ void ctrace_attach(struct ct_late *a)
 		a->status = CT_LATE_DONE;
 	else {
 		ct_resolve();
-		strcpy(trigger, a->trigger);
-		if (!under_lock(a)) {
+		if (!*trigger)
+			strcpy(trigger, a->trigger);
+		if (!under_lock(a, 2000) && a->status == CT_LATE_NOT_RUN) {
 			const char *why = dlerror();
 
 			fail(a, why ? why : "the loader is busy");

@@ -25,6 +25,8 @@ void ct_patch_prepare(void);
 
 /* In a process that was attached to: a module has been loaded. Not under the loader's lock. */
 void ct_late_loaded(void);
+/* In the child of a fork: what another thread was about in the parent is not done here. */
+void ct_late_forked(void);
 
 /* The mapping of the calling process that holds address. False: there is none, or it is not known. */
 bool ct_mapping_at(uint64_t address, uint64_t *ret_start, uint64_t *ret_end, int *ret_protection);

@@ -191,10 +191,12 @@ static const char *version_of(const struct module *m, size_t symbol)
 }
 
 /* A slot that has not been used yet leads back into the module. The first use would find what
- * the program's scope has; or, if the module was loaded so, what its own has. */
+ * the program's scope has; or, if the module was loaded so, what its own has. Of the latter not all
+ * can be told: so no allocator's function is taken from here, which must not be another one's. The
+ * search begins from the program's map: those of its libraries may have no list to search. */
 static bool would_find(const struct module *m, const ElfW(Sym) *s, size_t symbol, size_t row)
 {
-	if (m->own_first || s->st_shndx != SHN_UNDEF)
+	if (m->own_first || s->st_shndx != SHN_UNDEF || rows[row].is_heap)
 		return false;
 	const char *version = version_of(m, symbol);
 	bool old = rows[row].version && version && !strcmp(version, rows[row].version);
@@ -204,7 +206,7 @@ static bool would_find(const struct module *m, const ElfW(Sym) *s, size_t symbol
 	for (size_t i = 0; !rows[row].version && i < ROWS; i++)
 		if (rows[i].version && version && !strcmp(rows[i].name, rows[row].name) && !strcmp(rows[i].version, version))
 			return false;
-	void *found = version ? dlvsym(m->map, rows[row].name, version) : ct_real.dlsym(m->map, rows[row].name);
+	void *found = version ? dlvsym(ct_main_map(), rows[row].name, version) : ct_real.dlsym(ct_main_map(), rows[row].name);
 
 	return (uint64_t)found == real_of(row);
 }

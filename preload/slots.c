@@ -122,8 +122,11 @@ CT_COLD struct ct_slot *ct_slot_claim(void)
 	ct_thread.refused = 1;
 	struct ct_slot *slot = ct_slot_reserve();
 
-	if (!slot)
+	if (!slot) {
+		if (ct_state.stopped) /* at this moment; another time there may be one */
+			ct_thread.refused = 0;
 		return NULL;
+	}
 	uint64_t here = (uint64_t)__builtin_frame_address(0);
 
 	if (here >= ct_state.main_stack_low && here < ct_state.main_stack_high) {
