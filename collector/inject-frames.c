@@ -1,6 +1,8 @@
 /* See inject-frames.h. Call frames by libdwfl, which needs no debug files for them. */
 #include "inject-frames.h"
 
+#if defined(__x86_64__)
+
 #include <elfutils/libdwfl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,3 +257,5 @@ bool ct_frames_are_safe(struct ct_frames *f, pid_t tid, long call)
 		return false;
 	return is_plain || begins_with_one(l.outer, waits);
 }
+
+#endif
