@@ -151,6 +151,22 @@ void ct_collector_cancel(struct ct_collector_process *c, const char *out)
 		unlink(out);
 }
 
+int ct_collector_end(struct ct_collector_process *c, struct ct_control *ret)
+{
+	struct ct_control m;
+	int error;
+
+	if (c->pid)
+		kill(c->pid, SIGTERM);
+	while (!(error = hear(c->control, ANSWER_MS, &m)) && m.kind != CT_CONTROL_SUMMARY)
+		;
+	if (error != -ETIMEDOUT)
+		reap(c);
+	if (!error)
+		*ret = m;
+	return error;
+}
+
 int ct_collector_stop(struct ct_collector_process *c, pid_t program, int status, struct ct_run_watchdog *w,
 		      struct ct_control *ret)
 {

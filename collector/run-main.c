@@ -1,5 +1,6 @@
 /* ctrace-run: runs a program traced and ends as it ends. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,12 +9,14 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "inspect.h"
 #include "names.h"
-#include "run.h"
+#include "run-attach.h"
 
 __attribute__((format(printf, 1, 2))) static int fail(const char *format, ...)
 {
@@ -144,6 +147,8 @@ static void print_findings(const char *analyzer, const char *trace)
 		ct_reap(pid);
 }
 
+static const int ends_us[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
 static int run(const struct ct_run_options *o, const char *path, const struct ct_parts *parts)
 {
 	char socket_name[64], out[PATH_MAX], wrong[256];
@@ -204,6 +209,76 @@ static int run(const struct ct_run_options *o, const char *path, const struct ct
 	return end_like(status);
 }
 
+/* Until the process ends (true), or somebody wants an end. */
+static bool wait_attached(int pidfd, uint64_t for_ns)
+{
+	const struct timespec piece = { 0, 50000000 };
+	struct timespec begin, now;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(ends_us) / sizeof(ends_us[0]); i++)
+		sigaddset(&set, ends_us[i]);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	for (;;) {
+		struct pollfd ended = { pidfd, POLLIN, 0 };
+
+		if (poll(&ended, 1, 0) > 0)
+			return true;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		uint64_t ns = (uint64_t)(now.tv_sec - begin.tv_sec) * 1000000000u + (uint64_t)now.tv_nsec - (uint64_t)begin.tv_nsec;
+
+		if ((for_ns && ns >= for_ns) || sigtimedwait(&set, NULL, &piece) > 0)
+			return false;
+	}
+}
+
+static int attach(const struct ct_run_options *o, const struct ct_parts *parts)
+{
+	char socket_name[64], out[PATH_MAX], wrong[256], name[16] = "process";
+	struct ct_collector_process collector;
+	struct ct_control summary = { 0 };
+
+	/* Before all else: what is found out is of the process that it stands for, or it has ended. */
+	int pidfd = (int)syscall(SYS_pidfd_open, o->attach, 0);
+	int error = pidfd < 0 ? -errno : random_name(socket_name);
+
+	if (ct_attach_check(o->attach, parts->library, wrong))
+		return fail("%s", wrong);
+
+	if (!error)
+		ct_attach_name(o->attach, name);
+	if (!error)
+		error = ct_expand_name(out, sizeof(out), o->out ? o->out : "trace.%p.bin", o->attach, name);
+	if (error)
+		return fail("process %d: %s", o->attach, strerror(-error));
+	/* Nor does a signal end us while we hold a thread of the process. */
+	ct_program_block_signals();
+	struct ct_collector_arguments arguments = { parts->collector, socket_name, out, o->sched, o->attach, 0, o };
+
+	if (ct_collector_start(&arguments, &collector, wrong))
+		return fail("%s", wrong);
+	if (ct_attach_process(o->attach, parts, socket_name, o, wrong)) {
+		ct_collector_cancel(&collector, out);
+		return fail("%s", wrong);
+	}
+	if (!o->quiet)
+		fprintf(stderr, "ctrace: attached to process %d: Ctrl-C ends the trace, not the process\n", o->attach);
+	if (wait_attached(pidfd, o->for_ns)) {
+		struct ct_run_watchdog none = { -1, 0, parts->analyzer, out, o->quiet, "" };
+
+		error = ct_collector_stop(&collector, o->attach, 0, &none, &summary);
+	} else {
+		ct_detach_all(o->attach, parts);
+		error = ct_collector_end(&collector, &summary);
+	}
+	if (print_trouble(out, error, &summary, o->quiet) && !o->quiet) {
+		print_summary(out, &summary);
+		print_findings(parts->analyzer, out);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct ct_run_options options;
@@ -213,6 +288,8 @@ int main(int argc, char **argv)
 
 	if (ct_run_options(argc, argv, &options, wrong))
 		return fail("%s", wrong);
+	if (options.attach)
+		return ct_find_parts(&parts, wrong) ? fail("%s", wrong) : attach(&options, &parts);
 	if (ct_resolve(options.argv[0], path, &refusal) || ct_inspect(path, &refusal)) {
 		fail("%s", refusal.text);
 		return refusal.status;

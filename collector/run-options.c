@@ -1,6 +1,7 @@
 /* The command line of ctrace-run. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,8 @@ const struct ct_tool_option ct_run_option_table[] = {
 	{ 'M', false, "max-snapshots", "N", "of those by triggers; 0: without bound (10)", NULL },
 	{ 'P', false, "snapshot-pause", "DURATION", "between two of those (10s)", NULL },
 	{ 'e', false, "snapshot-at-end", NULL, "write one when the program ends, however it does", NULL },
+	{ 'p', true, "pid", "PID", "attach to a process that runs, until it ends or Ctrl-C", NULL },
+	{ 'F', false, "for", "DURATION", "with -p: for so long: 10s", NULL },
 	{ 'q', true, "quiet", NULL, "no summary at the end", NULL },
 	{ 'h', true, "help", NULL, "this text", NULL },
 	{ 'V', false, "version", NULL, "which version this is", NULL },
@@ -45,7 +48,8 @@ const char ct_run_exit[] =
 static void print_usage(void)
 {
 	fputs("usage: ctrace-run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
-	      "Runs PROGRAM and writes a trace of what its threads wait for.\n\n", stdout);
+	      "       ctrace-run [OPTION...] -p PID\n"
+	      "Runs PROGRAM, or attaches to a process, and writes a trace of what its threads wait for.\n\n", stdout);
 	for (const struct ct_tool_option *o = ct_run_option_table; o->name; o++) {
 		char letter[] = { '-', o->letter, ',', ' ', 0 };
 		int n = printf("  %4s--%s%s%s", o->is_short ? letter : "", o->name, o->value ? " " : "",
@@ -159,6 +163,21 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 	case 'e':
 		o->flight.at_end = true;
 		return 0;
+	case 'p': {
+		char *end;
+		long n = strtol(value, &end, 10);
+
+		o->attach = n > 0 && n <= INT_MAX ? (pid_t)n : 0;
+		if (*value && !*end && o->attach)
+			return 0;
+		snprintf(wrong, 256, "-p %.100s: not the number of a process", value);
+		return -1;
+	}
+	case 'F':
+		if (!parse_duration(value, &o->for_ns) && o->for_ns)
+			return 0;
+		snprintf(wrong, 256, "--for %.100s: not a duration such as 500ms or 10s", value);
+		return -1;
 	case 'S':
 		o->stopped = true;
 		return 0;
@@ -194,7 +213,7 @@ static const struct ct_tool_option *row_of(const char *name)
 static int kind(void *self, const char *option)
 {
 	(void)self;
-	if (!strcmp(option, "help") || !strcmp(option, "version"))
+	if (!strcmp(option, "help") || !strcmp(option, "version") || !strcmp(option, "pid") || !strcmp(option, "for"))
 		return -1;
 	return row_of(option)->value != NULL;
 }
@@ -234,6 +253,27 @@ static void take_defaults(struct defaults *d)
 	ct_defaults_take(&defaults, d);
 }
 
+/* What cannot be had of a process that runs already. */
+static int check_attach(struct ct_run_options *o, const bool given[256], char wrong[256])
+{
+	const char *min = getenv(CT_ENV_MIN), *stacks = getenv(CT_ENV_STACKS);
+
+	if (o->flight.on || o->watchdog_ns || given['t'] || given['M'] || given['P'] || given['e']) {
+		snprintf(wrong, 256, "-p goes without --flight, --trigger and --watchdog");
+		return -1;
+	}
+	if (given['s'] && strcmp(o->sched, "auto") && strcmp(o->sched, "off")) {
+		snprintf(wrong, 256, "-p goes without context switches: the kernel tells them of threads that begin under it only");
+		return -1;
+	}
+	/* A library that is preloaded reads these itself. */
+	if (min && !o->min_given && !parse_duration(min, &o->min_ns))
+		o->min_given = true;
+	if (stacks && !o->stacks)
+		o->stacks = stacks;
+	return 0;
+}
+
 int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_wrong[256])
 {
 	struct option options[OPTIONS] = { 0 };
@@ -247,7 +287,7 @@ int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_w
 					      ct_run_option_table[i].value ? required_argument : no_argument, NULL,
 					      ct_run_option_table[i].letter };
 	/* The program's options are its own: "+" stops at the first non-option. */
-	for (int option; (option = getopt_long(argc, argv, "+:o:qh", options, NULL)) != -1;) {
+	for (int option; (option = getopt_long(argc, argv, "+:o:p:qh", options, NULL)) != -1;) {
 		if (option == '?' || option == ':') {
 			const char *name = argv[optind - 1];
 
@@ -259,7 +299,17 @@ int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_w
 			return -1;
 		defaults.given[(unsigned char)option] = true;
 	}
-	if (optind == argc) {
+	if (o.attach && optind != argc) {
+		snprintf(ret_wrong, 256, "-p and a program: only one of them (--help shows the options)");
+		return -1;
+	}
+	if (o.for_ns && !o.attach) {
+		snprintf(ret_wrong, 256, "--for is of -p");
+		return -1;
+	}
+	if (o.attach && check_attach(&o, defaults.given, ret_wrong))
+		return -1;
+	if (optind == argc && !o.attach) {
 		snprintf(ret_wrong, 256, "no program given (--help shows the options)");
 		return -1;
 	}
@@ -274,6 +324,11 @@ int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_w
 	if (o.out && ct_check_name(o.out, o.flight.on, why)) {
 		snprintf(ret_wrong, 256, "-o %s", why);
 		return -1;
+	}
+	if (o.attach) { /* variables and the file may ask for more */
+		ct_flight_defaults(&o.flight);
+		o.watchdog_ns = 0;
+		o.sched = "off";
 	}
 	o.argv = argv + optind;
 	*ret = o;

@@ -23,6 +23,8 @@ struct ct_run_options {
 	const char *flight_bounds, *max_snapshots, *snapshot_pause; /* as given; NULL: not */
 	const char *trigger[CT_TRIGGERS_MAX];
 	uint32_t trigger_words; /* of trigger[] */
+	pid_t attach;         /* the process to attach to; 0: a program is run */
+	uint64_t for_ns;      /* for how long; 0: until it ends or we are interrupted */
 	char **argv;          /* the program and its arguments */
 };
 
@@ -103,6 +105,9 @@ void ct_collector_cancel(struct ct_collector_process *c, const char *out);
 /* Tells it that the program ended and takes its answer. -errno: there is none. */
 int ct_collector_stop(struct ct_collector_process *c, pid_t program, int status, struct ct_run_watchdog *w,
 		      struct ct_control *ret);
+
+/* Has it end the trace, whatever goes on, and takes its answer. -errno: there is none. */
+int ct_collector_end(struct ct_collector_process *c, struct ct_control *ret);
 
 /* --- run-watchdog.c --- */
 

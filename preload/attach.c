@@ -1,5 +1,6 @@
 /* The region of this process, and how the collector gets to know it. */
 #include "descriptors.h"
+#include "late.h"
 #include "socket.h"
 #include "state.h"
 
@@ -236,12 +237,134 @@ static bool map_alive(void)
 	return true;
 }
 
+const char *ct_attach_with(const struct ct_settings *live)
+{
+	const char *what = "mmap";
+
+	return map_alive() && !create(NULL, slots_that_fit(), live, &what) ? NULL : what;
+}
+
 const char *ct_attach(void)
 {
 	struct ct_settings live = ct_live;
-	const char *what = "mmap";
 
-	return map_alive() && !create(NULL, slots_that_fit(), &live, &what) ? NULL : what;
+	return ct_attach_with(&live);
+}
+
+/* What a slot's owner, or a thread that is about to start with it, needs to find there again. */
+static void keep_slot(struct ct_slot *to, const struct ct_slot *from, uint64_t now)
+{
+	to->tid = from->tid;
+	to->start = now;
+	to->pthread = from->pthread;
+	to->routine = from->routine;
+	to->argument = from->argument;
+	to->stack_bytes = from->stack_bytes;
+	to->index = from->index;
+	memcpy(to->name, from->name, sizeof(to->name));
+}
+
+static void keep_slots(struct ct_region *to, const struct ct_region *from)
+{
+	uint32_t used = ct_load(&from->slots_used), kept = 0;
+
+	for (uint32_t i = 0; i < used && i < from->slot_count; i++) {
+		uint32_t state = ct_load_acquire(&from->slot_state[i]);
+		const struct ct_slot *slot = ct_slot_at(i);
+
+		if (state == CT_SLOT_FREE || !slot)
+			continue;
+		/* Threads that have ended since, and nobody said so. */
+		if (state != CT_SLOT_CLAIMED && ct_sys(SYS_tgkill, to->pid, slot->tid, 0) == -ESRCH)
+			continue;
+		keep_slot(&to->slots[i], slot, to->start);
+		to->slot_state[i] = state;
+		kept = i + 1;
+	}
+	to->slots_used = kept;
+}
+
+/* A mapping of the new memory in place of each of the old. */
+static long map_over(int fd, struct ct_region *r, uint32_t slots)
+{
+	long error = map(fd, r, base_bytes(slots));
+
+	for (uint32_t g = 1; !failed(error) && g < CT_SLOTS_MAX / CT_SLOT_GROUP && ct_state.group[g]; g++)
+		error = ct_sys(SYS_mmap, ct_state.group[g], GROUP_BYTES, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, CT_REGION_BYTES(0) + g * GROUP_BYTES);
+	return failed(error) ? error : map_live(fd);
+}
+
+/* A creator hands its thread what that is to run in the slot: not in one that is about to be
+ * copied. No thread takes a slot meanwhile. */
+static bool none_is_claimed(const struct ct_region *r)
+{
+	const struct timespec pause = { 0, 1000000 };
+
+	for (int tries = 0; tries < 200; tries++) {
+		uint32_t used = ct_load(&r->slots_used), i = 0;
+
+		while (i < used && i < r->slot_count && ct_load_acquire(&r->slot_state[i]) != CT_SLOT_CLAIMED)
+			i++;
+		if (i >= used || i >= r->slot_count)
+			return true;
+		ct_sys(SYS_nanosleep, &pause, NULL);
+	}
+	return false;
+}
+
+/*
+ * Threads still know their slots, and those that leave a wrapper that they entered before write
+ * there. So the new memory, with slots of the same owners, takes the places of the old. What is
+ * written to the old at this moment is lost, which is no more than where a wait has ended.
+ */
+static long create_again(struct ct_region *r, const struct ct_settings *live, const char **ret_what)
+{
+	uint32_t slots = r->slot_count;
+	uint64_t bytes = CT_REGION_BYTES(slots);
+
+	*ret_what = "one of its threads does not begin";
+	if (!none_is_claimed(r))
+		return -EBUSY;
+	*ret_what = "memfd_create";
+	long fd = ct_sys(SYS_memfd_create, "ctrace", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (failed(fd))
+		return fd;
+	long error = ct_sys(SYS_ftruncate, fd, bytes), at = 0;
+
+	if (!failed(error))
+		error = ct_sys(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	*ret_what = "mmap";
+	if (!failed(error))
+		error = at = ct_sys(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (!failed(error)) {
+		struct ct_region *fresh = (struct ct_region *)at;
+
+		fill_header(fresh, slots, live);
+		/* What is remembered of code addresses would keep the modules from being noted again. */
+		fresh->epoch = r->epoch + 1;
+		ct_state.begun = fresh->start;
+		keep_slots(fresh, r);
+		error = map_over((int)fd, r, slots);
+		/* A thread that fills its ring takes its large one anew. */
+		if (!failed(error) && (ct_state.large == CT_LARGE_CLOSED || ct_state.large == CT_LARGE_REFUSED))
+			ct_sys(SYS_mprotect, r->large, sizeof(r->large), PROT_NONE);
+		ct_sys(SYS_munmap, at, bytes);
+	}
+	if (!failed(error)) {
+		*ret_what = CT_NO_ANSWER;
+		error = send_hello((int)fd, r);
+	}
+	ct_sys(SYS_close, fd);
+	return failed(error) ? error : 0;
+}
+
+const char *ct_attach_again(const struct ct_settings *live)
+{
+	const char *what;
+
+	return create_again(ct_state.region, live, &what) ? what : NULL;
 }
 
 /* Puts memory of our own, filled with zeros, in place of shared memory. */
@@ -269,8 +392,14 @@ void ct_forked(void)
 
 	ct_thread.slot = ct_thread.heap_slot = NULL;
 	ct_thread.refused = 0;
+	ct_late_forked();
 	if (!r || !r->slot_count)
 		return;
+	if (ct_state.detached) {
+		/* The region stays our parent's: there is nobody who writes to it. */
+		*ct_state.alive = 1;
+		return;
+	}
 	uint32_t slots = r->slot_count, epoch = r->epoch;
 
 	if (ct_state.no_syscalls || ct_thread.no_clock) {

@@ -336,6 +336,13 @@ void ct_descriptors_forked(void)
 			ct_store(&known[i].id_kind, 0);
 }
 
+void ct_descriptors_renew(void)
+{
+	ct_fd_forget_range(0, UINT32_MAX);
+	for (uint32_t i = 0; i < KNOWN; i++)
+		ct_store(&known[i].id_kind, 0);
+}
+
 /* An eventfd and a timerfd have the same inode. */
 void ct_descriptor_forget(int fd)
 {

@@ -20,6 +20,8 @@ void ct_descriptor_renew(int fd);
 void ct_descriptor_forget(int fd);
 /* In the child of a fork: who was changing an entry is not there. */
 void ct_descriptors_forked(void);
+/* All is forgotten: descriptors were closed without our seeing it, and the table is a new one. */
+void ct_descriptors_renew(void);
 /* The cause of waits on a kind of descriptor. */
 uint8_t ct_descriptor_cause(uint32_t kind);
 

@@ -53,20 +53,14 @@ static void set_arena(struct ct_interval *v, const void *block)
 		v->object_kind = CT_OBJECT_ARENA;
 }
 
-static bool has(const char *text, const char *what)
-{
-	return text && strstr(text, what);
-}
-
-void ct_heap_settle(void)
+void ct_heap_settle(bool huge_pages)
 {
 	Dl_info libc, allocator, other;
 
 	/* Other allocators have other blocks; huge pages make other heaps. */
 	ct_state.arenas = !ct_state.sanitized && dladdr((void *)gnu_get_libc_version, &libc) &&
 			  dladdr((void *)ct_real.malloc, &allocator) && dladdr((void *)ct_real.free, &other) &&
-			  allocator.dli_fbase == libc.dli_fbase && other.dli_fbase == libc.dli_fbase &&
-			  !has(getenv("GLIBC_TUNABLES"), "malloc.hugetlb");
+			  allocator.dli_fbase == libc.dli_fbase && other.dli_fbase == libc.dli_fbase && !huge_pages;
 }
 
 static CT_COLD void left_cpu(uint16_t call, uint64_t bytes, const void *block)

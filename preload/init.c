@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "env.h"
-#include "real.h"
+#include "late.h"
 #include "state.h"
 
 extern void *__libc_stack_end;
@@ -179,6 +179,17 @@ static bool is_sanitized(void)
 	return false;
 }
 
+void ct_settle_forks(void)
+{
+	static int done;
+
+	/* First to be registered, first to run in the child: the program's
+	 * own handlers must not write into the parent's slot. */
+	if (!done)
+		__register_atfork(NULL, NULL, ct_forked, &__dso_handle);
+	done = 1;
+}
+
 static void attach_to(const char *socket)
 {
 	if (socket != ct_state.socket)
@@ -196,23 +207,43 @@ static void attach_to(const char *socket)
 	}
 }
 
-__attribute__((constructor)) static void init(void)
+static void settle(const struct moment *begin, bool huge_pages)
 {
-	struct moment begin = both_clocks();
-	const char *socket = getenv(CT_ENV_SOCKET);
-	int error = errno;
-
 	ct_resolve();
 	ct_state.sanitized = is_sanitized();
-	ct_heap_settle();
+	ct_heap_settle(huge_pages);
 	settle_rseq();
-	settle_settings();
+	if (!ct_state.late)
+		settle_settings();
 	settle_stack_bounds();
 	ct_state.own_start = (uint64_t)__ehdr_start;
 	ct_state.own_end = (uint64_t)etext;
 	ct_state.tsc = tsc_is_good();
-	settle_min_ticks(&begin);
+	settle_min_ticks(begin);
 	find_tid();
+}
+
+void ct_settle_late(bool huge_pages)
+{
+	struct moment begin = both_clocks();
+
+	if (ct_state.late)
+		return;
+	ct_state.late = 1;
+	settle(&begin, huge_pages);
+	ct_patch_prepare();
+}
+
+__attribute__((constructor)) static void init(void)
+{
+	/* Nothing comes here by itself: ctrace_attach does what is to be done. */
+	if (ct_is_late())
+		return;
+	struct moment begin = both_clocks();
+	const char *socket = getenv(CT_ENV_SOCKET), *tunables = getenv("GLIBC_TUNABLES");
+	int error = errno;
+
+	settle(&begin, tunables && strstr(tunables, "malloc.hugetlb"));
 	if (socket && !strcmp(socket, CT_NO_COLLECTOR))
 		; /* our parent tried, and said so */
 	else if (socket && *socket && strlen(socket) < sizeof(ct_state.socket))
@@ -222,9 +253,7 @@ __attribute__((constructor)) static void init(void)
 	else
 		setenv(CT_ENV_SOCKET, CT_NO_COLLECTOR, 1);
 	if (ct_state.region) {
-		/* First to be registered, first to run in the child: the program's
-		 * own handlers must not write into the parent's slot. */
-		__register_atfork(NULL, NULL, ct_forked, &__dso_handle);
+		ct_settle_forks();
 		ct_self();
 	}
 	errno = error;
@@ -247,7 +276,7 @@ __attribute__((destructor)) static void fini(void)
 {
 	struct ct_region *r = ct_state.region;
 	struct timespec t;
-	uint32_t used = r && !ct_state.no_syscalls ? ct_load(&r->slots_used) : 0;
+	uint32_t used = r && !ct_state.no_syscalls && !ct_state.detached ? ct_load(&r->slots_used) : 0;
 
 	for (uint32_t i = 0; i < used && i < EXIT_THREADS; i++) {
 		struct ct_slot *slot = ct_slot_at(i);

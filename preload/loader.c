@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "entries.h"
+#include "late.h"
 #include "modules.h"
 
 #define DEFAULT_LIBRARIES_ONLY 0x800 /* DF_1_NODEFLIB */
@@ -92,6 +93,8 @@ void *ct_dlopen_timed(const char *path, int mode)
 	void *r = ct_real.dlopen(path, mode);
 
 	ct_end(&v, r != NULL);
+	if (CT_UNLIKELY(ct_state.late) && r)
+		ct_late_loaded();
 	return r;
 }
 

@@ -63,8 +63,16 @@ CT_COLD void ct_write(struct ct_interval *v, uint64_t end, int left, int64_t res
 		.cause = v->cause,
 		.flags = left ? CT_EV_OFF_CPU : 0,
 		.object_kind = v->object_kind,
-		.stack = v->stack ? v->stack : ct_stack(v->slot),
+		.stack = v->stack,
 	};
+
+	/* It began when the process was traced the time before. */
+	if (CT_UNLIKELY(e.start < ct_state.begun)) {
+		e.start = ct_state.begun;
+		e.stack = 0;
+	}
+	if (!e.stack)
+		e.stack = ct_stack(v->slot);
 
 	if (v->object_kind == CT_OBJECT_FD)
 		ct_descriptor(&e, false);

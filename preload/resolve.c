@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "arch.h"
+#include "late.h"
 
 /*
  * A stub a symbol: goes, with the symbol's position in struct ct_real, to the common
@@ -43,10 +44,13 @@ static long missing(void)
 /* dlsym is one of our own; dlvsym is not. It stood in libdl before glibc 2.34. */
 static void *(*next_dlsym)(void *, const char *);
 
+/* RTLD_NEXT; if we came late, the program's scope, in which we are not. */
+static void *next_scope;
+
 static void *find(const char *symbol, const char *version)
 {
 	/* Not a tail call: RTLD_NEXT is relative to the object of the caller. */
-	void *volatile p = version ? dlvsym(RTLD_NEXT, symbol, version) : next_dlsym(RTLD_NEXT, symbol);
+	void *volatile p = version ? dlvsym(next_scope, symbol, version) : next_dlsym(next_scope, symbol);
 
 	return p ? p : (void *)missing;
 }
@@ -63,6 +67,7 @@ void ct_resolve(void)
 	ct_real.calloc = ct_boot_calloc;
 	ct_real.realloc = ct_boot_realloc;
 	ct_real.free = ct_boot_free;
+	next_scope = ct_is_late() ? (void *)ct_main_map() : RTLD_NEXT;
 	next_dlsym = (void *(*)(void *, const char *))find("dlsym", "GLIBC_2.34");
 	if ((void *)next_dlsym == (void *)missing)
 		next_dlsym = (void *(*)(void *, const char *))find("dlsym", CT_FIRST_GLIBC);

@@ -1,8 +1,10 @@
 /* Thread slots: how a thread gets one without a lock. */
 #include "held.h"
+#include "late.h"
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -96,22 +98,42 @@ void ct_slot_enter(struct ct_slot *slot)
 	ct_thread.slot = slot;
 }
 
+/* Of a thread that was there before us. Glibc puts a stack and the thread's descriptor into one
+ * mapping; who runs on another stack, as a coroutine does, is in another one. */
+static void find_stack(uint64_t here)
+{
+	uint64_t self = (uint64_t)pthread_self(), start, end;
+	int protection;
+
+	if (ct_state.no_syscalls || here >= self || !ct_mapping_at(here, &start, &end, &protection))
+		return;
+	if (protection != (PROT_READ | PROT_WRITE) || self < start || self >= end)
+		return;
+	ct_thread.stack_low = start;
+	ct_thread.stack_high = self;
+}
+
 /* A thread whose creation we did not see: main, or made by other means. */
 CT_COLD struct ct_slot *ct_slot_claim(void)
 {
-	if (!ct_state.region || ct_thread.refused || ct_thread.no_clock)
+	if (!ct_state.region || ct_state.stopped || ct_thread.refused || ct_thread.no_clock)
 		return NULL;
 	/* Set while we are here, for a signal handler that comes in between. */
 	ct_thread.refused = 1;
 	struct ct_slot *slot = ct_slot_reserve();
 
-	if (!slot)
+	if (!slot) {
+		if (ct_state.stopped) /* at this moment; another time there may be one */
+			ct_thread.refused = 0;
 		return NULL;
+	}
 	uint64_t here = (uint64_t)__builtin_frame_address(0);
 
 	if (here >= ct_state.main_stack_low && here < ct_state.main_stack_high) {
 		ct_thread.stack_low = ct_state.main_stack_low;
 		ct_thread.stack_high = ct_state.main_stack_high;
+	} else if (ct_state.late) {
+		find_stack(here);
 	}
 	ct_slot_enter(slot);
 	ct_thread.refused = 0;

@@ -38,6 +38,9 @@ struct ct_state {
 	uint32_t sanitized;        /* a sanitizer is in the program: its allocator looks at its callers */
 	uint32_t arenas;           /* the allocator is glibc's: blocks say of which arena they are */
 	uint32_t large;            /* whether the large rings can be reached: enum ct_large */
+	uint32_t late;             /* loaded into a process that ran already */
+	uint32_t detached;         /* late: traced no more, until the next time */
+	uint64_t begun;            /* late: ticks when it was attached to last */
 	uint32_t stopped;          /* no more slots: the child of a fork in which nothing can be done */
 	ptrdiff_t tid_offset;      /* of the tid that glibc keeps, from the thread pointer; 0: not found */
 	char socket[CT_SOCKET_NAME];
@@ -148,6 +151,11 @@ bool ct_map_large(void);
 /* Creates the region and shows it to the collector; on failure the process is
  * not traced. Returns NULL, or what did not work. Async-signal-safe. */
 const char *ct_attach(void);
+/* With these settings. */
+const char *ct_attach_with(const struct ct_settings *live);
+/* The same for a process that was traced before and whose threads have slots: they keep
+ * them. Under the loader's lock; nothing is recorded meanwhile. */
+const char *ct_attach_again(const struct ct_settings *live);
 #define CT_NO_ANSWER "the collector does not answer"
 /* In the child of a fork: forgets the parent's region and attaches anew. */
 void ct_forked(void);

@@ -234,10 +234,15 @@ void generate_man_run(void)
 {
 	man_head("ctrace-run", "runs a program and writes a trace of what its threads wait for");
 	puts(".SH SYNOPSIS\n\\fBctrace\\-run\\fR [\\fIOPTION\\fR...] [\\fB\\-\\-\\fR] \\fIPROGRAM\\fR [\\fIARGUMENT\\fR...]\n"
+	     ".br\n\\fBctrace\\-run\\fR [\\fIOPTION\\fR...] \\fB\\-p\\fR \\fIPID\\fR\n"
 	     ".SH DESCRIPTION\n"
 	     "Runs a dynamically linked program, and its children, with libctrace.so before them, and\n"
 	     "writes what blocked their threads to a file that \\fBctrace\\-analyze\\fR(1) reads.\n"
 	     "The program needs no change; root is not needed.\n"
+	     ".PP\nWith \\fB\\-p\\fR a process that runs already is traced from then on, until it ends, the time of\n"
+	     "\\fB\\-\\-for\\fR is over, or ctrace\\-run gets SIGINT, SIGTERM, SIGHUP or SIGQUIT. It goes on as it was; the library\n"
+	     "stays mapped. Children that it forks are traced, too; programs that are exec'ed are not. It needs the\n"
+	     "permission to \\fBptrace\\fR(2) the process. Where it is not possible it says so and changes nothing.\n"
 	     ".SH OPTIONS");
 	for (const struct ct_tool_option *o = ct_run_option_table; o->name; o++)
 		man_option(o->is_short ? o->letter : 0, o->name, o->value, o->help);
@@ -251,5 +256,6 @@ void generate_man_run(void)
 	     ".SH EXAMPLES\n.nf\n"
 	     "ctrace\\-run \\-o trace.bin ./app; ctrace\\-analyze blocks trace.bin\n"
 	     "ctrace\\-run \\-\\-watchdog 10s \\-\\- ./server \\-\\-port 80\n"
+	     "ctrace\\-run \\-\\-for 10s \\-p 1234\n"
 	     ".fi\n.SH SEE ALSO\n\\fBctrace\\-analyze\\fR(1), \\fBctrace\\-ctl\\fR(1)");
 }

@@ -19,7 +19,7 @@ static void row(const char *tool, const char *prefix, char letter, const char *n
 		const char *commands)
 {
 	char variable[64];
-	bool has = strcmp(name, "help") && strcmp(name, "version") &&
+	bool has = strcmp(name, "help") && strcmp(name, "version") && strcmp(name, "pid") && strcmp(name, "for") &&
 		   (strcmp(tool, "ctl") || !strcmp(name, "json") || !strcmp(name, "output"));
 
 	ct_defaults_variable(prefix, name, variable, sizeof(variable));
