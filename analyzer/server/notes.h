@@ -7,6 +7,8 @@
  * that says how many it stands for. For a small window the short ones are read from the
  * trace again; they lie within least_ns of it.
  *
+ * Of a trace that grows and has any it is made anew for each reading.
+ *
  * Memory: at most about CT_NOTES_MOST notes and lines, and as many blanks; where there are
  * more, more of them are one.
  */
