@@ -186,11 +186,16 @@ static Dwfl *begin(struct ct_symbols *s)
 		.find_debuginfo = find_debug_file,
 		.section_address = dwfl_offline_section_address,
 	};
-	static Dwfl_Callbacks callbacks;
+	Dwfl_Callbacks *callbacks = s->callbacks;
 
-	callbacks = plain;
-	callbacks.debuginfo_path = &s->debug_path;
-	Dwfl *dwfl = dwfl_begin(&callbacks);
+	if (!callbacks) {
+		callbacks = s->callbacks = malloc(sizeof(*callbacks));
+		if (!callbacks)
+			return NULL;
+		*callbacks = plain;
+		callbacks->debuginfo_path = &s->debug_path;
+	}
+	Dwfl *dwfl = dwfl_begin(callbacks);
 
 	if (dwfl)
 		dwfl_report_begin(dwfl);

@@ -51,6 +51,7 @@ void ct_symbols_close(struct ct_symbols *s)
 	free(s->note);
 	free(s->folders);
 	free(s->debug_path);
+	free(s->callbacks);
 	ct_table_free(&s->frames_by_hash);
 	ct_table_free(&s->text_by_source);
 	*s = (struct ct_symbols){ 0 };

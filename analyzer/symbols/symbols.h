@@ -44,6 +44,7 @@ struct ct_symbols {
 	uint32_t file_count;
 	char *folders;                  /* where to look for files, separated by NUL, to an empty one */
 	char *debug_path;               /* the same for libdwfl */
+	void *callbacks;                /* for libdwfl, which looks at them later; owned */
 	CT_ARRAY(struct ct_frames, frames);
 	struct ct_table frames_by_hash; /* index + 1; key as in symbols.c */
 	CT_ARRAY(char *, text);         /* what the frames point to */
