@@ -150,9 +150,9 @@ static void settle_min_ticks(const struct moment *begin)
 
 const char *ct_own_path(void)
 {
-	Dl_info info;
+	struct dl_find_object object;
 
-	return dladdr(__ehdr_start, &info) && info.dli_fname ? info.dli_fname : "libctrace.so";
+	return _dl_find_object(__ehdr_start, &object) ? "libctrace.so" : object.dlfo_link_map->l_name;
 }
 
 /* Where glibc keeps the thread's tid in its descriptor: the word that holds the
