@@ -127,10 +127,13 @@ void ct_flight_cut(struct ct_flight *f, uint64_t now_ns)
 	struct ct_generation *g = f->current;
 
 	/* One of which nothing is kept is begun anew: where a snapshot takes long, there would be many. */
-	if (g->broken && !g->readers)
+	if (g->broken && !g->readers) {
+		ct_chunks_free(&g->opening);
+		ct_chunks_free(&g->body);
 		begin_generation(f, g, now_ns);
-	else
+	} else {
 		g = new_generation(f, now_ns);
+	}
 	/* Without memory the old one goes on. */
 	if (!g)
 		return;

@@ -8,6 +8,7 @@
 
 #include "defaults.h"
 #include "env.h"
+#include "tool-options.h"
 #include "names.h"
 #include "run.h"
 
@@ -194,6 +195,11 @@ static int take(int option, const char *value, struct ct_run_options *o, char wr
 	return -1;
 }
 
+static int take_row(void *self, const struct ct_tool_option *option, const char *value, char wrong[CT_OPTIONS_WRONG])
+{
+	return take(option->letter, value, self, wrong);
+}
+
 /* --- defaults --- */
 
 struct defaults {
@@ -203,11 +209,7 @@ struct defaults {
 
 static const struct ct_tool_option *row_of(const char *name)
 {
-	const struct ct_tool_option *o = ct_run_option_table;
-
-	while (strcmp(o->name, name))
-		o++;
-	return o;
+	return ct_options_row(ct_run_option_table, name);
 }
 
 static int kind(void *self, const char *option)
@@ -276,29 +278,13 @@ static int check_attach(struct ct_run_options *o, const bool given[256], char wr
 
 int ct_run_options(int argc, char **argv, struct ct_run_options *ret, char ret_wrong[256])
 {
-	struct option options[OPTIONS] = { 0 };
+	const struct ct_options_taken taken = { ct_run_option_table, true, take_row };
 	struct ct_run_options o = { 0 };
 	struct defaults defaults = { .o = &o };
 
 	ct_flight_defaults(&o.flight);
-
-	for (size_t i = 0; ct_run_option_table[i].name; i++)
-		options[i] = (struct option){ ct_run_option_table[i].name,
-					      ct_run_option_table[i].value ? required_argument : no_argument, NULL,
-					      ct_run_option_table[i].letter };
-	/* The program's options are its own: "+" stops at the first non-option. */
-	for (int option; (option = getopt_long(argc, argv, "+:o:p:qh", options, NULL)) != -1;) {
-		if (option == '?' || option == ':') {
-			const char *name = argv[optind - 1];
-
-			snprintf(ret_wrong, 256, "%.100s: %s (--help shows the options)", name,
-				 option == '?' ? "unknown option" : "a value is missing");
-			return -1;
-		}
-		if (take(option, optarg, &o, ret_wrong))
-			return -1;
-		defaults.given[(unsigned char)option] = true;
-	}
+	if (ct_options_take(&taken, &o, argc, argv, defaults.given, ret_wrong))
+		return -1;
 	if (o.attach && optind != argc) {
 		snprintf(ret_wrong, 256, "-p and a program: only one of them (--help shows the options)");
 		return -1;

@@ -8,6 +8,7 @@
 
 #include "ctl.h"
 #include "defaults.h"
+#include "tool-options.h"
 
 #define COLUMN 24
 
@@ -161,6 +162,16 @@ static int take(int option, const char *value, struct ct_ctl_options *o, char wr
 	return -1;
 }
 
+static int take_row(void *self, const struct ct_tool_option *option, const char *value, char wrong[CT_OPTIONS_WRONG])
+{
+	const struct ct_ctl_options *o = self;
+
+	if (!o->command || option->letter == 'V' || ct_ctl_takes(o->command, option->name))
+		return take(option->letter, value, self, wrong);
+	snprintf(wrong, CT_OPTIONS_WRONG, "%s does not take --%s", o->command->name, option->name);
+	return -1;
+}
+
 static int take_pid(const char *s, struct ct_ctl_options *o, char wrong[256])
 {
 	char *end;
@@ -208,11 +219,7 @@ struct defaults {
 
 static const struct ct_tool_option *row_of(const char *name)
 {
-	const struct ct_tool_option *o = ct_ctl_option_table;
-
-	while (strcmp(o->name, name))
-		o++;
-	return o;
+	return ct_options_row(ct_ctl_option_table, name);
 }
 
 /* What to change is said each time. */
@@ -248,14 +255,10 @@ static void take_defaults(struct defaults *d)
 
 int ct_ctl_parse(int argc, char **argv, struct ct_ctl_options *ret, char ret_wrong[256])
 {
-	struct option options[OPTIONS] = { 0 };
+	const struct ct_options_taken taken = { ct_ctl_option_table, false, take_row };
 	struct ct_ctl_options o = { 0 };
 	struct defaults defaults = { .o = &o };
 
-	for (size_t i = 0; ct_ctl_option_table[i].name; i++)
-		options[i] = (struct option){ ct_ctl_option_table[i].name,
-					      ct_ctl_option_table[i].value ? required_argument : no_argument, NULL,
-					      ct_ctl_option_table[i].letter };
 	for (const struct ct_ctl_command *c = ct_ctl_commands; c->name && argc > 1; c++)
 		if (!strcmp(argv[1], c->name))
 			o.command = c;
@@ -265,22 +268,8 @@ int ct_ctl_parse(int argc, char **argv, struct ct_ctl_options *ret, char ret_wro
 	}
 	if (o.command)
 		optind = 2;
-	for (int option, index = -1; (option = getopt_long(argc, argv, ":o:h", options, &index)) != -1; index = -1) {
-		if (option == '?' || option == ':') {
-			snprintf(ret_wrong, 256, "%.100s: %s (--help shows the options)", argv[optind - 1],
-				 option == '?' ? "unknown option" : "a value is missing");
-			return -1;
-		}
-		const char *name = option == 'o' ? "output" : index >= 0 ? options[index].name : "help";
-
-		if (o.command && option != 'V' && !ct_ctl_takes(o.command, name)) {
-			snprintf(ret_wrong, 256, "%s does not take --%s", o.command->name, name);
-			return -1;
-		}
-		if (take(option, optarg, &o, ret_wrong))
-			return -1;
-		defaults.given[(unsigned char)option] = true;
-	}
+	if (ct_options_take(&taken, &o, argc, argv, defaults.given, ret_wrong))
+		return -1;
 	if (!o.command) {
 		snprintf(ret_wrong, 256, "no command given (--help shows them)");
 		return -1;

@@ -231,6 +231,7 @@ struct ct_model {
 	CT_ARRAY(struct ct_waiting_info, waiting);
 	CT_ARRAY(struct ct_holder_info, holder);
 	CT_ARRAY(struct ct_recording_info, recording); /* the first of them: some 10,000 */
+	uint64_t partial_looks;        /* at threads, for model_partial.h */
 	CT_ARRAY(struct ct_site_info, site);
 	CT_ARRAY(struct ct_cell, cell);
 	CT_ARRAY(struct ct_name_info, name); /* the first: "(other)" */

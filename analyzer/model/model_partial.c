@@ -5,6 +5,9 @@
 
 #include "model_join.h"
 
+/* Real traces have some thousand threads and some hundred switches. */
+#define LOOKS_MAX 100000000u
+
 /* Time off the CPU, or of which it is not known, that no call has explained up to a moment. */
 static int unexplained(struct ct_model *m, uint32_t thread, uint64_t ns, int64_t *ret)
 {
@@ -34,6 +37,9 @@ static int switch_at(struct ct_model *m, uint32_t process, uint64_t ns, bool off
 {
 	struct ct_process_info *p = &m->process[process];
 
+	if (m->partial_looks > LOOKS_MAX)
+		return 0;
+	m->partial_looks += m->thread_count;
 	for (uint32_t i = 0; i < m->thread_count && (off || p->partial); i++) {
 		struct ct_thread_info *t = &m->thread[i];
 		int64_t now_ns;
