@@ -17,12 +17,13 @@ static const char *const call_names[] = {
 #undef CT_COMPAT
 };
 
+/* JSON's integers are signed; a process may count to any number. */
 static void put(FILE *to, const char *name, uint64_t value)
 {
-	fprintf(to, ", \"%s\": %llu", name, (unsigned long long)value);
+	fprintf(to, ", \"%s\": %llu", name, (unsigned long long)(value < INT64_MAX ? value : INT64_MAX));
 }
 
-/* JSON's integers are signed; an address may use all bits. */
+/* An address may use all bits. */
 static void put_hex(FILE *to, const char *name, uint64_t value)
 {
 	fprintf(to, ", \"%s\": \"%llx\"", name, (unsigned long long)value);
