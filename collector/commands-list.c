@@ -23,9 +23,10 @@ static const char *const cause_names[] = {
 #undef CT_CAUSE
 };
 
+/* JSON's integers are signed; a process may count to any number. */
 static void put(FILE *to, const char *name, uint64_t value)
 {
-	fprintf(to, ", \"%s\": %llu", name, (unsigned long long)value);
+	fprintf(to, ", \"%s\": %llu", name, (unsigned long long)(value < INT64_MAX ? value : INT64_MAX));
 }
 
 static void put_text(FILE *to, const char *name, const char *text)

@@ -6,6 +6,8 @@
 #include "collector.h"
 #include "commands.h"
 
+#define KEEP_NS 10000000000ull
+
 static const char *const call_names[] = {
 	"",
 #define CT_CALL(name, family, cause, flags) #name,
@@ -17,12 +19,13 @@ static const char *const call_names[] = {
 #undef CT_COMPAT
 };
 
+/* JSON's integers are signed; a process may count to any number. */
 static void put(FILE *to, const char *name, uint64_t value)
 {
-	fprintf(to, ", \"%s\": %llu", name, (unsigned long long)value);
+	fprintf(to, ", \"%s\": %llu", name, (unsigned long long)(value < INT64_MAX ? value : INT64_MAX));
 }
 
-/* JSON's integers are signed; an address may use all bits. */
+/* An address may use all bits. */
 static void put_hex(FILE *to, const char *name, uint64_t value)
 {
 	fprintf(to, ", \"%s\": \"%llx\"", name, (unsigned long long)value);
@@ -165,9 +168,10 @@ static struct ct_process *process_of(struct ct_collector *c, const struct ct_req
 int ct_command_live(struct ct_collector *c, const struct ct_request *q, struct ct_answer *a)
 {
 	struct ct_process *p = process_of(c, q, a);
-	uint64_t most = CT_SLOTS_MAX, told = 0, whole = 0;
+	uint64_t most = CT_SLOTS_MAX, told = 0, whole = 0, keep_ns = KEEP_NS;
 
-	if (!p || ct_request_number(q, a, "threads", &most) || ct_request_number(q, a, "thread", &whole))
+	if (!p || ct_request_number(q, a, "threads", &most) || ct_request_number(q, a, "thread", &whole) ||
+	    ct_request_number(q, a, "keep_ns", &keep_ns))
 		return -1;
 	uint64_t now_ns = ct_now_ns();
 
@@ -177,7 +181,7 @@ int ct_command_live(struct ct_collector *c, const struct ct_request *q, struct c
 	c->trace.synced = false;
 	ct_trace_sync(&c->trace);
 	ct_process_drain(&c->trace, p, now_ns);
-	if (!ct_live_look(p, now_ns))
+	if (!ct_live_look(p, now_ns, keep_ns))
 		return ct_refuse(a, "no memory");
 	put(a->to, "now_ns", now_ns);
 	put(a->to, "begun_ns", p->live->begun_ns);
@@ -199,6 +203,7 @@ int ct_command_live(struct ct_collector *c, const struct ct_request *q, struct c
 	}
 	putc(']', a->to);
 	put_sites(a->to, p);
+	ct_live_told(p, now_ns);
 	return 0;
 }
 

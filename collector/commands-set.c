@@ -24,7 +24,8 @@ void ct_json_recording(FILE *to, const struct ct_recording *r)
 		fprintf(to, "%s\"%s\"", comma, family_names[i]);
 		comma = ", ";
 	}
-	fprintf(to, "], \"min_ns\": %llu, \"stacks\": \"%s\"", (unsigned long long)r->min_ns, stacks_names[r->stacks]);
+	fprintf(to, "], \"min_ns\": %llu, \"stacks\": \"%s\"",
+		(unsigned long long)(r->min_ns < INT64_MAX ? r->min_ns : INT64_MAX), stacks_names[r->stacks]);
 }
 
 /* A list with commas between, or "all", "none". */

@@ -20,9 +20,9 @@
  *   snapshot  [path=FILE]: of a flight recorder. Answers the path, where it is once it is complete: until
  *             then there is FILE.part
  *   set       likewise: [families=LIST|all|none] [min_ns=N] [stacks=MODE]
- *   live      pid=PID [threads=N] [thread=TID]: what ctrace-top shows: threads, their waits, sums of
+ *   live      pid=PID [threads=N] [thread=TID] [keep_ns=N]: what ctrace-top shows: threads, their waits, sums of
  *             sites since begun_ns; of that thread its last waits and who holds what it waits for.
- *             Sums are kept for 10 s after they were asked for last (live.h). Causes and kinds are
+ *             Sums are kept for 10 s, or as long as is said, after they were asked for last (live.h). Causes and kinds are
  *             numbers; objects and, in frames, addresses are hexadecimal texts
  *   frames    pid=PID stacks=N,N,...: the return addresses of stacks that live named, and all modules
  */

@@ -6,23 +6,38 @@
 
 #include "process.h"
 
-#define LOOK_NS 10000000000ull /* for so long after it was last asked for */
+#define KEEP_MAX_NS 10000000000000ull
 
-bool ct_live_look(struct ct_process *p, uint64_t now_ns)
+static void begin(struct ct_live *l, uint64_t now_ns)
 {
-	bool anew = !p->live || now_ns > p->live->until_ns || p->live->other_count;
+	uint64_t until_ns = l->until_ns;
+
+	memset(l, 0, sizeof(*l));
+	l->begun_ns = now_ns;
+	l->until_ns = until_ns;
+}
+
+bool ct_live_look(struct ct_process *p, uint64_t now_ns, uint64_t keep_ns)
+{
+	bool anew = !p->live || now_ns > p->live->until_ns;
 
 	if (!p->live)
-		p->live = malloc(sizeof(*p->live));
+		p->live = calloc(1, sizeof(*p->live));
 	if (!p->live)
 		return false;
-	/* Also where sites found no room: those of a program that goes on are others by then. */
-	if (anew) {
-		memset(p->live, 0, sizeof(*p->live));
-		p->live->begun_ns = now_ns;
-	}
-	p->live->until_ns = now_ns + LOOK_NS;
+	if (anew)
+		begin(p->live, now_ns);
+	keep_ns = keep_ns < KEEP_MAX_NS ? keep_ns : KEEP_MAX_NS;
+	if (anew || now_ns + keep_ns > p->live->until_ns)
+		p->live->until_ns = now_ns + keep_ns;
 	return true;
+}
+
+void ct_live_told(struct ct_process *p, uint64_t now_ns)
+{
+	/* Those of a program that goes on may be others by now. */
+	if (p->live->count >= CT_LIVE_SITES * 3 / 4)
+		begin(p->live, now_ns);
 }
 
 /* NULL without memory. */
@@ -63,7 +78,8 @@ static bool same(const struct ct_live_what *a, const struct ct_live_what *b)
 	       a->cause == b->cause && a->object_kind == b->object_kind;
 }
 
-static void add(struct ct_live *l, const struct ct_live_what *what, uint64_t count, uint64_t own, uint64_t elapsed)
+/* Its place, or a free one. */
+static struct ct_live_site *find(struct ct_live *l, const struct ct_live_what *what)
 {
 	uint64_t h = (what->object ^ what->ip ^ (uint64_t)what->stack << 32 ^ (uint64_t)what->call << 16 ^ what->cause) *
 		     0x9e3779b97f4a7c15ull;
@@ -71,15 +87,27 @@ static void add(struct ct_live *l, const struct ct_live_what *what, uint64_t cou
 
 	while (l->site[i].what.call && !same(&l->site[i].what, what))
 		i = (i + 1) % CT_LIVE_SITES;
-	struct ct_live_site *s = &l->site[i];
+	return &l->site[i];
+}
 
+static void add(struct ct_live *l, const struct ct_live_what *one, uint64_t count, uint64_t own, uint64_t elapsed)
+{
+	struct ct_live_what what = *one;
+	struct ct_live_site *s = find(l, &what);
+
+	/* A server has a thousand connections, but not a thousand places where it reads from them. */
 	if (!s->what.call && l->count >= CT_LIVE_SITES * 3 / 4) {
+		what.object = 0;
+		what.object_kind = CT_OBJECT_NONE;
+		s = find(l, &what);
+	}
+	if (!s->what.call && l->count >= CT_LIVE_SITES * 15 / 16) {
 		l->other_count += count ? count : 1;
 		l->other_ns += own;
 		return;
 	}
 	l->count += !s->what.call;
-	s->what = *what;
+	s->what = what;
 	s->count += count;
 	s->total_ns += own;
 	if (elapsed > s->max_ns)

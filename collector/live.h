@@ -1,6 +1,7 @@
 /*
  * What a process has waited for lately, summed up by site while somebody looks
- * (ctrace-top). Nothing is summed while nobody asks; memory is bounded by CT_LIVE_SITES
+ * (ctrace-top). Nothing is summed while nobody asks; memory is bounded by CT_LIVE_SITES (when
+ * they are nearly used up, objects are not told apart any more)
  * and, of each thread, by CT_LIVE_LAST.
  *
  * Sums only grow, so that each who looks takes differences. Waits in progress are added
@@ -62,8 +63,10 @@ struct ct_live {
 	struct ct_live_site site[CT_LIVE_SITES];
 };
 
-/* Somebody looks: sums are there from now on, for a while. False without memory. */
-bool ct_live_look(struct ct_process *p, uint64_t now_ns);
+/* Somebody looks: sums are there from now on, for that long. False without memory. */
+bool ct_live_look(struct ct_process *p, uint64_t now_ns, uint64_t keep_ns);
+/* They have been told: where there was no room they begin anew. */
+void ct_live_told(struct ct_process *p, uint64_t now_ns);
 /* A wait is over. p->live is there. */
 void ct_live_wait(struct ct_process *p, struct ct_thread *th, const struct ct_event *e, uint64_t start_ns,
 		  uint64_t end_ns);

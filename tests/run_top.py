@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 from harness import BUILD, CTL, ENVIRONMENT, PROGRAMS, RUN, Tests, check_trace, functions, must, run, wait_complete
 from terminal import Terminal
@@ -28,7 +29,7 @@ class Traced:
 
     def __enter__(self):
         until = time.monotonic() + 60
-        while not any(p["name"] == self.name for p in self.list()):
+        while not any(p["name"] == self.name or self.name == "sh" for p in self.list()):
             must(time.monotonic() < until and self.process.poll() is None, "it is not traced")
             time.sleep(0.05)
         return self
@@ -243,6 +244,22 @@ def goes(where):
         must(s.end() == 0, "it does not end")
 
 
+def harm(where):
+    """Of processes that mean harm: neither the collector nor ctrace-top dies of what it is told."""
+    scribbler = PROGRAMS / "scribbler"
+    others = " ".join(f"{scribbler} {act} 4 &" for act in ("own", "liar", "flood", "holes"))
+    seen = 0
+    with Traced(where, [Path("sh"), "-c", f"{others} {scribbler} victim 4; wait"]) as p:
+        while p.process.poll() is None:
+            for row in p.list()[:20]:
+                ended = run([TOP, "--json", "-n", "2", "-d", "0.1", str(row["pid"])], env=p.env)
+                must(ended.status in (0, 1) and len(ended.err.splitlines()) <= 1, str(ended))
+                seen += len([json.loads(line) for line in ended.out.splitlines()])
+        must(p.process.returncode == 0, f"status {p.process.returncode}")
+        wait_complete(p.trace, 60)
+    must(seen, "nothing was seen")
+
+
 def main():
     tests = Tests()
     tests.run("sees an ordinary trace", sees(False))
@@ -254,6 +271,7 @@ def main():
     tests.run("several programs", several)
     tests.run("screen", screen)
     tests.run("screen of a program that ends", goes)
+    tests.run("processes that mean harm", harm)
     tests.finish()
 
 

@@ -135,6 +135,7 @@ void ct_top_group(struct ct_top *t, struct ct_picture *p, const struct ct_pictur
 	struct tables tables = { 0 };
 	size_t i;
 
+	p->sums_ns = continues ? p->interval_ns : p->now_ns - p->begun_ns;
 	if (!what)
 		return;
 	json_array_foreach(sites, i, o)

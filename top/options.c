@@ -80,7 +80,7 @@ int ct_top_delay(const char *text, uint64_t *ret_ns)
 		n /= 1e3;
 	else if (*end && strcmp(end, "s"))
 		return -1;
-	if (n < 0.0999 || n > 86400)
+	if (n < 0.0999 || n > 3600)
 		return -1;
 	*ret_ns = (uint64_t)(n * 1e9);
 	return 0;
@@ -109,7 +109,7 @@ static int take(int option, const char *value, struct ct_top_options *o, char wr
 		why = take_number(value, &o->count) || !o->count ? "not a number of pictures" : NULL;
 		break;
 	case 'd':
-		why = ct_top_delay(value, &o->delay_ns) ? "not a time of at least 0.1 s, such as 0.5 or 500ms" : NULL;
+		why = ct_top_delay(value, &o->delay_ns) ? "not a time of 0.1 s to an hour, such as 0.5 or 500ms" : NULL;
 		break;
 	case 'o':
 		o->sort = value;

@@ -12,6 +12,7 @@
 #include "top.h"
 
 #define THREADS_MAX 4000u /* of a picture */
+#define KEEP_NS     UINT64_C(60000000000) /* somebody may stop to read */
 
 static uint64_t number(const json_t *o, const char *name)
 {
@@ -246,7 +247,8 @@ bool ct_top_look(struct ct_top *t)
 	char request[128], wrong[CT_ASK_WRONG];
 	struct ct_picture p = { 0 };
 
-	snprintf(request, sizeof(request), "live\npid=%d\nthreads=%u\nthread=%d\n", t->pid, THREADS_MAX, t->whole);
+	snprintf(request, sizeof(request), "live\npid=%d\nthreads=%u\nthread=%d\nkeep_ns=%" PRIu64 "\n", t->pid, THREADS_MAX,
+		 t->whole, KEEP_NS + 2 * t->delay_ns);
 	json_t *answer = ct_ask(t->collector, request, wrong);
 
 	if (!answer)
@@ -269,7 +271,7 @@ bool ct_top_look(struct ct_top *t)
 
 void ct_top_open(struct ct_top *t, const struct ct_top_options *o, json_t *row)
 {
-	*t = (struct ct_top){ .options = o };
+	*t = (struct ct_top){ .options = o, .delay_ns = o->delay_ns };
 	t->row = json_incref(row);
 	t->pid = (pid_t)number(row, "pid");
 	t->collector = (pid_t)number(row, "collector");

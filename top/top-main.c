@@ -180,12 +180,15 @@ int main(int argc, char **argv)
 	json_t *all = ct_top_processes(wrong), *rows = ct_top_targets(all, o.target);
 	int status;
 
-	if (*wrong)
-		say("%s", wrong);
-	if (json_array_size(rows))
+	/* Of a collector that did not answer it is not known which processes it has. */
+	if (json_array_size(rows)) {
 		status = show(&o, rows);
-	else
+	} else if (*wrong) {
+		say("%s", wrong);
+		status = FAILED;
+	} else {
 		status = no_target(&o, json_array_size(all) > 0);
+	}
 	json_decref(rows);
 	json_decref(all);
 	return fflush(stdout) && !status ? FAILED : status;

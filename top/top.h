@@ -83,6 +83,7 @@ struct ct_top_row {
 
 struct ct_picture {
 	uint64_t now_ns, interval_ns, begun_ns, start_ns;
+	uint64_t sums_ns;                /* what the sums of waits are of: the interval, or less where they began in it */
 	uint64_t events, lost, threads;
 	uint64_t new_events, new_lost;   /* in the interval */
 	bool flight, sched, first;       /* first: there is none before it */
@@ -112,6 +113,7 @@ struct ct_top {
 	char *name, *output;     /* owned */
 	struct ct_names names;
 	struct ct_picture now;
+	uint64_t delay_ns;       /* to the next picture */
 	pid_t whole;             /* the thread of which more is asked; 0: none */
 	bool ended;
 	char why[300];           /* it ended, or did not answer */
