@@ -190,7 +190,7 @@ def end_collectors(pids):
     """A collector goes on as long as the process whose ctrace-run was killed."""
     for pid in pids:
         try:
-            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
 
