@@ -9,6 +9,7 @@
  *   collector -> run   SNAPSHOT    of the flight recorder: path, what it holds and, in text, why;
  *                                  or error says why there is none
  *   run -> collector   ENDED       the program ended
+ *                   or DETACHED    the trace ends, whatever goes on
  *   collector -> run   SUMMARY     the trace is complete, or error says why not
  *                   or RUNNING     other processes go on: the collector stays
  *                                  with them and will say no more
@@ -32,6 +33,7 @@ enum ct_control_kind {
 	CT_CONTROL_SUMMARY,
 	CT_CONTROL_STALLED,
 	CT_CONTROL_SNAPSHOT,
+	CT_CONTROL_DETACHED,
 };
 
 struct ct_control {

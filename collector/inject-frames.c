@@ -133,12 +133,14 @@ static int look_for_room(Dwfl_Module *m, void **data, const char *name, Dwarf_Ad
 	for (size_t i = 0; i < n; i++) {
 		if (!gelf_getphdr(elf, (int)i, &p) || p.p_type != PT_LOAD || !(p.p_flags & PF_X) || p.p_flags & PF_W)
 			continue;
-		uint64_t end = bias + p.p_vaddr + p.p_memsz, at = (end + GAP + 63) & ~63ull;
+		uint64_t end = bias + p.p_vaddr + p.p_memsz, last = (end - 1) / PAGE;
 
-		if (at / PAGE == (end - 1) / PAGE && PAGE - at % PAGE >= r->bytes && is_empty(r->f->pid, at, r->bytes)) {
-			r->at = at;
-			return DWARF_CB_ABORT;
-		}
+		/* What one that was killed has left stays: a thread may be in it. */
+		for (uint64_t at = (end + GAP + 63) & ~63ull; (at + r->bytes - 1) / PAGE == last; at += 64)
+			if (is_empty(r->f->pid, at, r->bytes)) {
+				r->at = at;
+				return DWARF_CB_ABORT;
+			}
 	}
 	return DWARF_CB_OK;
 }

@@ -130,7 +130,9 @@ static void hear_control(struct ct_collector *c)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n == sizeof(m) && m.magic == CT_CONTROL_MAGIC && m.kind == CT_CONTROL_ENDED) {
+	if (n == sizeof(m) && m.magic == CT_CONTROL_MAGIC && m.kind == CT_CONTROL_DETACHED) {
+		c->terminated = true;
+	} else if (n == sizeof(m) && m.magic == CT_CONTROL_MAGIC && m.kind == CT_CONTROL_ENDED) {
 		c->flight.program_signal = WIFSIGNALED(m.status) ? WTERMSIG(m.status) : 0;
 		/* Its process ended before it was known how. */
 		if (c->trace.flight && c->flight.program_signal && !ct_collector_find(c, c->options.program))

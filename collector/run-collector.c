@@ -153,12 +153,12 @@ void ct_collector_cancel(struct ct_collector_process *c, const char *out)
 
 int ct_collector_end(struct ct_collector_process *c, struct ct_control *ret)
 {
-	struct ct_control m;
-	int error;
+	struct ct_control m = { .magic = CT_CONTROL_MAGIC, .kind = CT_CONTROL_DETACHED };
+	int error = 0;
 
-	if (c->pid)
-		kill(c->pid, SIGTERM);
-	while (!(error = hear(c->control, ANSWER_MS, &m)) && m.kind != CT_CONTROL_SUMMARY)
+	if (send(c->control, &m, sizeof(m), MSG_NOSIGNAL) != sizeof(m))
+		error = -ECONNRESET;
+	while (!error && !(error = hear(c->control, ANSWER_MS, &m)) && m.kind != CT_CONTROL_SUMMARY)
 		;
 	if (error != -ETIMEDOUT)
 		reap(c);

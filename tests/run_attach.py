@@ -190,7 +190,7 @@ def end_collectors(pids):
     """A collector goes on as long as the process whose ctrace-run was killed."""
     for pid in pids:
         try:
-            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
 
@@ -277,6 +277,51 @@ def ends(where):
         err = p.communicate(timeout=60)[1]
         must(p.returncode == 0 and not err, f"status {p.returncode}, {err!r}")
         check_trace(where / "a.bin")
+
+
+FORKS = """
+import os, sys, time
+print('begun', flush=True)
+sys.stdin.readline()
+r, w = os.pipe()
+child = os.fork()
+if not child:
+    os.close(w)
+    while not os.read(r, 1) == b'':
+        pass
+    for i in range(100): time.sleep(0.001)
+    os._exit(3)
+print(child, flush=True)
+for i in range(100): time.sleep(0.005)
+sys.stdin.read()
+os.close(r)
+os.close(w)
+print('ended 0' if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3 else 'ended 1')
+"""
+
+
+def forks(where):
+    """A child that is forked meanwhile is traced, and let go with its parent."""
+    with Target([sys.executable, "-c", FORKS]) as t:
+        p = subprocess.Popen([RUN, "-q", "-o", where / "a.bin", "-p", str(t.pid)], stderr=subprocess.PIPE, text=True)
+        until = time.monotonic() + 60
+        while not is_patched(t.pid):
+            must(time.monotonic() < until and p.poll() is None, "it is not attached to")
+            time.sleep(0.02)
+        t.process.stdin.write("\n")
+        t.process.stdin.flush()
+        child = int(t.process.stdout.readline())
+        must(is_patched(child), "the child's calls do not lead to the wrappers")
+        time.sleep(0.3)
+        p.send_signal(signal.SIGINT)
+        err = p.communicate(timeout=60)[1]
+        must(p.returncode == 0 and not err, f"status {p.returncode}, {err!r}")
+        must_run(t.pid)
+        must_run(child)
+        must(not is_patched(t.pid) and not is_patched(child), "slots still lead to the wrappers")
+        found = check_trace(where / "a.bin")
+        must({t.pid, child} <= {x["pid"] for x in found["threads"]}, f"processes {[x['pid'] for x in found['threads']]}")
+        t.end()
 
 
 # --- real programs ---
@@ -544,7 +589,7 @@ if os.uname().machine != "x86_64":
     sys.exit(0)
 tests = Tests()
 for name, test in [("all waits", all_waits), ("often", often), ("interrupted", interrupted), ("killed", killed),
-                   ("killed, and again", killed_and_again), ("stops and goes", stops_and_goes), ("ends", ends), ("python3", python),
+                   ("killed, and again", killed_and_again), ("stops and goes", stops_and_goes), ("ends", ends), ("forks", forks), ("python3", python),
                    ("redis", redis), ("nginx", nginx), ("node", node), ("java", java), ("refuses", refuses),
                    ("computes", computes)]:
     tests.run(name, test)
