@@ -48,7 +48,7 @@ static int find_tid(struct ct_process *p, struct ct_thread *th)
 		p->newest_tid = th->tid;
 	struct ct_map_entry *known = ct_map_find(&p->tids, (uint32_t)th->own_tid);
 
-	/* Without memory the slots are looked through. */
+	/* Without memory it is looked up each time. */
 	if (known)
 		known->id = (uint32_t)th->tid;
 	else
@@ -56,27 +56,22 @@ static int find_tid(struct ct_process *p, struct ct_thread *th)
 	return 0;
 }
 
+/* Adopts nobody, and so ends nobody: whoever asks may be in the midst of a thread. */
 uint32_t ct_thread_tid(struct ct_trace *t, struct ct_process *p, uint32_t own_tid)
 {
-	uint32_t used = ct_load_acquire(&p->region->slots_used);
+	pid_t tid;
 
-	if (p->pid == p->own_pid || !own_tid)
+	if (p->pid == p->own_pid || !own_tid || own_tid > INT32_MAX)
 		return own_tid;
 	uint32_t known = ct_map_get(&p->tids, own_tid);
 
 	if (known)
 		return known;
-	for (uint32_t i = 0; i < used && i < p->slot_count; i++) {
-		if (ct_load(&p->region->slots[i].tid) != own_tid)
-			continue;
-		/* It may be the first time that we hear of it. */
-		ct_thread_look(t, p, i);
-		const struct ct_thread *th = p->threads[i];
-
-		if (th && (uint32_t)th->own_tid == own_tid && th->tid)
-			return (uint32_t)th->tid;
-	}
-	return own_tid;
+	/* It may be the first time that we hear of it. */
+	if (!take_token(t) || ct_proc_task(p->pid, (pid_t)own_tid, p->newest_tid, &tid))
+		return own_tid;
+	ct_map_put(&p->tids, own_tid, (uint32_t)tid);
+	return (uint32_t)tid;
 }
 
 /* A tid that comes again while we think its thread alive: that one has ended. */
