@@ -67,11 +67,21 @@ struct tables {
 	struct ct_table cause, site, lock;
 };
 
+/* A descriptor of which the program has not said what it is has its number alone. */
+static bool same_object(const struct ct_top_what *a, const struct ct_top_what *b)
+{
+	if (a->object_kind == CT_OBJECT_FD && (!(a->object >> 32) || !(b->object >> 32)))
+		return (uint32_t)a->object == (uint32_t)b->object;
+	return a->object == b->object;
+}
+
 static void add(struct ct_top_row *r, const struct ct_top_what *w, uint64_t total_ns, uint64_t count, uint64_t max_ns,
 		uint32_t waiting)
 {
 	if (!r)
 		return;
+	if (r->what.call && !same_object(&r->what, w))
+		r->several = true;
 	if (!r->what.call || total_ns > r->top_ns || (total_ns == r->top_ns && w->label && !r->what.label)) {
 		r->what = *w;
 		r->top_ns = total_ns;

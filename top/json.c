@@ -64,6 +64,8 @@ static json_t *rows_of(struct ct_top *t, const struct ct_top_row *rows, uint32_t
 		json_t *o = json_object();
 
 		put_what(t, o, &rows[i].what, place);
+		if (place)
+			json_object_set_new(o, "several_objects", json_boolean(rows[i].several));
 		json_object_set_new(o, "count", integer(rows[i].count));
 		json_object_set_new(o, "total_ns", integer(rows[i].total_ns));
 		json_object_set_new(o, "max_ns", integer(rows[i].max_ns));

@@ -143,6 +143,10 @@ static void row_line(struct ct_lines *l, struct ct_top *t, const struct ct_top_r
 	char rate[CT_FORMAT];
 	struct ct_pen p;
 
+	if (pane == CT_PANE_SITES && r->several) {
+		free(what);
+		what = asprintf(&what, "%s, several", ct_names_cause(&t->names, r->what.cause)) < 0 ? NULL : what;
+	}
 	if (ct_line_begin(&p, width)) {
 		column_number(&p.out, 7, seconds > 0 ? (double)r->total_ns / 1e9 / seconds : 0);
 		snprintf(rate, sizeof(rate), "%u", r->waiting);

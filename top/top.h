@@ -78,7 +78,7 @@ struct ct_top_row {
 	uint64_t total_ns, count; /* in the interval */
 	uint64_t max_ns;          /* since somebody looks */
 	uint32_t waiting;         /* threads that wait there now */
-	uint32_t objects;         /* how many different ones */
+	bool several;             /* they were for different objects */
 };
 
 struct ct_picture {

@@ -27,7 +27,8 @@ static void man(void)
 	man_text("The wait in progress: for how long, for what, and in which function of the program.\n");
 	puts(".TP\n\\fBWAITING\\fR, \\fBNOW\\fR");
 	man_text("How many threads waited there, on average and at the moment of the picture. Waits in progress\n"
-		 "count as far as they lie between the two pictures.\n");
+		 "count as far as they lie between the two pictures. A wait ends when the call returns: time ready\n"
+		 "without a CPU after it is part of it.\n");
 	puts(".TP\n\\fB/S\\fR, \\fBMEAN\\fR, \\fBMAX\\fR");
 	man_text("Waits that ended, a second; their mean time, where many did; the longest since ctrace-top looks,\n"
 		 "with those in progress. Waits that are too short to be written (see --min of ctrace-run) are left out.\n");
