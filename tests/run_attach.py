@@ -112,7 +112,7 @@ def protections(pid, names=None):
     """Of what is mapped of files, or of those with these names."""
     joined = []
     for start, end, permissions, name in mappings(pid):
-        if not name.startswith("/") or name.endswith("plugin.so") or (names is not None and name not in names):
+        if ".so" not in name or name.endswith(("plugin.so", "ld.so.cache")) or (names is not None and name not in names):
             continue
         last = joined[-1] if joined else None
         if last and last[1] == start and last[2:] == (permissions, name):

@@ -200,6 +200,7 @@ static int put_view(struct page *p, const struct ct_report_view *v)
 
 static int put_views(struct page *p)
 {
+<<<<<<< HEAD
 	/* In the order in which they get room. */
 	static const char *const order[CT_REPORT_VIEWS] = { "summary", "blocks", "threads", "locks", "io", "malloc", "sched", "wakers",
 							    "deadlocks", "latency", "stats", "path", "regions", "tasks" };
@@ -215,6 +216,26 @@ static int put_views(struct page *p)
 			if (!strcmp(views.view[k].name, order[i]))
 				error = put_view(p, &views.view[k]);
 	ct_report_views_close(&views);
+=======
+	/* The page asks for so many rows. */
+	static const struct {
+		const char *path, *top;
+	} views[] = {
+		{ "api/view/summary", NULL },	 { "api/view/blocks", "200" },	 { "api/view/threads", "0" },
+		{ "api/view/locks", "100" },	 { "api/view/io", "100" },	 { "api/view/malloc", "100" },
+		{ "api/view/sched", "100" },	 { "api/view/wakers", "200" },	 { "api/view/deadlocks", "0" },
+		{ "api/view/latency", NULL },	 { "api/view/stats", NULL },	 { "api/view/path", "0" },
+	};
+	int error = 0;
+
+	p->views = VIEWS_BYTES;
+	p->views_left = sizeof(views) / sizeof(views[0]);
+	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]) && !error; i++) {
+		struct made m = { { "top" }, { views[i].top }, views[i].top ? 1 : 0 };
+
+		error = put_view(p, views[i].path, &m);
+	}
+>>>>>>> page7
 	say_progress("");
 	return error;
 }
@@ -334,8 +355,14 @@ static int put_notes(struct page *p, const char *lanes)
 	struct made m = { { "lanes", "pieces" }, { lanes, number }, 2 }, none = { .count = 0 };
 	int error = choose_pieces(p, "api/notes", &m, number, NOTES_BYTES);
 
+	struct made top = { { "top" }, { "200" }, 1 };
+
 	if (!error)
 		error = put_answer(p, "api/notes", &m, "api/notes", NOTES_BYTES, NULL);
+	if (!error && p->served->m.name_count)
+		error = put_answer(p, "api/view/regions", &top, "api/view/regions", LINES_BYTES, NULL);
+	if (!error && p->served->m.name_count)
+		error = put_answer(p, "api/view/tasks", &top, "api/view/tasks", LINES_BYTES, NULL);
 	return error ? error : put_answer(p, "api/lines", &none, "api/lines", LINES_BYTES, NULL);
 }
 

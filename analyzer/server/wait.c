@@ -265,7 +265,7 @@ static int look_back(struct ct_served *s, uint32_t lane, uint64_t end_ns, struct
 	int error = 0;
 
 	*ret = (struct lasts){ .count = 0 };
-	for (uint64_t back = BACK_NS; !error && !ret->count; back *= BACK_MORE) {
+	for (uint64_t back = BACK_NS; !error && !ret->count && back < UINT64_MAX / BACK_MORE; back *= BACK_MORE) {
 		uint64_t from_ns = end_ns - start_ns > back ? end_ns - back : start_ns;
 
 		if (ct_trace_map_records(&s->map, from_ns, end_ns) > BACK_MOST)
