@@ -200,7 +200,6 @@ static int put_view(struct page *p, const struct ct_report_view *v)
 
 static int put_views(struct page *p)
 {
-<<<<<<< HEAD
 	/* In the order in which they get room. */
 	static const char *const order[CT_REPORT_VIEWS] = { "summary", "blocks", "threads", "locks", "io", "malloc", "sched", "wakers",
 							    "deadlocks", "latency", "stats", "path", "regions", "tasks" };
@@ -216,26 +215,6 @@ static int put_views(struct page *p)
 			if (!strcmp(views.view[k].name, order[i]))
 				error = put_view(p, &views.view[k]);
 	ct_report_views_close(&views);
-=======
-	/* The page asks for so many rows. */
-	static const struct {
-		const char *path, *top;
-	} views[] = {
-		{ "api/view/summary", NULL },	 { "api/view/blocks", "200" },	 { "api/view/threads", "0" },
-		{ "api/view/locks", "100" },	 { "api/view/io", "100" },	 { "api/view/malloc", "100" },
-		{ "api/view/sched", "100" },	 { "api/view/wakers", "200" },	 { "api/view/deadlocks", "0" },
-		{ "api/view/latency", NULL },	 { "api/view/stats", NULL },	 { "api/view/path", "0" },
-	};
-	int error = 0;
-
-	p->views = VIEWS_BYTES;
-	p->views_left = sizeof(views) / sizeof(views[0]);
-	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]) && !error; i++) {
-		struct made m = { { "top" }, { views[i].top }, views[i].top ? 1 : 0 };
-
-		error = put_view(p, views[i].path, &m);
-	}
->>>>>>> page7
 	say_progress("");
 	return error;
 }
