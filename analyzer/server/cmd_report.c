@@ -334,14 +334,8 @@ static int put_notes(struct page *p, const char *lanes)
 	struct made m = { { "lanes", "pieces" }, { lanes, number }, 2 }, none = { .count = 0 };
 	int error = choose_pieces(p, "api/notes", &m, number, NOTES_BYTES);
 
-	struct made top = { { "top" }, { "200" }, 1 };
-
 	if (!error)
 		error = put_answer(p, "api/notes", &m, "api/notes", NOTES_BYTES, NULL);
-	if (!error && p->served->m.name_count)
-		error = put_answer(p, "api/view/regions", &top, "api/view/regions", LINES_BYTES, NULL);
-	if (!error && p->served->m.name_count)
-		error = put_answer(p, "api/view/tasks", &top, "api/view/tasks", LINES_BYTES, NULL);
 	return error ? error : put_answer(p, "api/lines", &none, "api/lines", LINES_BYTES, NULL);
 }
 
