@@ -236,9 +236,10 @@ def preload_bad_output(where):
 
 def output_names(where):
     """What % stands for in names; nobody else may read a trace."""
-    must(run(traced("%n-%p-100%%-%x.bin", ["true"]), cwd=where).status == 0, "ctrace-run true failed")
+    one_line(run(traced("%n-%x.bin", ["true"]), cwd=where), 125, "%x is none of", program="ctrace-run")
+    must(run(traced("%n-%p-100%%.bin", ["true"]), cwd=where).status == 0, "ctrace-run true failed")
     names = [p.name for p in where.iterdir()]
-    must(len(names) == 1 and re.fullmatch(r"true-\d+-100%-%x\.bin", names[0]), f"names: {names}")
+    must(len(names) == 1 and re.fullmatch(r"true-\d+-100%\.bin", names[0]), f"names: {names}")
     out = where / names[0]
     wait_complete(out)
     must(read_trace.Trace(out).records["PROCESS_START"][0]["pid"] == int(names[0].split("-")[1]), "the pid is another one")
